@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * The configuration as one immutable value. A reload parses a complete new one,
+ * features compare it with the running one, and only then is it applied.
+ *
+ * Addresses are network byte order (_be) or host byte order ranges, as named.
+ */
+#ifndef BNG_CONTROLD_CONFIG_H
+#define BNG_CONTROLD_CONFIG_H
+
+#include <jansson.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dataplane/abi/cgnat.h"
+
+#define CONFIG_NAME_MAX 32
+#define CONFIG_DNS_MAX 4
+#define CONFIG_ERROR_TEXT 512
+
+struct config_interface {
+	char name[IF_NAMESIZE];
+	bool access; /* else core */
+	bool generic;
+};
+
+struct config_gateway {
+	char interface[IF_NAMESIZE];
+	uint32_t address_be;
+};
+
+struct config_prefix {
+	uint32_t first; /* host order */
+	uint32_t last;
+	unsigned length;
+};
+
+struct config_dhcp4_pool {
+	char name[CONFIG_NAME_MAX];
+	char (*interfaces)[IF_NAMESIZE];
+	size_t interface_count;
+	struct config_prefix prefix;
+	uint32_t first; /* host order, leased addresses */
+	uint32_t last;
+	uint32_t router_be;
+	uint32_t dns_be[CONFIG_DNS_MAX];
+	size_t dns_count;
+	uint16_t mtu;
+	uint32_t lease_seconds;
+	char nat_pool[CONFIG_NAME_MAX]; /* "" : sessions are exempt */
+	uint32_t max_sessions_per_interface;
+};
+
+struct config_session {
+	uint32_t address_be;
+	uint8_t mac[6];
+	char interface[IF_NAMESIZE];
+	uint16_t outer_vid;
+	uint16_t inner_vid;
+	bool outer_ad; /* 802.1ad tag */
+	bool inner_ad;
+	char nat_pool[CONFIG_NAME_MAX];
+	uint8_t max_blocks;
+	uint32_t max_mappings;
+};
+
+struct config_nat_pool {
+	char name[CONFIG_NAME_MAX];
+	struct config_prefix *prefixes;
+	size_t prefix_count;
+	unsigned block_shift;
+	uint8_t max_blocks;
+	uint32_t max_mappings;
+	uint32_t timeout_s[BNG_MAPPING_STATES]; /* by enum bng_mapping_state */
+};
+
+struct config {
+	struct config_interface *interfaces;
+	size_t interface_count;
+	struct config_gateway *gateways;
+	size_t gateway_count;
+	struct config_dhcp4_pool *dhcp4_pools;
+	size_t dhcp4_pool_count;
+	struct config_session *sessions;
+	size_t session_count;
+	struct config_nat_pool *nat_pools;
+	size_t nat_pool_count;
+	struct config_prefix *exempt;
+	size_t exempt_count;
+	uint32_t hold_down_s;
+	uint32_t dhcp4_rate;
+	uint32_t dhcp4_burst;
+	struct {
+		uint32_t subscribers;
+		uint32_t public_addresses;
+		uint32_t port_blocks;
+		uint32_t exempt;
+	} sizes;
+	json_t *document; /* what was read, defaults filled in */
+	char sha256[65];  /* of the text */
+};
+
+/* 0 and *config, or -EINVAL and an error with file, JSON pointer, found and
+ * expected. `name` is what the error calls the text. */
+int config_parse(const char *text, size_t length, const char *name, struct config **config, char *error,
+		 size_t error_size);
+int config_load(const char *file, struct config **config, char *error, size_t error_size);
+void config_free(struct config *config);
+
+const struct config_nat_pool *config_find_nat_pool(const struct config *config, const char *name);
+const struct config_interface *config_find_interface(const struct config *config, const char *name);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * What a feature of bng-controld gives to the rest: one const struct, listed in
+ * features.c. The list's order is the order of init and apply; free runs
+ * backwards. A feature reaches others only through what is handed to it here:
+ * config, ctl, maps, session.
+ */
+#ifndef BNG_CONTROLD_FEATURE_H
+#define BNG_CONTROLD_FEATURE_H
+
+#include "lib/rpc.h"
+
+struct config;
+struct controld; /* event base, maps, sessions, rpc server, holder client: controld.h */
+struct session;
+
+/* A session came up, changed or is about to go down. Adopted sessions (found in
+ * the maps at start-up) are not announced with `up`. */
+struct session_hooks {
+	void (*up)(struct controld *controld, const struct session *session);
+	void (*change)(struct controld *controld, const struct session *session);
+	void (*down)(struct controld *controld, const struct session *session, const char *why);
+};
+
+struct bng_feature {
+	const char *name;
+	/* 0 or -errno; says why in the log. After maps are open, before adoption. */
+	int (*init)(struct controld *controld);
+	void (*free)(struct controld *controld);
+	/* Refuse what cannot be applied live, before anything changes: 0, or -errno
+	 * and a message with a JSON pointer in `error`. `old` is NULL at start. */
+	int (*check)(struct controld *controld, const struct config *old, const struct config *next, char *error,
+		     size_t error_size);
+	/* Make the maps say what `next` says; compares, never clears and refills. */
+	int (*apply)(struct controld *controld, const struct config *old, const struct config *next);
+	const struct rpc_method *methods; /* or NULL; context is the struct controld */
+	const struct session_hooks *hooks; /* or NULL */
+};
+
+extern const struct bng_feature *const bng_features[]; /* ends with NULL */
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * CGNAT state. Maps, all arrays, all mmapable:
+ *   pool          index = pool               -> bng_pool
+ *   pool_address  index = public address     -> bng_pool_address
+ *   port_block    index = pool_address.first_block + (port >> block_shift)
+ *                                            -> bng_port_block
+ *   mapping       index = (public address << 16 | port) >> 3
+ *                                            -> bng_mapping_bucket
+ * A public port is used by one (protocol, inner port) of one subscriber. Its
+ * entry lies where the port number says, so the way down needs no search. The
+ * way up finds the same entry by hashing: (protocol, inner port) and the
+ * subscriber's secret give a bucket of eight ports inside the block, one cache
+ * line; a full bucket spills into the next ones, and bng_port_block.max_probe
+ * says how far a search must go.
+ *
+ * An entry is one 64-bit word, changed by compare-and-swap only. A mapping is
+ * made, and a block taken or given back, under bng_subscriber.lock; refreshing
+ * and expiry need no lock.
+ *
+ * The exempt destinations are in the LPM trie `exempt`:
+ * {__u32 prefix_length, __be32 address} -> __u32 flags (enum bng_exempt_flag).
+ */
+#ifndef BNG_ABI_CGNAT_H
+#define BNG_ABI_CGNAT_H
+
+#include <linux/types.h>
+
+#define BNG_POOLS 64
+#define BNG_POOL_SEGMENTS 16
+#define BNG_BLOCK_SHIFT_MIN 6  /* 64 ports */
+#define BNG_BLOCK_SHIFT_MAX 12 /* 4,096 ports */
+#define BNG_BLOCKS_PER_ADDRESS_MAX 1024
+#define BNG_FIRST_PORT 1024 /* blocks that touch lower ports are never given out */
+#define BNG_PORTS_PER_BUCKET 8
+
+enum bng_protocol {
+	BNG_PROTOCOL_NONE = 0,
+	BNG_PROTOCOL_UDP = 1,
+	BNG_PROTOCOL_TCP = 2,
+	BNG_PROTOCOL_ICMP = 3, /* queries; the port is the identifier */
+};
+
+enum bng_mapping_state {
+	BNG_MAPPING_NONE = 0,
+	BNG_MAPPING_UDP = 1,
+	BNG_MAPPING_ICMP = 2,
+	BNG_MAPPING_TCP_PARTIAL = 3,     /* a SYN was sent, no answer yet */
+	BNG_MAPPING_TCP_ESTABLISHED = 4, /* both sides have spoken */
+	BNG_MAPPING_TCP_CLOSING = 5,     /* a FIN was seen */
+	BNG_MAPPING_TCP_RESET = 6,       /* a RST was seen (RFC 7857 section 2.2) */
+	BNG_MAPPING_STATES = 8,
+};
+
+/* kind = protocol | state << 4; 0: the port is free. */
+struct bng_mapping {
+	__u16 inner_port_be;
+	__u8 kind;
+	__u8 flags; /* reserved, 0 */
+	__u32 last_tick; /* last packet that keeps it alive */
+};
+
+struct bng_mapping_bucket {
+	struct bng_mapping entry[BNG_PORTS_PER_BUCKET];
+};
+
+_Static_assert(sizeof(struct bng_mapping_bucket) == 64, "one cache line");
+
+enum bng_block_state {
+	BNG_BLOCK_FREE = 0,
+	BNG_BLOCK_ALLOCATED = 1,
+	BNG_BLOCK_HELD = 2, /* given back, not yet free: hold-down */
+};
+
+struct bng_port_block {
+	__u32 slot; /* owner; the last one while HELD */
+	__u16 generation; /* of the owner's slot */
+	__u8 state; /* enum bng_block_state */
+	__u8 reserved0;
+	__u32 used; /* mappings in it */
+	__u32 max_probe; /* buckets beyond the first a search may have to visit */
+	__u64 changed_ns; /* boottime at which it was allocated or given back */
+	__u64 session_id;
+};
+
+_Static_assert(sizeof(struct bng_port_block) == 32, "half a cache line");
+
+enum bng_pool_address_flag {
+	BNG_POOL_ADDRESS_ENABLED = 1 << 0, /* new blocks may be taken from it */
+};
+
+struct bng_pool_address {
+	__u32 address_be;
+	__u32 first_block; /* of its (65536 >> block_shift) blocks in `port_block` */
+	__u8 pool;
+	__u8 block_shift;
+	__u8 flags; /* enum bng_pool_address_flag */
+	__u8 reserved0;
+	__u32 free_blocks; /* atomic */
+	__u64 alloc_failures; /* atomic: no block free for a subscriber paired with it */
+	__u64 limit_hits; /* atomic: a subscriber's limit refused a mapping */
+	__u64 drops; /* atomic: packets for it without a mapping */
+	__u64 allocations; /* atomic: blocks given out */
+	__u8 reserved1[16];
+	__u64 taken[BNG_BLOCKS_PER_ADDRESS_MAX / 64]; /* bitmap: not free; atomic or/and */
+	__u8 reserved2[64];
+};
+
+_Static_assert(sizeof(struct bng_pool_address) == 256, "four cache lines");
+_Static_assert(__builtin_offsetof(struct bng_pool_address, taken) == 64, "lines 1 and 2");
+
+struct bng_pool_segment {
+	__u32 first_index; /* public address index */
+	__u32 count;
+};
+
+struct bng_pool {
+	__u32 address_count; /* over all segments; 0: pool not in use */
+	__u8 segment_count;
+	__u8 block_shift;
+	__u8 max_blocks; /* default for new sessions */
+	__u8 reserved0;
+	__u32 max_mappings; /* default for new sessions */
+	__u32 reserved1;
+	__u32 timeout[BNG_MAPPING_STATES]; /* ticks, by enum bng_mapping_state */
+	struct bng_pool_segment segment[BNG_POOL_SEGMENTS];
+	__u8 reserved2[80];
+};
+
+_Static_assert(sizeof(struct bng_pool) == 256, "four cache lines");
+
+enum bng_exempt_flag {
+	BNG_EXEMPT_PERMANENT = 1 << 0,
+	BNG_EXEMPT_DYNAMIC = 1 << 1,
+};
+
+struct bng_exempt_key {
+	__u32 prefix_length;
+	__u32 address_be;
+};
+
+#endif

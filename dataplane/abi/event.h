@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * What the data plane tells: records in the ring buffer `events`. They wait
+ * there while nobody reads; a full ring is counted in bng_meta.events_lost.
+ */
+#ifndef BNG_ABI_EVENT_H
+#define BNG_ABI_EVENT_H
+
+#include <linux/types.h>
+
+enum bng_event_type {
+	BNG_EVENT_BLOCK_ALLOCATED = 1,
+	BNG_EVENT_BLOCK_FREED = 2,
+	BNG_EVENT_SESSION_RELEASED = 3, /* CLOSING -> FREE: the slot may be reused */
+};
+
+struct bng_event {
+	__u32 type; /* enum bng_event_type */
+	__u32 slot;
+	__u64 time_ns; /* boottime */
+	__u64 session_id;
+	__u32 inner_be;  /* subscriber address */
+	__u32 public_be; /* 0 where no block is meant */
+	__u16 port_first;
+	__u16 port_last;
+	__u8 pool;
+	__u8 reserved[11];
+};
+
+_Static_assert(sizeof(struct bng_event) == 48, "multiple of 8");
+
+#endif

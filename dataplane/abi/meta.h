@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Facts about the whole gateway: map `meta`, one entry.
+ *
+ * Time in the data plane is CLOCK_BOOTTIME in nanoseconds; where 4 bytes must
+ * do it is a tick of 2^28 ns (0.27 s), compared modulo 2^32. The packet path
+ * reads the cheap coarse monotonic clock and adds clock_offset_ns, which
+ * bng_sweep keeps equal to boottime - monotonic. A test injects time by
+ * setting clock_injected_ns, which is added to every reading.
+ */
+#ifndef BNG_ABI_META_H
+#define BNG_ABI_META_H
+
+#include <linux/types.h>
+
+#define BNG_TICK_SHIFT 28
+#define BNG_TICKS_OF_SECONDS(s) ((__u32)(((__u64)(s)*1000000000ULL) >> BNG_TICK_SHIFT))
+
+struct bng_meta {
+	__u32 abi_version;
+	__u32 range_active; /* which entry of map `range` packets use: 0 or 1 */
+	__s64 clock_offset_ns;
+	__s64 clock_injected_ns;
+	__u64 hold_down_ns;   /* a freed port block stays unused this long */
+	__u32 exempt_count;   /* entries in map `exempt`; 0 skips the lookup */
+	__u32 block_high;     /* 1 + highest index in use in map `port_block` */
+	__u32 sweep_budget;   /* port blocks looked at in one run; 0: the default */
+	__u32 sweep_cursor;   /* next port block; written by bng_sweep only */
+	__u64 sweep_runs;
+	__u64 sweep_expired;  /* mappings reclaimed */
+	__u64 sweep_released; /* port blocks freed */
+	__u64 events_lost;    /* events that found the ring full */
+	__u32 pool_count;     /* entries in use in map `pool` */
+	__u32 icmp_error_rate; /* ICMP errors per second the gateway sends; 0: the default */
+	__u64 icmp_error_tokens; /* time at which the next token is due, ns */
+	__u8 reserved[24];
+};
+
+_Static_assert(sizeof(struct bng_meta) == 128, "two cache lines");
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Control packets between the data plane and controld.
+ *
+ * Up: XDP puts a bng_punt in front of the whole original frame (Ethernet header
+ * and tags included) and redirects it to the punt veth (BNG_INTERFACE_PUNT);
+ * controld reads it from a packet socket on the veth's other end.
+ * Down: controld sends bng_punt + a whole frame into the same socket; the
+ * program bng_inject on the near end strips the header and sends the frame out
+ * of `interface`. Everything is in host byte order except where named _be.
+ *
+ * The header starts like an Ethernet header so that a packet socket and a
+ * capture tool accept it; ethertype 0x88b5 is IEEE's for local experiments.
+ */
+#ifndef BNG_ABI_PUNT_H
+#define BNG_ABI_PUNT_H
+
+#include <linux/types.h>
+
+#define BNG_PUNT_ETHERTYPE 0x88b5
+#define BNG_PUNT_VERSION 1
+
+enum bng_punt_reason {
+	BNG_PUNT_NONE = 0,
+	BNG_PUNT_DHCP4 = 1,
+	BNG_PUNT_INJECT = 2, /* downwards: controld to the wire */
+	BNG_PUNT_REASONS = 16,
+};
+
+struct bng_punt {
+	__u8 destination[6];
+	__u8 source[6];
+	__u16 ethertype_be;
+	__u8 version;
+	__u8 reason; /* enum bng_punt_reason */
+	__u16 interface; /* ingress (up) or egress (down) interface index */
+	__u16 reserved0;
+	__u32 slot; /* session of the source address, 0: none */
+	__u64 time_ns; /* boottime at ingress */
+};
+
+_Static_assert(sizeof(struct bng_punt) == 32, "no padding");
+
+/* Map `punt_limit`, array, index = reason: token bucket that protects controld. */
+struct bng_punt_limit {
+	__u32 rate;  /* packets/s; 0: the default */
+	__u32 burst; /* packets; 0: the default */
+	__u64 due_ns; /* written by the data plane */
+};
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * One record per subscriber session: map `subscriber`, an mmapable array;
+ * index = slot. Slot 0 is never used.
+ *
+ * How an inner IPv4 address finds its slot: map `range` (two entries, see
+ * bng_meta.range_active) holds sorted-by-use address ranges; inside one,
+ * slot = base + (address - first). Addresses outside all ranges are in the hash
+ * `slot_of_address` (__be32 address -> __u32 slot).
+ *
+ * Who writes what. controld writes the identity, the limits and the control
+ * line, through a shared mapping and only while the state is FREE, except for
+ * the fields marked (live), which it may change at any time. The data plane
+ * writes the rest. `state` is the publication point: controld fills the record,
+ * then stores ACTIVE with release order. To end a session controld stores
+ * CLOSING and pushes the slot to the queue `release`; bng_sweep returns the
+ * port blocks and then stores FREE. Only a FREE slot may be opened again, with
+ * its generation raised by one.
+ */
+#ifndef BNG_ABI_SUBSCRIBER_H
+#define BNG_ABI_SUBSCRIBER_H
+
+#include <linux/types.h>
+
+#define BNG_BLOCKS_PER_SUBSCRIBER 8
+#define BNG_NO_ADDRESS_INDEX 0xffffffffu
+
+enum bng_subscriber_state {
+	BNG_SUBSCRIBER_FREE = 0,
+	BNG_SUBSCRIBER_ACTIVE = 1,
+	BNG_SUBSCRIBER_CLOSING = 2,
+};
+
+enum bng_subscriber_flag {
+	BNG_SUBSCRIBER_EXEMPT = 1 << 0,   /* never translated: has a public address */
+	BNG_SUBSCRIBER_OUTER_AD = 1 << 1, /* outer tag is 802.1ad (0x88a8), else 0x8100 */
+	BNG_SUBSCRIBER_INNER_AD = 1 << 2, /* the same for the inner tag */
+};
+
+enum bng_session_kind {
+	BNG_SESSION_STATIC = 1,
+	BNG_SESSION_DHCP = 2,
+	BNG_SESSION_ADDED = 3, /* by RPC */
+};
+
+struct bng_subscriber {
+	/* Line 0: who it is, and where its ports are. */
+	__u32 address_be;
+	__u16 interface; /* interface index, abi/interface.h */
+	__u16 pppoe_session; /* reserved for PPPoE; 0 */
+	__u16 outer_vid; /* 0: untagged */
+	__u16 inner_vid; /* 0: at most one tag */
+	__u8 mac[6];
+	__u8 state; /* enum bng_subscriber_state */
+	__u8 flags; /* enum bng_subscriber_flag */
+	__u16 generation;
+	__u8 pool; /* index in map `pool` (live) */
+	__u8 block_count; /* entries in use in block[]; under lock */
+	__u32 port_key; /* secret that spreads this session's ports */
+	__u8 block_shift; /* log2 of ports per block, fixed while block_count > 0 */
+	__u8 reserved0[3];
+	/* First port of each block: public address index << 16 | port. */
+	__u32 block[BNG_BLOCKS_PER_SUBSCRIBER];
+
+	/* Line 1: counters, and what only the creation of a mapping touches. */
+	__u64 up_packets;
+	__u64 up_bytes; /* IP bytes, as accounting wants them */
+	__u64 down_packets;
+	__u64 down_bytes;
+	__u64 drop_packets;
+	__u32 mappings; /* live or not yet reclaimed */
+	__u32 lock; /* 0, or the tick at which it was taken */
+	__u32 address_index; /* public address it is paired with, or BNG_NO_ADDRESS_INDEX */
+	__u32 max_mappings; /* (live) */
+	__u8 max_blocks; /* (live) */
+	__u8 reserved1[3];
+	__u32 last_up_tick; /* last packet from the subscriber */
+
+	/* Line 2: for controld; the data plane only copies session_id. */
+	__u64 session_id;
+	__u64 opened_ns; /* boottime */
+	__u64 lease_expires_ns; /* boottime; 0: no lease (live) */
+	__u32 lease_seconds; /* (live) */
+	__u8 kind; /* enum bng_session_kind */
+	__u8 reserved2[35];
+
+	__u8 reserved3[64];
+};
+
+_Static_assert(sizeof(struct bng_subscriber) == 256, "four cache lines");
+_Static_assert(__builtin_offsetof(struct bng_subscriber, block) == 32, "half of line 0");
+_Static_assert(__builtin_offsetof(struct bng_subscriber, up_packets) == 64, "line 1");
+_Static_assert(__builtin_offsetof(struct bng_subscriber, session_id) == 128, "line 2");
+
+#define BNG_INNER_RANGES 16
+#define BNG_PUBLIC_RANGES 32
+
+/* Addresses first..last in host byte order. Inner: base = slot of `first`, or 0
+ * when the range only says "this side" (gateway addresses without subscribers).
+ * Public: base = public address index of `first`. */
+struct bng_range {
+	__u32 first;
+	__u32 last;
+	__u32 base;
+};
+
+struct bng_ranges {
+	__u32 inner_count;
+	__u32 public_count;
+	struct bng_range inner[BNG_INNER_RANGES];
+	struct bng_range outer[BNG_PUBLIC_RANGES];
+};
+
+#endif

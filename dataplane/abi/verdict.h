@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * What became of a packet. Every packet ends in exactly one verdict, which is
+ * counted in map `reason_count` (per-CPU array, index = verdict -> bng_count)
+ * and decides what is done with it.
+ *
+ * The numbers are part of the layout: append, never reorder. The kind is the
+ * first word of the name; the text is what an operator reads.
+ */
+#ifndef BNG_ABI_VERDICT_H
+#define BNG_ABI_VERDICT_H
+
+#include <linux/types.h>
+
+#define BNG_VERDICT_SLOTS 256 /* size of `reason_count`: room to append */
+
+/* clang-format off */
+#define BNG_VERDICTS(X) \
+	X(NONE,                     "none",                     "not decided (a bug if ever counted)") \
+	X(FORWARD_UP,               "forward_up",               "translated, sent to the core") \
+	X(FORWARD_UP_EXEMPT,        "forward_up_exempt",        "sent to the core untranslated") \
+	X(FORWARD_DOWN,             "forward_down",             "translated, sent to the subscriber") \
+	X(FORWARD_DOWN_EXEMPT,      "forward_down_exempt",      "sent to the subscriber untranslated") \
+	X(ANSWER_ARP,               "answer_arp",               "ARP request for the gateway answered") \
+	X(ANSWER_ECHO,              "answer_echo",              "ICMP echo to the gateway answered") \
+	X(ANSWER_TTL,               "answer_ttl",               "TTL expired, subscriber told by ICMP") \
+	X(PUNT_DHCP4,               "punt_dhcp4",               "DHCPv4 packet handed to controld") \
+	X(PASS_LOCAL,               "pass_local",               "for this host, handed to the kernel") \
+	X(PASS_NEIGHBOUR,           "pass_neighbour",           "next hop unresolved, handed to the kernel translated") \
+	X(INJECT,                   "inject",                   "sent by controld") \
+	X(DROP_SHORT,               "drop_short",               "truncated header") \
+	X(DROP_VLAN,                "drop_vlan",                "more than two VLAN tags, or a tag where none may be") \
+	X(DROP_ETHERTYPE,           "drop_ethertype",           "neither IPv4 nor ARP") \
+	X(DROP_IPV6,                "drop_ipv6",                "IPv6 is not served yet") \
+	X(DROP_PPPOE,               "drop_pppoe",               "PPPoE is not served yet") \
+	X(DROP_ARP,                 "drop_arp",                 "ARP that is no request for a gateway address") \
+	X(DROP_IP_HEADER,           "drop_ip_header",           "malformed IPv4 header") \
+	X(DROP_FRAGMENT,            "drop_fragment",            "IPv4 fragment, not served yet") \
+	X(DROP_PROTOCOL,            "drop_protocol",            "IP protocol that cannot be translated") \
+	X(DROP_ICMP_TYPE,           "drop_icmp_type",           "ICMP type that is not served yet") \
+	X(DROP_ADDRESS,             "drop_address",             "source or destination that is never forwarded") \
+	X(DROP_NO_SESSION,          "drop_no_session",          "no session has this address") \
+	X(DROP_SPOOF_INTERFACE,     "drop_spoof_interface",     "session belongs to another interface") \
+	X(DROP_SPOOF_VLAN,          "drop_spoof_vlan",          "session belongs to other VLAN tags") \
+	X(DROP_SPOOF_MAC,           "drop_spoof_mac",           "session belongs to another MAC") \
+	X(DROP_GATEWAY,             "drop_gateway",             "for the gateway, which offers no such service") \
+	X(DROP_TTL,                 "drop_ttl",                 "TTL expired") \
+	X(DROP_HAIRPIN,             "drop_hairpin",             "subscriber to subscriber, not served yet") \
+	X(DROP_NOT_SUBSCRIBER,      "drop_not_subscriber",      "from the core, for nobody here") \
+	X(DROP_NOT_EXEMPT,          "drop_not_exempt",          "inner address seen on the core side") \
+	X(DROP_NO_ROUTE,            "drop_no_route",            "kernel has no route") \
+	X(DROP_MTU,                 "drop_mtu",                 "larger than the next link takes") \
+	X(DROP_NO_INTERFACE,        "drop_no_interface",        "route leads to an interface that is not attached") \
+	X(DROP_CGNAT_NO_POOL,       "drop_cgnat_no_pool",       "session has no address pool") \
+	X(DROP_CGNAT_NO_BLOCK,      "drop_cgnat_no_block",      "pool has no free port block") \
+	X(DROP_CGNAT_BLOCK_LIMIT,   "drop_cgnat_block_limit",   "subscriber's limit of port blocks") \
+	X(DROP_CGNAT_MAPPING_LIMIT, "drop_cgnat_mapping_limit", "subscriber's limit of mappings") \
+	X(DROP_CGNAT_BUSY,          "drop_cgnat_busy",          "another CPU kept the session's lock") \
+	X(DROP_CGNAT_NO_MAPPING,    "drop_cgnat_no_mapping",    "public port is not mapped") \
+	X(DROP_CGNAT_STALE,         "drop_cgnat_stale",         "port block of a session that has ended") \
+	X(DROP_PUNT_LIMIT,          "drop_punt_limit",          "too many control packets") \
+	X(DROP_INJECT,              "drop_inject",              "malformed packet from controld") \
+	X(DROP_INTERNAL,            "drop_internal",            "a map entry was missing (a bug)") \
+	X(DROP_TCP_FLAGS,           "drop_tcp_flags",           "TCP packet that may not open a mapping") \
+	X(DROP_CHECKSUM,            "drop_checksum",            "bad checksum")
+
+enum bng_verdict {
+#define BNG_VERDICT_ENUM(name, text, meaning) BNG_##name,
+	BNG_VERDICTS(BNG_VERDICT_ENUM)
+#undef BNG_VERDICT_ENUM
+	BNG_VERDICT_COUNT
+};
+/* clang-format on */
+
+_Static_assert(BNG_VERDICT_COUNT <= BNG_VERDICT_SLOTS, "reason_count is full");
+
+struct bng_count {
+	__u64 packets;
+	__u64 bytes; /* Ethernet frame bytes at ingress */
+};
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * JSON-RPC 2.0 over Unix stream sockets: one object per line, descriptors as
+ * SCM_RIGHTS with the line that names them.
+ *
+ * Limits (both sides): a line RPC_LINE_MAX bytes, RPC_FDS_MAX descriptors with
+ * one line. A peer that breaks them is told so and disconnected; nothing it
+ * sends can end the process.
+ *
+ * Wire rule for descriptors: the sender attaches all of a line's descriptors to
+ * the first byte of that line; the receiver hands them to the handler of the
+ * line they came with, which borrows them (dup what you keep); the library
+ * closes them when the request ends.
+ */
+#ifndef BNG_LIB_RPC_H
+#define BNG_LIB_RPC_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define RPC_LINE_MAX (16u << 20)
+#define RPC_FDS_MAX 32
+
+enum rpc_error {
+	RPC_PARSE = -32700,
+	RPC_INVALID_REQUEST = -32600,
+	RPC_NO_METHOD = -32601,
+	RPC_INVALID_PARAMS = -32602,
+	RPC_INTERNAL = -32603,
+	RPC_NOT_PERMITTED = -32001,
+	RPC_NOT_FOUND = -32002,
+	RPC_CONFLICT = -32003,     /* not in this state, or not what was expected */
+	RPC_INCOMPATIBLE = -32004, /* map layout, kernel version */
+	RPC_LIMIT = -32005,        /* full */
+	RPC_SYSTEM = -32006,       /* the kernel said no; data.errno */
+	RPC_UNAVAILABLE = -32007,  /* the daemon behind does not answer */
+};
+
+/* ---- Server, on a libevent loop ------------------------------------------ */
+
+struct event_base;
+struct rpc_server;
+struct rpc_request; /* one call waiting for its answer */
+struct rpc_peer;    /* one connection */
+
+struct rpc_credentials {
+	pid_t pid;
+	uid_t uid;
+	gid_t gid;
+};
+
+struct rpc_method {
+	const char *name;
+	unsigned permission; /* handed to the server's `permit` */
+	/* Must end, now or later, in exactly one rpc_reply or rpc_fail. */
+	void (*handle)(struct rpc_request *request, void *context);
+};
+
+struct rpc_server_options {
+	const struct rpc_method *methods; /* ends with name NULL */
+	void *context;                    /* for handle, permit, on_close */
+	bool (*permit)(const struct rpc_credentials *peer, unsigned permission, void *context);
+	void (*on_close)(struct rpc_peer *peer, void *context); /* may be NULL */
+	size_t max_peers;
+	size_t max_peer_backlog; /* unsent bytes; a peer that reads too slowly is cut off */
+};
+
+/* A listening socket at `path` (an old one is replaced), mode 0660, group `gid`
+ * (or (gid_t)-1). Returns the descriptor or -errno. */
+int rpc_listen(const char *path, gid_t gid);
+
+/* Adopts the listening descriptor `fd`. NULL when out of memory. More methods
+ * can be added later (rpc_server_add), as features register. */
+struct rpc_server *rpc_server_new(struct event_base *base, int fd, const struct rpc_server_options *options);
+int rpc_server_add(struct rpc_server *server, const struct rpc_method *methods, void *context);
+/* Answers nobody any more and frees; the listening descriptor is closed. */
+void rpc_server_free(struct rpc_server *server);
+
+const json_t *rpc_params(const struct rpc_request *request); /* object, array or NULL */
+size_t rpc_fd_count(const struct rpc_request *request);
+int rpc_fd(const struct rpc_request *request, size_t index); /* borrowed */
+struct rpc_peer *rpc_request_peer(const struct rpc_request *request);
+const struct rpc_credentials *rpc_peer_credentials(const struct rpc_peer *peer);
+
+/* Steals `result`; `fds` are duplicated into the message before it returns. */
+void rpc_reply(struct rpc_request *request, json_t *result, const int *fds, size_t fd_count);
+/* Steals `data`, which may be NULL. */
+__attribute__((format(printf, 4, 5))) void rpc_fail(struct rpc_request *request, int code, json_t *data,
+						     const char *format, ...);
+/* A line without id to one peer, or to every peer that subscribed. Steals params. */
+void rpc_notify(struct rpc_peer *peer, const char *method, json_t *params);
+void rpc_peer_subscribe(struct rpc_peer *peer, unsigned topics); /* bit mask of the caller's */
+void rpc_broadcast(struct rpc_server *server, unsigned topic, const char *method, json_t *params);
+
+/* ---- Client, blocking ----------------------------------------------------- */
+
+struct rpc_client;
+
+struct rpc_result {
+	json_t *value;  /* the result, or NULL on error */
+	int code;       /* 0, or enum rpc_error */
+	char message[1024];
+	json_t *data; /* error.data or NULL */
+	int fds[RPC_FDS_MAX];
+	size_t fd_count;
+};
+
+/* -errno when nobody listens. */
+int rpc_client_open(const char *path, int timeout_ms, struct rpc_client **client);
+void rpc_client_close(struct rpc_client *client);
+int rpc_client_fd(const struct rpc_client *client);
+
+/* Steals `params` (may be NULL). Returns 0 and a result, which may be an RPC
+ * error; or -errno when the connection broke or timed out (result holds a
+ * message then, too). Notifications that arrive meanwhile are kept for
+ * rpc_client_next. Always rpc_result_done afterwards. */
+int rpc_call(struct rpc_client *client, const char *method, json_t *params, const int *fds, size_t fd_count,
+	     struct rpc_result *result);
+void rpc_result_done(struct rpc_result *result);
+
+/* The next notification: 1 and a new reference {"method":..,"params":..}; 0 on
+ * timeout (timeout_ms < 0 waits for ever), -errno when the connection broke. */
+int rpc_client_next(struct rpc_client *client, int timeout_ms, json_t **notification);
+
+/* ---- The line parser by itself, for the fuzzer ---------------------------- */
+
+/* Parses one line (no newline). 0: *id (new reference or NULL: notification),
+ * *method (borrowed from *document), *params (borrowed, may be NULL), *document
+ * (new reference). Else an rpc_error code and *reason. */
+int rpc_parse_line(const char *line, size_t length, json_t **document, json_t **id, const char **method,
+		   json_t **params, const char **reason);
+
+#endif
