@@ -14,9 +14,11 @@
  * line; a full bucket spills into the next ones, and bng_port_block.max_probe
  * says how far a search must go.
  *
- * An entry is one 64-bit word, changed by compare-and-swap only. A mapping is
- * made, and a block taken or given back, under bng_subscriber.lock; refreshing
- * and expiry need no lock.
+ * An entry is one 64-bit word, changed by compare-and-swap only. Two CPUs that
+ * make mappings for one subscriber take turns by bng_subscriber.lock. bng_sweep
+ * takes no lock: it marks a block DRAINING, then looks whether it is empty; who
+ * makes a mapping publishes it, then looks whether the block is still ALLOCATED.
+ * One of the two sees the other.
  *
  * The exempt destinations are in the LPM trie `exempt`:
  * {__u32 prefix_length, __be32 address} -> __u32 flags (enum bng_exempt_flag).
@@ -69,7 +71,8 @@ _Static_assert(sizeof(struct bng_mapping_bucket) == 64, "one cache line");
 enum bng_block_state {
 	BNG_BLOCK_FREE = 0,
 	BNG_BLOCK_ALLOCATED = 1,
-	BNG_BLOCK_HELD = 2, /* given back, not yet free: hold-down */
+	BNG_BLOCK_HELD = 2,     /* given back, not yet free: hold-down */
+	BNG_BLOCK_DRAINING = 3, /* bng_sweep is about to give it back */
 };
 
 struct bng_port_block {
@@ -77,9 +80,10 @@ struct bng_port_block {
 	__u16 generation; /* of the owner's slot */
 	__u8 state; /* enum bng_block_state */
 	__u8 reserved0;
-	__u32 used; /* mappings in it */
+	__u32 first; /* its first port: public address index << 16 | port */
+	__u32 used; /* mappings in it; atomic */
 	__u32 max_probe; /* buckets beyond the first a search may have to visit */
-	__u64 changed_ns; /* boottime at which it was allocated or given back */
+	__u32 changed_tick; /* when it was allocated or given back */
 	__u64 session_id;
 };
 
@@ -102,7 +106,9 @@ struct bng_pool_address {
 	__u64 drops; /* atomic: packets for it without a mapping */
 	__u64 allocations; /* atomic: blocks given out */
 	__u8 reserved1[16];
-	__u64 taken[BNG_BLOCKS_PER_ADDRESS_MAX / 64]; /* bitmap: not free; atomic or/and */
+	/* Bitmap, bit = port >> block_shift: not free. Set too: blocks that touch ports
+	 * below BNG_FIRST_PORT, and the bits beyond the last block. Atomic or/and. */
+	__u64 taken[BNG_BLOCKS_PER_ADDRESS_MAX / 64];
 	__u8 reserved2[64];
 };
 

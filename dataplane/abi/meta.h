@@ -14,14 +14,16 @@
 #include <linux/types.h>
 
 #define BNG_TICK_SHIFT 28
-#define BNG_TICKS_OF_SECONDS(s) ((__u32)(((__u64)(s)*1000000000ULL) >> BNG_TICK_SHIFT))
+/* Rounded up, so that a timer never ends early. */
+#define BNG_TICKS_OF_SECONDS(s) ((__u32)(((__u64)(s)*1000000000ULL + (1ULL << BNG_TICK_SHIFT) - 1) >> BNG_TICK_SHIFT))
 
 struct bng_meta {
 	__u32 abi_version;
 	__u32 range_active; /* which entry of map `range` packets use: 0 or 1 */
 	__s64 clock_offset_ns;
 	__s64 clock_injected_ns;
-	__u64 hold_down_ns;   /* a freed port block stays unused this long */
+	__u32 hold_down_ticks; /* a freed port block stays unused this long */
+	__u32 reserved0;
 	__u32 exempt_count;   /* entries in map `exempt`; 0 skips the lookup */
 	__u32 block_high;     /* 1 + highest index in use in map `port_block` */
 	__u32 sweep_budget;   /* port blocks looked at in one run; 0: the default */
@@ -32,8 +34,8 @@ struct bng_meta {
 	__u64 events_lost;    /* events that found the ring full */
 	__u32 pool_count;     /* entries in use in map `pool` */
 	__u32 icmp_error_rate; /* ICMP errors per second the gateway sends; 0: the default */
-	__u64 icmp_error_tokens; /* time at which the next token is due, ns */
-	__u8 reserved[24];
+	__u64 icmp_error_due_ns; /* written by the data plane */
+	__u8 reserved1[24];
 };
 
 _Static_assert(sizeof(struct bng_meta) == 128, "two cache lines");

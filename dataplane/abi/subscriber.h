@@ -55,11 +55,12 @@ struct bng_subscriber {
 	__u8 flags; /* enum bng_subscriber_flag */
 	__u16 generation;
 	__u8 pool; /* index in map `pool` (live) */
-	__u8 block_count; /* entries in use in block[]; under lock */
+	__u8 reserved0;
 	__u32 port_key; /* secret that spreads this session's ports */
-	__u8 block_shift; /* log2 of ports per block, fixed while block_count > 0 */
-	__u8 reserved0[3];
-	/* First port of each block: public address index << 16 | port. */
+	__u8 block_shift; /* log2 of ports per block; the pool's when the session was opened */
+	__u8 reserved1[3];
+	/* First port of each block: public address index << 16 | port; 0: none. Holes
+	 * occur. Entries are changed by compare-and-swap. */
 	__u32 block[BNG_BLOCKS_PER_SUBSCRIBER];
 
 	/* Line 1: counters, and what only the creation of a mapping touches. */
@@ -73,7 +74,7 @@ struct bng_subscriber {
 	__u32 address_index; /* public address it is paired with, or BNG_NO_ADDRESS_INDEX */
 	__u32 max_mappings; /* (live) */
 	__u8 max_blocks; /* (live) */
-	__u8 reserved1[3];
+	__u8 reserved2[3];
 	__u32 last_up_tick; /* last packet from the subscriber */
 
 	/* Line 2: for controld; the data plane only copies session_id. */
@@ -82,9 +83,11 @@ struct bng_subscriber {
 	__u64 lease_expires_ns; /* boottime; 0: no lease (live) */
 	__u32 lease_seconds; /* (live) */
 	__u8 kind; /* enum bng_session_kind */
-	__u8 reserved2[35];
+	__u8 reserved3[35];
 
-	__u8 reserved3[64];
+	/* Line 3: for bng_sweep. */
+	__u32 closed_tick; /* when it first saw the session CLOSING; 0: not yet */
+	__u8 reserved4[60];
 };
 
 _Static_assert(sizeof(struct bng_subscriber) == 256, "four cache lines");
