@@ -29,11 +29,11 @@ struct bng_feature {
 	void (*free)(struct controld *controld);
 	/* Refuse what cannot be applied live, before anything changes: 0, or -errno
 	 * and a message with a JSON pointer in `error`. `old` is NULL at start. */
-	int (*check)(struct controld *controld, const struct config *old, const struct config *next, char *error,
-		     size_t error_size);
+	int (*check)(struct controld *controld, const struct config *old, const struct config *next,
+		     char *error, size_t error_size);
 	/* Make the maps say what `next` says; compares, never clears and refills. */
 	int (*apply)(struct controld *controld, const struct config *old, const struct config *next);
-	const struct rpc_method *methods; /* or NULL; context is the struct controld */
+	const struct rpc_method *methods;  /* or NULL; context is the struct controld */
 	const struct session_hooks *hooks; /* or NULL */
 };
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define ADDRESS_TEXT 16
-#define MAC_TEXT 18
+#define MAC_TEXT     18
 
 int address_parse(const char *text, uint32_t *address_be);
 char *address_format(uint32_t address_be, char text[static ADDRESS_TEXT]);

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define JSON_ERROR_TEXT 512
+#define JSON_ERROR_TEXT   512
 #define JSON_POINTER_TEXT 256
 
 struct json_reader {
@@ -28,7 +28,7 @@ bool json_reader_ok(const struct json_reader *reader);
 
 /* Fails at the current pointer; `found` may be NULL (nothing there). */
 __attribute__((format(printf, 3, 4))) void json_reader_fail(struct json_reader *reader, const json_t *found,
-							      const char *expected, ...);
+							    const char *expected, ...);
 
 /* Descend into a member or an element; every enter has its leave. */
 json_t *json_enter(struct json_reader *reader, const json_t *object, const char *member);
@@ -42,8 +42,8 @@ const char *json_read_string_or(struct json_reader *reader, const json_t *object
 				const char *fallback);
 int64_t json_read_integer(struct json_reader *reader, const json_t *object, const char *member, int64_t min,
 			  int64_t max);
-int64_t json_read_integer_or(struct json_reader *reader, const json_t *object, const char *member, int64_t min,
-			     int64_t max, int64_t fallback);
+int64_t json_read_integer_or(struct json_reader *reader, const json_t *object, const char *member,
+			     int64_t min, int64_t max, int64_t fallback);
 bool json_read_bool_or(struct json_reader *reader, const json_t *object, const char *member, bool fallback);
 
 /* Fails if `object` has a member that is not in the NULL-terminated list. */

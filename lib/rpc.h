@@ -21,7 +21,7 @@
 #include <sys/types.h>
 
 #define RPC_LINE_MAX (16u << 20)
-#define RPC_FDS_MAX 32
+#define RPC_FDS_MAX  32
 
 enum rpc_error {
 	RPC_PARSE = -32700,
@@ -88,7 +88,7 @@ const struct rpc_credentials *rpc_peer_credentials(const struct rpc_peer *peer);
 void rpc_reply(struct rpc_request *request, json_t *result, const int *fds, size_t fd_count);
 /* Steals `data`, which may be NULL. */
 __attribute__((format(printf, 4, 5))) void rpc_fail(struct rpc_request *request, int code, json_t *data,
-						     const char *format, ...);
+						    const char *format, ...);
 /* A line without id to one peer, or to every peer that subscribed. Steals params. */
 void rpc_notify(struct rpc_peer *peer, const char *method, json_t *params);
 void rpc_peer_subscribe(struct rpc_peer *peer, unsigned topics); /* bit mask of the caller's */
@@ -99,8 +99,8 @@ void rpc_broadcast(struct rpc_server *server, unsigned topic, const char *method
 struct rpc_client;
 
 struct rpc_result {
-	json_t *value;  /* the result, or NULL on error */
-	int code;       /* 0, or enum rpc_error */
+	json_t *value; /* the result, or NULL on error */
+	int code;      /* 0, or enum rpc_error */
 	char message[1024];
 	json_t *data; /* error.data or NULL */
 	int fds[RPC_FDS_MAX];

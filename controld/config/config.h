@@ -16,8 +16,8 @@
 
 #include "dataplane/abi/cgnat.h"
 
-#define CONFIG_NAME_MAX 32
-#define CONFIG_DNS_MAX 4
+#define CONFIG_NAME_MAX   32
+#define CONFIG_DNS_MAX    4
 #define CONFIG_ERROR_TEXT 512
 
 struct config_interface {

@@ -15,11 +15,12 @@
 struct controld;
 
 /* `frame` is the subscriber's whole Ethernet frame, tags included. */
-typedef void punt_handler(struct controld *controld, const struct bng_punt *punt, const uint8_t *frame, size_t length,
-			  void *context);
+typedef void punt_handler(struct controld *controld, const struct bng_punt *punt, const uint8_t *frame,
+			  size_t length, void *context);
 
 /* One handler for each reason; called from a feature's init. */
-void punt_register(struct controld *controld, enum bng_punt_reason reason, punt_handler *handler, void *context);
+void punt_register(struct controld *controld, enum bng_punt_reason reason, punt_handler *handler,
+		   void *context);
 
 /* Sends a whole frame out of an interface (interface index). 0 or -errno. */
 int punt_send(struct controld *controld, uint16_t interface, const uint8_t *frame, size_t length);

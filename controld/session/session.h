@@ -34,11 +34,11 @@ struct session_client {
 struct session_spec {
 	uint32_t address_be;
 	struct session_client client;
-	uint8_t flags;     /* enum bng_subscriber_flag */
-	uint8_t kind;      /* enum bng_session_kind */
-	uint8_t pool;      /* NAT pool index */
-	uint8_t max_blocks; /* 0: the pool's default */
-	uint32_t max_mappings; /* 0: the pool's default */
+	uint8_t flags;          /* enum bng_subscriber_flag */
+	uint8_t kind;           /* enum bng_session_kind */
+	uint8_t pool;           /* NAT pool index */
+	uint8_t max_blocks;     /* 0: the pool's default */
+	uint32_t max_mappings;  /* 0: the pool's default */
 	uint32_t lease_seconds; /* 0: no lease */
 };
 
@@ -53,7 +53,8 @@ int session_close(struct controld *controld, const struct session *session, cons
 /* Only ACTIVE sessions are found. */
 bool session_by_address(struct controld *controld, uint32_t address_be, struct session *session);
 bool session_by_id(struct controld *controld, uint64_t id, struct session *session);
-bool session_by_client(struct controld *controld, const struct session_client *client, struct session *session);
+bool session_by_client(struct controld *controld, const struct session_client *client,
+		       struct session *session);
 /* True while the address can be opened: no session, nothing left to release. */
 bool session_address_free(struct controld *controld, uint32_t address_be);
 uint32_t session_count(const struct controld *controld);

@@ -28,13 +28,13 @@
 
 #include <linux/types.h>
 
-#define BNG_POOLS 64
-#define BNG_POOL_SEGMENTS 16
-#define BNG_BLOCK_SHIFT_MIN 6  /* 64 ports */
-#define BNG_BLOCK_SHIFT_MAX 12 /* 4,096 ports */
+#define BNG_POOLS                  64
+#define BNG_POOL_SEGMENTS          16
+#define BNG_BLOCK_SHIFT_MIN        6  /* 64 ports */
+#define BNG_BLOCK_SHIFT_MAX        12 /* 4,096 ports */
 #define BNG_BLOCKS_PER_ADDRESS_MAX 1024
-#define BNG_FIRST_PORT 1024 /* blocks that touch lower ports are never given out */
-#define BNG_PORTS_PER_BUCKET 8
+#define BNG_FIRST_PORT             1024 /* blocks that touch lower ports are never given out */
+#define BNG_PORTS_PER_BUCKET       8
 
 enum bng_protocol {
 	BNG_PROTOCOL_NONE = 0,
@@ -58,7 +58,7 @@ enum bng_mapping_state {
 struct bng_mapping {
 	__u16 inner_port_be;
 	__u8 kind;
-	__u8 flags; /* reserved, 0 */
+	__u8 flags;      /* reserved, 0 */
 	__u32 last_tick; /* last packet that keeps it alive */
 };
 
@@ -76,13 +76,13 @@ enum bng_block_state {
 };
 
 struct bng_port_block {
-	__u32 slot; /* owner; the last one while HELD */
+	__u32 slot;       /* owner; the last one while HELD */
 	__u16 generation; /* of the owner's slot */
-	__u8 state; /* enum bng_block_state */
+	__u8 state;       /* enum bng_block_state */
 	__u8 reserved0;
-	__u32 first; /* its first port: public address index << 16 | port */
-	__u32 used; /* mappings in it; atomic */
-	__u32 max_probe; /* buckets beyond the first a search may have to visit */
+	__u32 first;        /* its first port: public address index << 16 | port */
+	__u32 used;         /* mappings in it; atomic */
+	__u32 max_probe;    /* buckets beyond the first a search may have to visit */
 	__u32 changed_tick; /* when it was allocated or given back */
 	__u64 session_id;
 };
@@ -100,11 +100,11 @@ struct bng_pool_address {
 	__u8 block_shift;
 	__u8 flags; /* enum bng_pool_address_flag */
 	__u8 reserved0;
-	__u32 free_blocks; /* atomic */
+	__u32 free_blocks;    /* atomic */
 	__u64 alloc_failures; /* atomic: no block free for a subscriber paired with it */
-	__u64 limit_hits; /* atomic: a subscriber's limit refused a mapping */
-	__u64 drops; /* atomic: packets for it without a mapping */
-	__u64 allocations; /* atomic: blocks given out */
+	__u64 limit_hits;     /* atomic: a subscriber's limit refused a mapping */
+	__u64 drops;          /* atomic: packets for it without a mapping */
+	__u64 allocations;    /* atomic: blocks given out */
 	__u8 reserved1[16];
 	/* Bitmap, bit = port >> block_shift: not free. Set too: blocks that touch ports
 	 * below BNG_FIRST_PORT, and the bits beyond the last block. Atomic or/and. */

@@ -16,7 +16,7 @@
 
 #include <linux/types.h>
 
-#define BNG_INTERFACES 64
+#define BNG_INTERFACES     64
 #define BNG_INTERFACE_PUNT 63
 
 enum bng_interface_role {
@@ -31,7 +31,7 @@ struct bng_interface {
 	__u8 role; /* enum bng_interface_role */
 	__u8 reserved0[3];
 	__u8 mac[6];
-	__u16 mtu; /* largest IP packet, bytes */
+	__u16 mtu;        /* largest IP packet, bytes */
 	__u32 address_be; /* source of ICMP errors to subscribers; first gateway address */
 	__u8 reserved1[12];
 };

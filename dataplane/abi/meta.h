@@ -15,7 +15,8 @@
 
 #define BNG_TICK_SHIFT 28
 /* Rounded up, so that a timer never ends early. */
-#define BNG_TICKS_OF_SECONDS(s) ((__u32)(((__u64)(s)*1000000000ULL + (1ULL << BNG_TICK_SHIFT) - 1) >> BNG_TICK_SHIFT))
+#define BNG_TICKS_OF_SECONDS(s)                                                                              \
+	((__u32)(((__u64)(s)*1000000000ULL + (1ULL << BNG_TICK_SHIFT) - 1) >> BNG_TICK_SHIFT))
 
 struct bng_meta {
 	__u32 abi_version;
@@ -24,18 +25,18 @@ struct bng_meta {
 	__s64 clock_injected_ns;
 	__u32 hold_down_ticks; /* a freed port block stays unused this long */
 	__u32 reserved0;
-	__u32 exempt_count;   /* entries in map `exempt`; 0 skips the lookup */
-	__u32 block_high;     /* 1 + highest index in use in map `port_block` */
-	__u32 sweep_budget;   /* port blocks looked at in one run; 0: the default */
-	__u32 sweep_cursor;   /* next port block; written by bng_sweep only */
+	__u32 exempt_count; /* entries in map `exempt`; 0 skips the lookup */
+	__u32 block_high;   /* 1 + highest index in use in map `port_block` */
+	__u32 sweep_budget; /* port blocks looked at in one run; 0: the default */
+	__u32 sweep_cursor; /* next port block; written by bng_sweep only */
 	__u64 sweep_runs;
-	__u64 sweep_expired;  /* mappings reclaimed */
-	__u64 sweep_released; /* port blocks freed */
-	__u64 events_lost;    /* events that found the ring full */
-	__u32 pool_count;     /* entries in use in map `pool` */
-	__u32 icmp_error_rate; /* ICMP errors per second the gateway sends; 0: the default */
+	__u64 sweep_expired;     /* mappings reclaimed */
+	__u64 sweep_released;    /* port blocks freed */
+	__u64 events_lost;       /* events that found the ring full */
+	__u32 pool_count;        /* entries in use in map `pool` */
+	__u32 icmp_error_rate;   /* ICMP errors per second the gateway sends; 0: the default */
 	__u64 icmp_error_due_ns; /* written by the data plane */
-	__u8 reserved1[24];
+	__u8 reserved1[32];
 };
 
 _Static_assert(sizeof(struct bng_meta) == 128, "two cache lines");

@@ -18,7 +18,7 @@
 #include <linux/types.h>
 
 #define BNG_PUNT_ETHERTYPE 0x88b5
-#define BNG_PUNT_VERSION 1
+#define BNG_PUNT_VERSION   1
 
 enum bng_punt_reason {
 	BNG_PUNT_NONE = 0,
@@ -32,10 +32,10 @@ struct bng_punt {
 	__u8 source[6];
 	__u16 ethertype_be;
 	__u8 version;
-	__u8 reason; /* enum bng_punt_reason */
+	__u8 reason;     /* enum bng_punt_reason */
 	__u16 interface; /* ingress (up) or egress (down) interface index */
 	__u16 reserved0;
-	__u32 slot; /* session of the source address, 0: none */
+	__u32 slot;    /* session of the source address, 0: none */
 	__u64 time_ns; /* boottime at ingress */
 };
 
@@ -43,8 +43,8 @@ _Static_assert(sizeof(struct bng_punt) == 32, "no padding");
 
 /* Map `punt_limit`, array, index = reason: token bucket that protects controld. */
 struct bng_punt_limit {
-	__u32 rate;  /* packets/s; 0: the default */
-	__u32 burst; /* packets; 0: the default */
+	__u32 rate;   /* packets/s; 0: the default */
+	__u32 burst;  /* packets; 0: the default */
 	__u64 due_ns; /* written by the data plane */
 };
 

@@ -23,7 +23,7 @@
 #include <linux/types.h>
 
 #define BNG_BLOCKS_PER_SUBSCRIBER 8
-#define BNG_NO_ADDRESS_INDEX 0xffffffffu
+#define BNG_NO_ADDRESS_INDEX      0xffffffffu
 
 enum bng_subscriber_state {
 	BNG_SUBSCRIBER_FREE = 0,
@@ -46,17 +46,17 @@ enum bng_session_kind {
 struct bng_subscriber {
 	/* Line 0: who it is, and where its ports are. */
 	__u32 address_be;
-	__u16 interface; /* interface index, abi/interface.h */
+	__u16 interface;     /* interface index, abi/interface.h */
 	__u16 pppoe_session; /* reserved for PPPoE; 0 */
-	__u16 outer_vid; /* 0: untagged */
-	__u16 inner_vid; /* 0: at most one tag */
+	__u16 outer_vid;     /* 0: untagged */
+	__u16 inner_vid;     /* 0: at most one tag */
 	__u8 mac[6];
 	__u8 state; /* enum bng_subscriber_state */
 	__u8 flags; /* enum bng_subscriber_flag */
 	__u16 generation;
 	__u8 pool; /* index in map `pool` (live) */
 	__u8 reserved0;
-	__u32 port_key; /* secret that spreads this session's ports */
+	__u32 port_key;   /* secret that spreads this session's ports */
 	__u8 block_shift; /* log2 of ports per block; the pool's when the session was opened */
 	__u8 reserved1[3];
 	/* First port of each block: public address index << 16 | port; 0: none. Holes
@@ -69,20 +69,20 @@ struct bng_subscriber {
 	__u64 down_packets;
 	__u64 down_bytes;
 	__u64 drop_packets;
-	__u32 mappings; /* live or not yet reclaimed */
-	__u32 lock; /* 0, or the tick at which it was taken */
+	__u32 mappings;      /* live or not yet reclaimed */
+	__u32 lock;          /* 0, or the tick at which it was taken */
 	__u32 address_index; /* public address it is paired with, or BNG_NO_ADDRESS_INDEX */
-	__u32 max_mappings; /* (live) */
-	__u8 max_blocks; /* (live) */
+	__u32 max_mappings;  /* (live) */
+	__u8 max_blocks;     /* (live) */
 	__u8 reserved2[3];
 	__u32 last_up_tick; /* last packet from the subscriber */
 
 	/* Line 2: for controld; the data plane only copies session_id. */
 	__u64 session_id;
-	__u64 opened_ns; /* boottime */
+	__u64 opened_ns;        /* boottime */
 	__u64 lease_expires_ns; /* boottime; 0: no lease (live) */
-	__u32 lease_seconds; /* (live) */
-	__u8 kind; /* enum bng_session_kind */
+	__u32 lease_seconds;    /* (live) */
+	__u8 kind;              /* enum bng_session_kind */
 	__u8 reserved3[35];
 
 	/* Line 3: for bng_sweep. */
@@ -95,7 +95,7 @@ _Static_assert(__builtin_offsetof(struct bng_subscriber, block) == 32, "half of 
 _Static_assert(__builtin_offsetof(struct bng_subscriber, up_packets) == 64, "line 1");
 _Static_assert(__builtin_offsetof(struct bng_subscriber, session_id) == 128, "line 2");
 
-#define BNG_INNER_RANGES 16
+#define BNG_INNER_RANGES  16
 #define BNG_PUBLIC_RANGES 32
 
 /* Addresses first..last in host byte order. Inner: base = slot of `first`, or 0
