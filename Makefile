@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# The commands people type. CMake builds; what is here only calls it.
+#   make demo [KEEP=1]   the gateway at work, upgraded under load (as root)
+#   make test            every test, one summary line (as root)
+#   make bench           the benchmark (docs/performance.md)
+#   make install         release build into DESTDIR/PREFIX
+
+PREFIX ?= /usr
+SYSCONFDIR ?= /etc
+UNITDIR ?= /lib/systemd/system
+NINJA_FLAGS ?=
+PYTHON := /usr/bin/python3
+
+.PHONY: all deps build demo demo-stop test bench install clean
+
+all: build
+
+deps:
+	@packaging/deps.sh
+
+build/release/build.ninja:
+	@mkdir -p build
+	@cmake -S . -B build/release -G Ninja -DCMAKE_INSTALL_PREFIX=$(PREFIX) >build/configure.log 2>&1 || \
+		{ cat build/configure.log; exit 1; }
+
+build: deps
+	@$(MAKE) --no-print-directory build/release/build.ninja
+	@ninja -C build/release $(NINJA_FLAGS) | tail -n 1
+
+demo: build
+	@$(PYTHON) test/demo/demo.py $(if $(KEEP),--keep)
+
+demo-stop:
+	@$(PYTHON) test/demo/demo.py --stop
+
+test: deps
+	@test/run
+
+bench: build
+	@$(PYTHON) test/bench/run.py $(BENCH_FLAGS)
+
+install: build
+	packaging/install.sh build/release "$(DESTDIR)" "$(PREFIX)" "$(SYSCONFDIR)" "$(UNITDIR)"
+
+clean:
+	rm -rf build
