@@ -9,28 +9,37 @@
 #include <stdint.h>
 
 struct event_base;
-struct rpc_server;
-struct rpc_client;
 struct config;
+struct holder;
 struct maps;
+struct names;
 struct sessions;
 struct punt;
 struct ctl;
 struct startup;
+struct interfaces;
+struct cgnat;
+struct events;
+struct issu;
 struct dhcp4;
 
 struct controld {
 	struct event_base *base;
-	struct rpc_client *holder; /* blocking calls to the holder */
-	struct maps *maps;         /* controld/maps */
-	struct config *config;     /* the running one, controld/config */
-	struct sessions *sessions; /* controld/session */
-	struct punt *punt;         /* controld/punt */
-	struct ctl *ctl;           /* controld/ctl: server, event subscribers */
-	struct startup *startup;   /* phases and times of this start */
-	struct dhcp4 *dhcp4;       /* controld/dhcp4 */
-	uint64_t epoch;            /* of this start, unique on this machine */
-	uint64_t started_ns;       /* boottime */
+	struct holder *holder;         /* blocking calls to the holder, controld/ctl/holder.h */
+	struct maps *maps;             /* controld/maps */
+	struct names *names;           /* of interfaces and NAT pools, controld/maps/names.h */
+	struct config *config;         /* the running one, controld/config */
+	struct sessions *sessions;     /* controld/session */
+	struct punt *punt;             /* controld/punt */
+	struct ctl *ctl;               /* controld/ctl: server, event subscribers */
+	struct startup *startup;       /* phases and times of this start */
+	struct interfaces *interfaces; /* controld/interfaces */
+	struct cgnat *cgnat;           /* controld/cgnat */
+	struct events *events;         /* controld/events */
+	struct issu *issu;             /* controld/issu */
+	struct dhcp4 *dhcp4;           /* controld/dhcp4 */
+	uint64_t epoch;                /* of this start, unique on this machine */
+	uint64_t started_ns;           /* boottime */
 };
 
 #endif
