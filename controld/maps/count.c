@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Counting: verdicts over all CPUs, port blocks, and how full each map is.
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controld/maps/maps.h"
+
+static const char *const verdict_names[BNG_VERDICT_COUNT] = {
+#define VERDICT_NAME(name, text, meaning) text,
+	BNG_VERDICTS(VERDICT_NAME)
+#undef VERDICT_NAME
+};
+
+int maps_count(struct maps *maps, enum bng_verdict verdict, struct bng_count *count)
+{
+	struct bng_count of_cpu[maps->cpus];
+	uint32_t key = verdict;
+
+	if (bpf_map_lookup_elem(maps->map[MAP_reason_count].fd, &key, of_cpu))
+		return -errno;
+	*count = (struct bng_count){0};
+	for (unsigned i = 0; i < maps->cpus; i++) {
+		count->packets += of_cpu[i].packets;
+		count->bytes += of_cpu[i].bytes;
+	}
+	return 0;
+}
+
+int maps_counts(struct maps *maps, struct bng_count counts[static BNG_VERDICT_COUNT])
+{
+	int failure = 0;
+
+	for (int i = 0; !failure && i < BNG_VERDICT_COUNT; i++)
+		failure = maps_count(maps, (enum bng_verdict)i, &counts[i]);
+	return failure;
+}
+
+uint64_t maps_count_kind(const struct bng_count counts[static BNG_VERDICT_COUNT], const char *kind)
+{
+	size_t length = strlen(kind);
+	uint64_t sum = 0;
+
+	for (int i = 0; i < BNG_VERDICT_COUNT; i++)
+		if (!strncmp(verdict_names[i], kind, length))
+			sum += counts[i].packets;
+	return sum;
+}
+
+void maps_blocks_count(const struct maps *maps, struct maps_blocks *blocks)
+{
+	uint32_t high = maps->meta->block_high;
+
+	*blocks = (struct maps_blocks){0};
+	for (uint32_t i = 0; i < high && i < maps_entries(maps, MAP_port_block); i++) {
+		const struct bng_port_block *block = &maps->port_block[i];
+
+		if (block->state == BNG_BLOCK_ALLOCATED || block->state == BNG_BLOCK_DRAINING) {
+			blocks->allocated++;
+			blocks->mappings += __atomic_load_n(&block->used, __ATOMIC_RELAXED);
+		} else if (block->state == BNG_BLOCK_HELD) {
+			blocks->held++;
+		}
+	}
+	for (uint32_t i = 0; i < maps_entries(maps, MAP_pool_address); i++)
+		if (maps->pool_address[i].address_be)
+			blocks->free += __atomic_load_n(&maps->pool_address[i].free_blocks, __ATOMIC_RELAXED);
+}
+
+static uint64_t used_subscribers(const struct maps *maps)
+{
+	uint64_t used = 0;
+
+	for (uint32_t i = 1; i < maps_entries(maps, MAP_subscriber); i++)
+		used += maps->subscriber[i].state != BNG_SUBSCRIBER_FREE;
+	return used;
+}
+
+static uint64_t used_keys(struct maps *maps, enum map_id id)
+{
+	uint32_t count = 0;
+	void *keys, *values;
+
+	if (maps_snapshot(maps, id, &keys, &values, &count))
+		return 0;
+	free(keys);
+	free(values);
+	return count;
+}
+
+static uint64_t used_small_array(const struct maps *maps, enum map_id id)
+{
+	uint64_t used = 0;
+
+	for (uint32_t i = 0; i < maps_entries(maps, id); i++) {
+		used += id == MAP_pool && maps->pool[i].address_count;
+		used += id == MAP_pool_address && maps->pool_address[i].address_be;
+		used += id == MAP_interface && maps->interface[i].role != BNG_ROLE_NONE;
+	}
+	return used;
+}
+
+bool maps_used(struct maps *maps, enum map_id id, uint64_t *used)
+{
+	struct maps_blocks blocks;
+
+	switch (id) {
+	case MAP_subscriber:
+		*used = used_subscribers(maps);
+		return true;
+	case MAP_pool:
+	case MAP_pool_address:
+	case MAP_interface:
+		*used = used_small_array(maps, id);
+		return true;
+	case MAP_port_block:
+	case MAP_mapping:
+		maps_blocks_count(maps, &blocks);
+		*used = id == MAP_mapping ? blocks.mappings : blocks.allocated + blocks.held;
+		return true;
+	case MAP_slot_of_address:
+	case MAP_interface_of_ifindex:
+	case MAP_gateway:
+		*used = used_keys(maps, id);
+		return true;
+	case MAP_exempt:
+		*used = maps->meta->exempt_count;
+		return true;
+	case MAP_events:
+		*used = maps_events_waiting(maps);
+		return true;
+	default:
+		return false;
+	}
+}
+
+uint64_t maps_entry_bytes(const struct maps *maps, enum map_id id)
+{
+	const struct map *map = &maps->map[id];
+	uint64_t value = (map->value_size + 7u) & ~7u;
+
+	switch (map->type) {
+	case BPF_MAP_TYPE_PERCPU_ARRAY:
+		return value * maps->cpus;
+	case BPF_MAP_TYPE_RINGBUF:
+		return 1;
+	case BPF_MAP_TYPE_HASH:
+	case BPF_MAP_TYPE_LPM_TRIE:
+		return value + ((map->key_size + 7u) & ~7u);
+	default:
+		return value;
+	}
+}
+
+const char *maps_type_name(const struct maps *maps, enum map_id id)
+{
+	switch (maps->map[id].type) {
+	case BPF_MAP_TYPE_ARRAY:
+		return "array";
+	case BPF_MAP_TYPE_HASH:
+		return "hash";
+	case BPF_MAP_TYPE_PERCPU_ARRAY:
+		return "percpu_array";
+	case BPF_MAP_TYPE_LPM_TRIE:
+		return "lpm_trie";
+	case BPF_MAP_TYPE_DEVMAP:
+		return "devmap";
+	case BPF_MAP_TYPE_RINGBUF:
+		return "ringbuf";
+	case BPF_MAP_TYPE_QUEUE:
+		return "queue";
+	default:
+		return "other";
+	}
+}

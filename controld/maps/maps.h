@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * The data plane's durable maps, and the only code that talks to them.
+ *
+ * The holder opens them; here the mmapable arrays are mapped, so that a record
+ * is a pointer, and the others are reached by small wrappers. Nobody else in
+ * controld makes a bpf system call.
+ */
+#ifndef BNG_CONTROLD_MAPS_H
+#define BNG_CONTROLD_MAPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dataplane/abi/cgnat.h"
+#include "dataplane/abi/event.h"
+#include "dataplane/abi/interface.h"
+#include "dataplane/abi/meta.h"
+#include "dataplane/abi/punt.h"
+#include "dataplane/abi/subscriber.h"
+#include "dataplane/abi/verdict.h"
+
+/* clang-format off */
+/* Arrays that are mapped: name, value. */
+#define MAPS_ARRAYS(X)                       \
+	X(meta, struct bng_meta)             \
+	X(subscriber, struct bng_subscriber) \
+	X(pool, struct bng_pool)             \
+	X(pool_address, struct bng_pool_address) \
+	X(port_block, struct bng_port_block) \
+	X(mapping, struct bng_mapping_bucket) \
+	X(range, struct bng_ranges)          \
+	X(interface, struct bng_interface)   \
+	X(punt_limit, struct bng_punt_limit)
+/* The others: name, key size, value size. */
+#define MAPS_OTHERS(X)                                             \
+	X(slot_of_address, 4, 4)                                   \
+	X(interface_of_ifindex, 4, 4)                              \
+	X(gateway, sizeof(struct bng_gateway_key), 4)              \
+	X(tx_interface, 4, 4)                                      \
+	X(exempt, sizeof(struct bng_exempt_key), 4)                \
+	X(reason_count, 4, sizeof(struct bng_count))               \
+	X(events, 0, 0)                                            \
+	X(release, 0, 4)
+
+enum map_id {
+#define MAPS_ID_ARRAY(name, type) MAP_##name,
+#define MAPS_ID_OTHER(name, key, value) MAP_##name,
+	MAPS_ARRAYS(MAPS_ID_ARRAY)
+	MAPS_OTHERS(MAPS_ID_OTHER)
+#undef MAPS_ID_ARRAY
+#undef MAPS_ID_OTHER
+	MAP_COUNT
+};
+/* clang-format on */
+
+struct map {
+	int fd;
+	uint32_t type;
+	uint32_t key_size;
+	uint32_t value_size;
+	uint32_t max_entries;
+	uint32_t id;
+	void *data; /* of a mapped array */
+	size_t length;
+};
+
+struct maps_ring;
+
+struct maps {
+#define MAPS_POINTER(name, type) type *name;
+	MAPS_ARRAYS(MAPS_POINTER)
+#undef MAPS_POINTER
+	struct map map[MAP_COUNT];
+	unsigned cpus;
+	struct maps_ring *ring;
+};
+
+const char *maps_name(enum map_id id);
+
+/* Takes over one descriptor for each map, in the order of enum map_id; they are
+ * closed also on failure. 0, or -errno and what is wrong in `error`. */
+int maps_open(const int fds[static MAP_COUNT], struct maps **maps, char *error, size_t error_size);
+void maps_close(struct maps *maps);
+
+static inline uint32_t maps_entries(const struct maps *maps, enum map_id id)
+{
+	return maps->map[id].max_entries;
+}
+
+/* Hashes, tries, device maps. 0 or -errno; deleting what is not there is no error. */
+int maps_set(struct maps *maps, enum map_id id, const void *key, const void *value);
+int maps_get(struct maps *maps, enum map_id id, const void *key, void *value);
+int maps_delete(struct maps *maps, enum map_id id, const void *key);
+/* All entries at once: two arrays to be freed, key by key. */
+int maps_snapshot(struct maps *maps, enum map_id id, void **keys, void **values, uint32_t *count);
+
+/* Hands the slot of a CLOSING session to bng_sweep. */
+int maps_release_push(struct maps *maps, uint32_t slot);
+
+/* Sums over all CPUs of every verdict. */
+int maps_counts(struct maps *maps, struct bng_count counts[static BNG_VERDICT_COUNT]);
+/* The same for one. */
+int maps_count(struct maps *maps, enum bng_verdict verdict, struct bng_count *count);
+uint64_t maps_count_kind(const struct bng_count counts[static BNG_VERDICT_COUNT], const char *kind);
+
+/* Replaces the ranges that packets use: packets see the old or the new set,
+ * never a mixture. Returns false when nothing was different. */
+bool maps_ranges_publish(struct maps *maps, const struct bng_ranges *next);
+static inline const struct bng_ranges *maps_ranges(const struct maps *maps)
+{
+	return &maps->range[maps->meta->range_active & 1];
+}
+
+/* Events: the descriptor becomes readable when the data plane wakes us. */
+typedef void maps_event(const struct bng_event *event, void *context);
+int maps_events_open(struct maps *maps, maps_event *handler, void *context);
+void maps_events_close(struct maps *maps);
+int maps_events_fd(const struct maps *maps);
+/* Hands at most `limit` records to the handler: how many, or -errno. */
+int maps_events_drain(struct maps *maps, int limit);
+/* Bytes waiting in the ring. */
+uint64_t maps_events_waiting(const struct maps *maps);
+
+/* How many entries are in use; false where that is not counted. */
+bool maps_used(struct maps *maps, enum map_id id, uint64_t *used);
+/* Bytes of one entry as the kernel keeps it. */
+uint64_t maps_entry_bytes(const struct maps *maps, enum map_id id);
+const char *maps_type_name(const struct maps *maps, enum map_id id);
+
+struct maps_blocks {
+	uint64_t allocated; /* DRAINING included */
+	uint64_t held;
+	uint64_t free;     /* of enabled and disabled addresses in use */
+	uint64_t mappings; /* live, or not yet reclaimed */
+};
+void maps_blocks_count(const struct maps *maps, struct maps_blocks *blocks);
+
+/* The data plane's clock, in ticks (abi/meta.h). */
+uint32_t maps_tick(const struct maps *maps);
+
+#endif
