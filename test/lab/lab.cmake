@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+bpf_object(lab_vlan ${BNG_TEST_DIR}/vlan.bpf.c)
+add_executable(lab-wire ${BNG_TEST_DIR}/wire.c)
+target_link_libraries(lab-wire PRIVATE PkgConfig::BPF)

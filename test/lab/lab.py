@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# The standard lab: subscribers, an access network, the gateway with the real
+# daemons, the internet, and beside them a second pair of interfaces for load.
+#
+#   client --- (tagger) --- bridge --- access0 [        ] core0 --- internet
+#   client ----------------/                   [ gateway ]
+#                         load: up0 --- access1 [        ] core1 --- down0 :load
+#
+# Clients are real: udhcpc, the kernel's TCP. The bridge joins them on one access
+# interface. A tagger puts a client behind one or two VLAN tags (vlan.bpf.c).
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import sandbox
+from rpc import RpcClient
+
+BUILD = pathlib.Path(os.environ.get("BNG_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build" / "test"))
+HERE = pathlib.Path(__file__).resolve().parent
+ACCESS_MTU = 1508  # room for two tags around a full-size packet
+AS_BNG = ["setpriv", "--reuid=bng", "--regid=bng", "--clear-groups", "--no-new-privs", "--inh-caps=-all",
+          "--bounding-set=-all"]
+
+GATEWAY = "10.0.0.1"
+LOAD_GATEWAY = "10.128.0.1"
+INTERNET = "198.18.0.1"         # a server out there
+EXEMPT = "192.0.2.1"            # one that sees inner addresses
+CORE, CORE_PEER = "198.51.100.1", "198.51.100.2"
+LOAD_CORE, LOAD_CORE_PEER = "198.51.100.5", "198.51.100.6"
+LOAD_REMOTE = "198.19.0.0/16"
+POOL = "203.0.113.0/28"
+
+
+def default_config():
+    return {
+        "interfaces": [{"name": "access0", "role": "access"}, {"name": "access1", "role": "access"},
+                       {"name": "core0", "role": "core"}, {"name": "core1", "role": "core"}],
+        "sizes": {"subscribers": 131072, "public_addresses": 64, "port_blocks": 8192, "exempt": 1024},
+        "gateways": [{"interface": "access0", "address": GATEWAY}, {"interface": "access1", "address": LOAD_GATEWAY}],
+        "dhcp4": {"pools": [{
+            "name": "homes", "interfaces": ["access0"], "prefix": "10.0.0.0/16", "first": "10.0.0.10",
+            "last": "10.0.255.254", "router": GATEWAY, "dns": [EXEMPT], "mtu": 1500, "lease_seconds": 3600,
+            "nat_pool": "default"}]},
+        "cgnat": {"pools": [{"name": "default", "prefixes": [POOL], "block_size": 512, "blocks_per_subscriber": 4,
+                             "mappings_per_subscriber": 2048}],
+                  "exempt": ["192.0.2.0/24"]},
+    }
+
+
+def wait_for(what, condition, timeout=20, interval=0.02):
+    """The first true value of condition(); an error that names what never came."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {timeout} s for {what}")
+        time.sleep(interval)
+
+
+class Client:
+    """A subscriber's own machine: namespace, eth0, perhaps behind tags."""
+
+    def __init__(self, lab, name, mac, tags):
+        self.lab, self.name, self.mac, self.tags = lab, name, mac, tags
+        self.namespace = lab.namespace(name)
+        self.lease_file = lab.directory / f"{name}.lease"
+        self.dhcp_process = None
+        lab.attach_to_bridge(self)
+
+    def run(self, *command, **options):
+        return self.lab.run(self.namespace, *command, **options)
+
+    def lease(self):
+        try:
+            lines = self.lease_file.read_text().splitlines()
+        except FileNotFoundError:
+            return {}
+        return dict(line.split("=", 1) for line in lines)
+
+    @property
+    def address(self):
+        return self.lease().get("ip", "")
+
+    def start_dhcp(self):
+        environment = dict(os.environ, BNG_LEASE_FILE=str(self.lease_file))
+        self.dhcp_process = self.lab.start(
+            self.namespace, "udhcpc", "-f", "-i", "eth0", "-s", HERE / "udhcpc.sh", "-t", "20", "-T", "1", "-A", "1",
+            "-O", "mtu", log=f"{self.name}.log", env=environment)
+
+    def wait_bound(self, timeout=20):
+        return wait_for(f"a lease of {self.name}", lambda: self.address, timeout)
+
+    def renew(self):
+        self.dhcp_process.send_signal(signal.SIGUSR1)
+
+    def ping(self, address, count=3, interval=0.05):
+        """Replies received to `count` echo requests."""
+        result = self.run("ping", "-n", "-c", count, "-i", interval, "-W", "2", address, check=False)
+        received = [line for line in result.stdout.splitlines() if "packets transmitted" in line]
+        return int(received[0].split(",")[1].split()[0]) if received else 0
+
+    def set_static(self, address, length=16):
+        self.run("ip", "address", "replace", f"{address}/{length}", "dev", "eth0")
+        self.run("ip", "route", "replace", "default", "via", GATEWAY, "dev", "eth0")
+
+
+class Lab(sandbox.Sandbox):
+    def __init__(self, config=None, keep=False):
+        super().__init__(keep)
+        try:
+            self.config = config or default_config()
+            self.state = self.directory / "run"
+            self.config_file = self.directory / "bng.json"
+            self.holder = self.controld = None
+            self._install()
+            self._build_topology()
+        except BaseException:
+            self.close()
+            raise
+
+    def _install(self):
+        """Copies what runs as user bng to where that user can read it."""
+        for name in ("bpfholder", "bng-controld", "bngcli"):
+            shutil.copy(BUILD / "bin" / name, self.directory / name)
+        self.object = self.directory / "bng.bpf.o"
+        shutil.copy(BUILD / "bpf" / "bng.bpf.o", self.object)
+        self.object.chmod(0o644)
+
+    def wire(self, namespace, *arguments):
+        self.run(namespace, BUILD / "bin" / "lab-wire", BUILD / "bpf" / "lab_vlan.bpf.o", *arguments)
+
+    def _build_topology(self):
+        self.gateway, self.access = self.namespace("gateway"), self.namespace("access")
+        self.internet, self.load = self.namespace("internet"), self.namespace("load")
+        self.veth(self.gateway, "access0", self.access, "uplink", ACCESS_MTU)
+        self.veth(self.gateway, "core0", self.internet, "eth0")
+        self.veth(self.gateway, "access1", self.load, "up0", ACCESS_MTU)
+        self.veth(self.gateway, "core1", self.load, "down0")
+        self.wire(self.access, "pass", "uplink")
+        self.wire(self.internet, "pass", "eth0")
+        self.ip(self.access, "link add bridge type bridge")
+        self.ip(self.access, f"link set bridge up mtu {ACCESS_MTU}")
+        self.ip(self.access, "link set uplink master bridge")
+        self._address_core()
+
+    def _address_core(self):
+        settings = ["net.ipv4.ip_forward=1"]
+        settings += [f"net.ipv4.conf.{name}.rp_filter=0" for name in
+                     ("all", "default", "access0", "access1", "core0", "core1")]
+        self.run(self.gateway, "sysctl", "-qw", *settings)
+        self.ip(self.gateway, f"address add {CORE}/30 dev core0")
+        self.ip(self.gateway, f"address add {LOAD_CORE}/30 dev core1")
+        self.ip(self.gateway, f"route add default via {CORE_PEER}")
+        self.ip(self.gateway, f"route add {LOAD_REMOTE} via {LOAD_CORE_PEER}")
+        load_mac = self.mac(self.load, "down0")
+        self.ip(self.gateway, f"neighbour add {LOAD_CORE_PEER} lladdr {load_mac} dev core1 nud permanent")
+        self.ip(self.internet, f"address add {CORE_PEER}/30 dev eth0")
+        for address in (INTERNET, EXEMPT):
+            self.ip(self.internet, f"address add {address}/32 dev lo")
+        for prefix in ("203.0.113.0/24", "10.0.0.0/8"):
+            self.ip(self.internet, f"route add {prefix} via {CORE}")
+
+    def ip(self, namespace, arguments):
+        return sandbox.run(["ip", "-n", namespace, *arguments.split()])
+
+    def mac(self, namespace, interface):
+        links = json.loads(sandbox.run(["ip", "-j", "-n", namespace, "link", "show", interface]).stdout)
+        return links[0]["address"]
+
+    def attach_to_bridge(self, client):
+        port = f"port{len(self.namespaces)}"
+        if client.tags:
+            tagger = self.namespace(f"{client.name}-tagger")
+            self.veth(client.namespace, "eth0", tagger, "client")
+            self.veth(tagger, "trunk", self.access, port, ACCESS_MTU)
+            self.wire(tagger, "tag", "client", "trunk", *client.tags)
+            self.wire(client.namespace, "pass", "eth0")
+            self.wire(self.access, "pass", port)
+        else:
+            self.veth(client.namespace, "eth0", self.access, port, 1500)
+        self.ip(client.namespace, f"link set eth0 address {client.mac}")
+        self.ip(self.access, f"link set {port} master bridge")
+
+    def client(self, name, mac, tags=()):
+        """tags: outer first, "TPID:VID" such as "88a8:100"."""
+        return Client(self, name, mac, list(tags))
+
+    # ---- daemons ----
+
+    def write_config(self):
+        partial = self.config_file.with_suffix(".new")
+        partial.write_text(json.dumps(self.config, indent=1))
+        partial.chmod(0o644)
+        partial.rename(self.config_file)
+
+    def socket_path(self, server):
+        return self.state / ("holder.sock" if server == "holder" else "control/controld.sock")
+
+    def rpc(self, server="controld", timeout=60):
+        return RpcClient(self.socket_path(server), timeout)
+
+    def call(self, method, params=None, server="controld", fds=()):
+        with self.rpc(server) as client:
+            return client.call(method, params, fds)
+
+    def answers(self, server, method, pid):
+        """True when the process with this id answers the method."""
+        try:
+            with self.rpc(server, timeout=2) as client:
+                return client.call(method)["pid"] == pid
+        except (OSError, ValueError):
+            return False
+
+    def start_holder(self, environment=None):
+        self.holder = self.start(self.gateway, self.directory / "bpfholder", "--state", self.state, "--group", "bng",
+                                 log="holder.log", env=dict(os.environ, **(environment or {})))
+        self.wait_daemon(self.holder, "holder", "holder.status")
+
+    def start_controld(self, wait=True):
+        self.write_config()
+        self.controld = self.start(self.gateway, *AS_BNG, self.directory / "bng-controld", "--config", self.config_file,
+                                   "--state", self.state, "--object", self.object, log="controld.log")
+        if wait:
+            self.wait_daemon(self.controld, "controld", "status")
+
+    def wait_daemon(self, process, server, method):
+        def ready():
+            if process.poll() is not None:
+                raise RuntimeError(f"{server} ended with {process.returncode}:\n{self.log(server)}")
+            return self.answers(server, method, process.pid)
+        wait_for(f"{server} to answer; its log:\n{self.log(server)}", ready)
+
+    def start_daemons(self):
+        self.start_holder()
+        self.start_controld()
+
+    def log(self, name):
+        path = self.directory / f"{name}.log"
+        return path.read_text(errors="replace")[-6000:] if path.exists() else ""
+
+    def cli(self, *arguments, check=True, **options):
+        return sandbox.run([str(self.directory / "bngcli"), "--state", str(self.state), *map(str, arguments)],
+                           check=check, **options)
+
+    def cli_json(self, *arguments):
+        return json.loads(self.cli("--json", *arguments).stdout)
+
+    def drops(self):
+        """Packets by verdict name."""
+        return {reason["name"]: reason["packets"] for reason in self.call("drops")["reasons"]}
+
+    def digest(self):
+        return self.call("cgnat.digest")
+
+    def programs(self):
+        """Interface -> id of the program that runs there, read from the kernel."""
+        links = json.loads(sandbox.run(["ip", "-j", "-d", "-n", self.gateway, "link", "show"]).stdout)
+        return {link["ifname"]: link["xdp"]["prog"]["id"] for link in links if "xdp" in link}
+
+    def send_frames(self, namespace, interface, frames):
+        """Puts whole Ethernet frames on a wire, tags in the data; returns when all are sent."""
+        with sandbox.entered(namespace):
+            sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        with sender:
+            sender.bind((interface, 0))
+            for frame in frames:
+                sender.send(bytes(frame))
+
+    def reap(self, process):
+        """Collects a daemon that was killed by a signal of ours."""
+        process.wait(10)
+        self.processes.remove(process)
+
+    def second_build(self, *flags, name="bng2"):
+        """Compiles the data plane once more, as an upgrade would bring it; returns the object's path."""
+        top = HERE.parents[1]
+        target = self.directory / f"{name}.bpf.o"
+        arch = subprocess.run(["gcc", "-print-multiarch"], capture_output=True, text=True, check=True).stdout.strip()
+        sandbox.run(["clang", "-std=gnu17", "-O2", "-g", "-target", "bpf", "-mcpu=v3", f"-I{top}",
+                     f"-I/usr/include/{arch}", *flags, "-c", str(top / "dataplane" / "bng.bpf.c"), "-o", str(target)])
+        sandbox.run(["llvm-strip", "-g", str(target)])
+        target.chmod(0o644)
+        return target
