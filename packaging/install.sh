@@ -1,0 +1,25 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# install.sh BUILD DESTDIR PREFIX SYSCONFDIR UNITDIR: copies a release build to
+# where the systemd units expect it. An existing configuration stays as it is,
+# nothing is restarted.
+set -eu
+
+build=$1 root=$2 prefix=$3 sysconfdir=$4 unitdir=$5
+cd "$(dirname "$0")/.."
+
+install -d "$root$prefix/sbin" "$root$prefix/bin" "$root$prefix/lib/bng" "$root$unitdir" "$root$sysconfdir/bng"
+install -m 755 "$build/bin/bpfholder" "$build/bin/bng-controld" "$root$prefix/sbin/"
+install -m 755 "$build/bin/bngcli" "$root$prefix/bin/"
+install -m 644 "$build/bpf/bng.bpf.o" "$root$prefix/lib/bng/"
+for unit in packaging/systemd/*.service; do
+	sed -e "s|/usr/sbin/|$prefix/sbin/|g" -e "s|/usr/lib/bng/|$prefix/lib/bng/|g" \
+		-e "s|/etc/bng/|$sysconfdir/bng/|g" "$unit" >"$root$unitdir/${unit##*/}"
+	chmod 644 "$root$unitdir/${unit##*/}"
+done
+[ -e "$root$sysconfdir/bng/bng.json" ] || install -m 644 packaging/bng.json "$root$sysconfdir/bng/bng.json"
+install -D -m 644 packaging/completion/bngcli "$root$prefix/share/bash-completion/completions/bngcli"
+install -D -m 644 packaging/man/bngcli.8 "$root$prefix/share/man/man8/bngcli.8"
+
+echo "installed. Edit $sysconfdir/bng/bng.json, then: systemctl daemon-reload && systemctl enable --now bpfholder bng-controld"
