@@ -91,6 +91,7 @@ struct bng_subscriber {
 };
 
 _Static_assert(sizeof(struct bng_subscriber) == 256, "four cache lines");
+_Static_assert(__builtin_offsetof(struct bng_subscriber, state) == 18, "third byte of an aligned word");
 _Static_assert(__builtin_offsetof(struct bng_subscriber, block) == 32, "half of line 0");
 _Static_assert(__builtin_offsetof(struct bng_subscriber, up_packets) == 64, "line 1");
 _Static_assert(__builtin_offsetof(struct bng_subscriber, session_id) == 128, "line 2");

@@ -24,7 +24,7 @@
 	X(ANSWER_ARP,               "answer_arp",               "ARP request for the gateway answered") \
 	X(ANSWER_ECHO,              "answer_echo",              "ICMP echo to the gateway answered") \
 	X(ANSWER_TTL,               "answer_ttl",               "TTL expired, subscriber told by ICMP") \
-	X(PUNT_DHCP4,               "punt_dhcp4",               "DHCPv4 packet handed to controld") \
+	X(PUNTED_DHCP4,             "punt_dhcp4",               "DHCPv4 packet handed to controld") \
 	X(PASS_LOCAL,               "pass_local",               "for this host, handed to the kernel") \
 	X(PASS_NEIGHBOUR,           "pass_neighbour",           "next hop unresolved, handed to the kernel translated") \
 	X(INJECT,                   "inject",                   "sent by controld") \

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Taking a port block for a session: which public address, which block.
+ *
+ * Paired pooling (RFC 6888 REQ-2): a session keeps the address of its first
+ * block. Only a session that holds no block may be paired anew, when its address
+ * has none left. A block is owned by whoever set its bit in
+ * bng_pool_address.taken; the caller holds the session's lock.
+ */
+#ifndef BNG_DATAPLANE_CGNAT_BLOCK_H
+#define BNG_DATAPLANE_CGNAT_BLOCK_H
+
+#include "cgnat_find.h"
+#include "event.h"
+
+#define ADDRESS_TRIES 4096 /* how many public addresses one packet may look at */
+
+/* Position of the lowest set bit of a word that is not 0: the ones below it are
+ * counted, without branches for the verifier to follow (BPF has no such
+ * instruction, and clang 14 none to put in its place). */
+static __always_inline __u32 lowest_bit(__u64 word)
+{
+	__u64 below = (word & -word) - 1;
+
+	below -= (below >> 1) & 0x5555555555555555ULL;
+	below = (below & 0x3333333333333333ULL) + ((below >> 2) & 0x3333333333333333ULL);
+	below = (below + (below >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
+	return (below * 0x0101010101010101ULL) >> 56;
+}
+
+/* Sets one random clear bit of the word: its position, or -1 when it is full. */
+static __always_inline int take_bit(__u64 *word, __u32 random)
+{
+#pragma unroll
+	for (int attempt = 0; attempt < 4; attempt++) {
+		__u64 free = ~*(volatile __u64 *)word;
+		__u32 turn = random & 63, bit;
+
+		if (!free)
+			return -1;
+		/* Turned right by `turn`, so that any free bit may come first. */
+		free = free >> turn | free << ((64 - turn) & 63);
+		bit = (lowest_bit(free) + turn) & 63;
+		if (!(__sync_fetch_and_or(word, 1ULL << bit) & (1ULL << bit)))
+			return bit;
+	}
+	return -1;
+}
+
+/* Takes a free block of one address: its number, or -1. */
+__noinline int cgnat_take_from(__u32 index)
+{
+	struct bng_pool_address *address = pool_address_get(index);
+	__u32 random = bpf_get_prandom_u32(), start = random >> 8, words;
+
+	if (!address)
+		return -1;
+	words = (BNG_BLOCKS_PER_ADDRESS_MAX >> ((address->block_shift - BNG_BLOCK_SHIFT_MIN) & 15)) / 64;
+	if (!(address->flags & BNG_POOL_ADDRESS_ENABLED) || !address->free_blocks)
+		return -1;
+	if (!words)
+		words = 1;
+	for (__u32 i = 0; i < BNG_BLOCKS_PER_ADDRESS_MAX / 64; i++) {
+		__u32 word = (start + i) & (words - 1) & (BNG_BLOCKS_PER_ADDRESS_MAX / 64 - 1);
+		int bit = take_bit(&address->taken[word], random);
+
+		if (bit >= 0) {
+			__sync_fetch_and_add(&address->free_blocks, -1);
+			__sync_fetch_and_add(&address->allocations, 1);
+			return word * 64 + bit;
+		}
+		if (i + 1 >= words)
+			break;
+	}
+	return -1;
+}
+
+/* Index of the n-th address of a pool, or BNG_NO_ADDRESS_INDEX. */
+static __always_inline __u32 pool_nth_address(struct bng_pool *nat_pool, __u32 n)
+{
+	for (__u32 i = 0; i < BNG_POOL_SEGMENTS && i < nat_pool->segment_count; i++) {
+		if (n < nat_pool->segment[i].count)
+			return nat_pool->segment[i].first_index + n;
+		n -= nat_pool->segment[i].count;
+	}
+	return BNG_NO_ADDRESS_INDEX;
+}
+
+struct address_search {
+	__u32 pool;
+	__u32 start;
+	__u32 index; /* found */
+	int block;
+};
+
+static long address_step(__u32 step, struct address_search *search)
+{
+	struct bng_pool *nat_pool = pool_get(search->pool);
+
+	if (!nat_pool || step >= nat_pool->address_count)
+		return 1;
+	search->index = pool_nth_address(nat_pool, (search->start + step) % nat_pool->address_count);
+	search->block = cgnat_take_from(search->index);
+	return search->block >= 0;
+}
+
+/* From the session's own address, or for a session without blocks from any. */
+static __always_inline void take_anywhere(struct bng_subscriber *session, int has_blocks,
+					  struct address_search *search)
+{
+	struct bng_pool_address *paired = pool_address_get(session->address_index);
+
+	search->index = session->address_index;
+	search->block = cgnat_take_from(session->address_index);
+	if (search->block >= 0)
+		return;
+	if (paired && has_blocks) {
+		__sync_fetch_and_add(&paired->alloc_failures, 1);
+		return;
+	}
+	search->pool = session->pool;
+	search->start = bpf_get_prandom_u32();
+	bpf_loop(ADDRESS_TRIES, address_step, search, 0);
+	if (search->block < 0 && (paired = pool_address_get(search->index)))
+		__sync_fetch_and_add(&paired->alloc_failures, 1);
+}
+
+/* Gives the session one more block, at block[hole]. 0 or a verdict. */
+__noinline int cgnat_take_block(__u32 slot, __u32 hole, __u32 has_blocks)
+{
+	struct address_search search = {.block = -1};
+	struct bng_subscriber *session = subscriber_get(slot);
+	struct bng_meta *facts = meta_get();
+	struct bng_pool_address *address;
+	struct bng_port_block *block;
+	__u64 now_ns;
+	__u32 first;
+
+	if (!session || !facts)
+		return BNG_DROP_INTERNAL;
+	now_ns = clock_now(facts);
+	take_anywhere(session, has_blocks, &search);
+	address = pool_address_get(search.index);
+	if (search.block < 0 || !address)
+		return BNG_DROP_CGNAT_NO_BLOCK;
+	block = port_block_get(address->first_block + search.block);
+	if (!block)
+		return BNG_DROP_INTERNAL;
+	first = search.index << 16 | ((__u32)search.block << (address->block_shift & 15) & 0xffff);
+	block->slot = slot;
+	block->generation = session->generation;
+	block->first = first;
+	block->used = 0;
+	block->max_probe = 0;
+	block->session_id = session->session_id;
+	block->changed_tick = clock_tick(now_ns);
+	session->address_index = search.index;
+	session->block_shift = address->block_shift;
+	/* Last and with a full barrier: from here on it may be used. */
+	__sync_lock_test_and_set((__u32 *)&block->generation,
+				 session->generation | BNG_BLOCK_ALLOCATED << 16);
+	session->block[hole & (BNG_BLOCKS_PER_SUBSCRIBER - 1)] = first;
+	event_block(facts, BNG_EVENT_BLOCK_ALLOCATED, now_ns, block, address, session->address_be);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Making a mapping: the slow path of the way up.
+ *
+ * Invariants
+ * 1. One creator at a time for a session (bng_subscriber.lock), so that an inner
+ *    end never gets two public ports.
+ * 2. An entry is taken by compare-and-swap from a free word, so that a port is
+ *    never given twice.
+ * 3. After the entry is published its block must still be ALLOCATED; if not, the
+ *    entry is taken back and the search goes on (bng_sweep won).
+ * 4. Nothing in use is ever overwritten: full means refused.
+ */
+#ifndef BNG_DATAPLANE_CGNAT_CREATE_H
+#define BNG_DATAPLANE_CGNAT_CREATE_H
+
+#include "cgnat_block.h"
+
+#define LOCK_SPINS       65536
+#define LOCK_STALE_TICKS 8            /* two seconds: no creator takes that long */
+#define PORT_REFUSED     (1ULL << 32) /* | verdict: what cgnat_create returns when it refuses */
+#define PORT_LEAVING     (PORT_NONE - 1)
+
+struct lock_attempt {
+	struct bng_subscriber *session;
+	__u32 mine;
+	__u32 taken;
+};
+
+static long lock_step(__u32 index __attribute__((unused)), struct lock_attempt *attempt)
+{
+	__u32 *lock = &attempt->session->lock;
+	__u32 held = *(volatile __u32 *)lock;
+
+	if (held && attempt->mine - held < LOCK_STALE_TICKS)
+		return 0;
+	attempt->taken = __sync_val_compare_and_swap(lock, held, attempt->mine) == held;
+	return attempt->taken;
+}
+
+struct create {
+	__u64 word; /* the entry as it shall be */
+	__u32 hash;
+	__u32 first; /* of the block */
+	__u32 shift;
+	struct bng_pool *pool;
+	struct bng_subscriber *session;
+	struct bng_port_block *block;
+	__u64 port; /* made, or PORT_NONE */
+};
+
+/* Publishes the mapping in one entry. True when done. */
+static __always_inline int entry_take(struct create *create, __u64 *word, __u32 probe)
+{
+	struct bng_port_block *block = create->block;
+	__u64 before = *(volatile __u64 *)word, after = create->word;
+
+	if (!bng_mapping_word_free(before, create->pool->timeout, bng_mapping_word_tick(after)))
+		return 0;
+	if (probe > block->max_probe)
+		block->max_probe = probe;
+	if (__sync_val_compare_and_swap(word, before, after) != before)
+		return 0;
+	if (*(volatile __u8 *)&block->state != BNG_BLOCK_ALLOCATED) {
+		__sync_val_compare_and_swap(word, after, before);
+		return 0;
+	}
+	/* An expired entry that was taken over is counted already. */
+	if (!(before & BNG_MAPPING_PROTOCOL_MASK)) {
+		__sync_fetch_and_add(&block->used, 1);
+		__sync_fetch_and_add(&create->session->mappings, 1);
+	}
+	return 1;
+}
+
+static long create_step(__u32 probe, struct create *create)
+{
+	__u32 index = probe_bucket(create->first, create->hash, create->shift, probe);
+	struct bng_mapping_bucket *bucket = bucket_get(index);
+
+	if (!bucket)
+		return 1;
+	for (__u32 i = 0; i < BNG_PORTS_PER_BUCKET; i++) {
+		__u32 entry = (create->hash + i) & (BNG_PORTS_PER_BUCKET - 1);
+
+		if (entry_take(create, bucket_word(bucket, entry), probe)) {
+			create->port = (__u64)index * BNG_PORTS_PER_BUCKET + entry;
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* In the block that starts at `first`: the port; PORT_NONE when it is full;
+ * PORT_LEAVING when bng_sweep is taking it back, so that it counts as gone. */
+__noinline __u64 cgnat_create_in_block(__u32 slot, __u32 first, __u32 key, __u8 state)
+{
+	struct create create = {.first = first, .port = PORT_NONE, .session = subscriber_get(slot)};
+	struct bng_meta *facts = meta_get();
+
+	create.block = block_of_port(first);
+	if (!facts || !create.session || !create.block)
+		return PORT_LEAVING;
+	create.pool = pool_get(create.session->pool);
+	if (!create.pool || *(volatile __u8 *)&create.block->state != BNG_BLOCK_ALLOCATED)
+		return PORT_LEAVING;
+	create.word = bng_mapping_word(key, state, 0, clock_tick(clock_now(facts)));
+	create.hash = cgnat_hash(create.session->port_key, key);
+	create.shift = create.session->block_shift & 15;
+	bpf_loop(1U << ((create.shift - 3) & 15), create_step, &create, 0);
+	return create.port;
+}
+
+/* In a block the session has, else in one more. */
+static __always_inline __u64 create_anywhere(struct bng_subscriber *session, __u32 slot, __u32 key,
+					     __u8 state)
+{
+	__u32 hole = BNG_BLOCKS_PER_SUBSCRIBER, blocks = 0;
+	int verdict;
+	__u64 port;
+
+	for (__u32 i = 0; i < BNG_BLOCKS_PER_SUBSCRIBER; i++) {
+		__u32 first = *(volatile __u32 *)&session->block[i];
+
+		if (!first) {
+			if (hole == BNG_BLOCKS_PER_SUBSCRIBER)
+				hole = i;
+			continue;
+		}
+		port = cgnat_create_in_block(slot, first, key, state);
+		if (port < PORT_REFUSED)
+			return port;
+		blocks += port == PORT_NONE;
+	}
+	if (blocks >= session->max_blocks || hole == BNG_BLOCKS_PER_SUBSCRIBER)
+		return PORT_REFUSED | BNG_DROP_CGNAT_BLOCK_LIMIT;
+	verdict = cgnat_take_block(slot, hole, blocks > 0);
+	if (verdict)
+		return PORT_REFUSED | verdict;
+	port = cgnat_create_in_block(slot, session->block[hole & (BNG_BLOCKS_PER_SUBSCRIBER - 1)], key,
+				     state);
+	return port < PORT_REFUSED ? port : PORT_REFUSED | BNG_DROP_CGNAT_BUSY;
+}
+
+static __always_inline void count_limit_hit(struct bng_subscriber *session)
+{
+	struct bng_pool_address *address = pool_address_get(session->address_index);
+
+	if (address)
+		__sync_fetch_and_add(&address->limit_hits, 1);
+}
+
+/* Finds or makes, with the lock held. */
+static __always_inline __u64 create_locked(struct bng_subscriber *session, __u32 slot, __u32 key, __u8 state)
+{
+	__u64 port = cgnat_search(slot, key);
+
+	if (port != PORT_NONE)
+		return port;
+	if (session->mappings >= session->max_mappings)
+		port = PORT_REFUSED | BNG_DROP_CGNAT_MAPPING_LIMIT;
+	else
+		port = create_anywhere(session, slot, key, state);
+	if (port == (PORT_REFUSED | BNG_DROP_CGNAT_MAPPING_LIMIT) ||
+	    port == (PORT_REFUSED | BNG_DROP_CGNAT_BLOCK_LIMIT))
+		count_limit_hit(session);
+	return port;
+}
+
+/* The public port of an inner end, made if need be: a global port, or
+ * PORT_REFUSED | verdict. */
+__noinline __u64 cgnat_create(__u32 slot, __u32 key, __u8 state)
+{
+	struct bng_meta *facts = meta_get();
+	struct bng_subscriber *session = subscriber_get(slot);
+	struct lock_attempt attempt = {.session = session};
+	struct bng_pool *nat_pool;
+	__u64 port;
+
+	if (!facts || !session)
+		return PORT_REFUSED | BNG_DROP_INTERNAL;
+	nat_pool = pool_get(session->pool);
+	if (!nat_pool || !nat_pool->address_count)
+		return PORT_REFUSED | BNG_DROP_CGNAT_NO_POOL;
+	port = cgnat_search(slot, key);
+	if (port != PORT_NONE)
+		return port;
+	attempt.mine = clock_tick(clock_now(facts)) | 1;
+	bpf_loop(LOCK_SPINS, lock_step, &attempt, 0);
+	if (!attempt.taken)
+		return PORT_REFUSED | BNG_DROP_CGNAT_BUSY;
+	port = create_locked(session, slot, key, state);
+	__sync_val_compare_and_swap(&session->lock, attempt.mine, 0);
+	return port;
+}
+
+#endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Every map of the data plane. Those with LIBBPF_PIN_BY_NAME outlive programs
+ * and processes; the others belong to one generation of the object. Sizes are
+ * defaults: the holder sets the configured ones when it creates a map.
+ *
+ * The big arrays are mmapable: their data then starts on a page, so that a
+ * 64-byte record is one cache line, and controld reads them without a system
+ * call.
+ */
+#ifndef BNG_DATAPLANE_MAPS_H
+#define BNG_DATAPLANE_MAPS_H
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "abi/cgnat.h"
+#include "abi/event.h"
+#include "abi/interface.h"
+#include "abi/meta.h"
+#include "abi/punt.h"
+#include "abi/subscriber.h"
+#include "abi/verdict.h"
+#include "route_cache.h"
+
+#define DURABLE __uint(pinning, LIBBPF_PIN_BY_NAME)
+
+#define DURABLE_ARRAY(name, type_of_value, entries)                                                          \
+	struct {                                                                                             \
+		__uint(type, BPF_MAP_TYPE_ARRAY);                                                            \
+		__uint(map_flags, BPF_F_MMAPABLE);                                                           \
+		__uint(max_entries, entries);                                                                \
+		__type(key, __u32);                                                                          \
+		__type(value, type_of_value);                                                                \
+		DURABLE;                                                                                     \
+	} name SEC(".maps")
+
+DURABLE_ARRAY(meta, struct bng_meta, 1);
+DURABLE_ARRAY(subscriber, struct bng_subscriber, 131072);
+DURABLE_ARRAY(pool, struct bng_pool, BNG_POOLS);
+DURABLE_ARRAY(pool_address, struct bng_pool_address, 64);
+DURABLE_ARRAY(port_block, struct bng_port_block, 8192);
+DURABLE_ARRAY(mapping, struct bng_mapping_bucket, 64 * 8192);
+DURABLE_ARRAY(range, struct bng_ranges, 2);
+DURABLE_ARRAY(interface, struct bng_interface, BNG_INTERFACES);
+DURABLE_ARRAY(punt_limit, struct bng_punt_limit, BNG_PUNT_REASONS);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, __u32);
+	DURABLE;
+} slot_of_address SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, BNG_INTERFACES);
+	__type(key, __u32);
+	__type(value, __u32);
+	DURABLE;
+} interface_of_ifindex SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct bng_gateway_key);
+	__type(value, __u32);
+	DURABLE;
+} gateway SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, BNG_INTERFACES);
+	__type(key, __u32);
+	__type(value, __u32);
+	DURABLE;
+} tx_interface SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct bng_exempt_key);
+	__type(value, __u32);
+	DURABLE;
+} exempt SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, BNG_VERDICT_SLOTS);
+	__type(key, __u32);
+	__type(value, struct bng_count);
+	DURABLE;
+} reason_count SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20);
+	DURABLE;
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, 131072);
+	__type(value, __u32);
+	DURABLE;
+} release SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, ROUTE_CACHE_ENTRIES);
+	__type(key, __u32);
+	__type(value, struct route);
+} route_cache SEC(".maps");
+
+static __always_inline struct bng_meta *meta_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&meta, &zero);
+}
+
+static __always_inline struct bng_subscriber *subscriber_get(__u32 slot)
+{
+	return bpf_map_lookup_elem(&subscriber, &slot);
+}
+
+static __always_inline struct bng_interface *interface_get(__u32 index)
+{
+	return bpf_map_lookup_elem(&interface, &index);
+}
+
+static __always_inline struct bng_pool_address *pool_address_get(__u32 index)
+{
+	return bpf_map_lookup_elem(&pool_address, &index);
+}
+
+static __always_inline struct bng_pool *pool_get(__u32 index)
+{
+	return bpf_map_lookup_elem(&pool, &index);
+}
+
+static __always_inline struct bng_port_block *port_block_get(__u32 index)
+{
+	return bpf_map_lookup_elem(&port_block, &index);
+}
+
+static __always_inline struct bng_mapping_bucket *bucket_get(__u32 index)
+{
+	return bpf_map_lookup_elem(&mapping, &index);
+}
+
+#endif

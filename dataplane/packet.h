@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * The packet as the stages see it, and the parser that fills it once.
+ *
+ * Pointers are into the packet and die with any bpf_xdp_adjust_head. Fields
+ * ending in _be are network byte order, the others host byte order.
+ */
+#ifndef BNG_DATAPLANE_PACKET_H
+#define BNG_DATAPLANE_PACKET_H
+
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+
+#include <bpf/bpf_endian.h>
+
+#include "clock.h"
+
+#define VLAN_TAGS_MAX     2
+#define VLAN_VID_MASK     0x0fff
+#define IP_FRAGMENT_MASK  0x3fff /* more fragments, offset */
+#define ICMP_ECHO_REPLY   0
+#define ICMP_ECHO_REQUEST 8
+#define TCP_FIN           0x01
+#define TCP_SYN           0x02
+#define TCP_RST           0x04
+#define TCP_ACK           0x10
+
+struct vlan_tag {
+	__be16 tci_be;
+	__be16 next_be; /* ethertype of what follows */
+};
+
+struct icmp_header {
+	__u8 type;
+	__u8 code;
+	__be16 checksum;
+	__be16 id_be;
+	__be16 sequence_be;
+};
+
+struct arp_packet {
+	__be16 hardware_be;
+	__be16 protocol_be;
+	__u8 hardware_length;
+	__u8 protocol_length;
+	__be16 operation_be;
+	__u8 sender_mac[6];
+	__u8 sender_be[4];
+	__u8 target_mac[6];
+	__u8 target_be[4];
+};
+
+struct bng_pkt {
+	struct xdp_md *ctx;
+	struct bng_meta *meta;
+	void *data;
+	void *end;
+	__u64 now_ns;
+	__u32 tick;
+	__u32 length; /* of the frame at ingress */
+
+	__u16 ethertype_be; /* behind the tags */
+	__u8 tags;          /* how many */
+	__u8 tag_flags;     /* BNG_SUBSCRIBER_OUTER_AD, BNG_SUBSCRIBER_INNER_AD */
+	__u32 vids;         /* outer_vid | inner_vid << 16, as in struct bng_subscriber */
+	void *l3;
+
+	struct iphdr *ip;
+	void *l4;
+	__u16 ip_length;
+	__u8 protocol; /* enum bng_protocol, once L4 is parsed */
+	__u8 tcp_flags;
+	__be16 source_port_be; /* ICMP: the identifier, both */
+	__be16 destination_port_be;
+
+	__u32 slot;
+	struct bng_subscriber *session; /* NULL: none found yet */
+	int action;                     /* what a redirect returned */
+};
+
+static __always_inline int packet_init(struct bng_pkt *pkt, struct xdp_md *ctx)
+{
+	*pkt = (struct bng_pkt){
+		.ctx = ctx,
+		.meta = meta_get(),
+		.data = (void *)(long)ctx->data,
+		.end = (void *)(long)ctx->data_end,
+	};
+	pkt->length = pkt->end - pkt->data;
+	if (!pkt->meta)
+		return BNG_DROP_INTERNAL;
+	pkt->now_ns = clock_now(pkt->meta);
+	pkt->tick = clock_tick(pkt->now_ns);
+	return 0;
+}
+
+static __always_inline int is_vlan(__be16 ethertype_be)
+{
+	return ethertype_be == bpf_htons(ETH_P_8021Q) || ethertype_be == bpf_htons(ETH_P_8021AD);
+}
+
+/* Takes one tag off the front; `ad_flag` is set when it is 802.1ad. */
+static __always_inline int packet_parse_tag(struct bng_pkt *pkt, unsigned position, __u8 ad_flag)
+{
+	struct vlan_tag *tag = pkt->l3;
+
+	if ((void *)(tag + 1) > pkt->end)
+		return BNG_DROP_SHORT;
+	if (pkt->ethertype_be == bpf_htons(ETH_P_8021AD))
+		pkt->tag_flags |= ad_flag;
+	pkt->vids |= (__u32)(bpf_ntohs(tag->tci_be) & VLAN_VID_MASK) << (16 * position);
+	pkt->ethertype_be = tag->next_be;
+	pkt->l3 = tag + 1;
+	pkt->tags++;
+	return 0;
+}
+
+static __always_inline int packet_parse_ethernet(struct bng_pkt *pkt)
+{
+	struct ethhdr *eth = pkt->data;
+	int verdict;
+
+	if ((void *)(eth + 1) > pkt->end)
+		return BNG_DROP_SHORT;
+	pkt->ethertype_be = eth->h_proto;
+	pkt->l3 = eth + 1;
+	if (!is_vlan(pkt->ethertype_be))
+		return 0;
+	verdict = packet_parse_tag(pkt, 0, BNG_SUBSCRIBER_OUTER_AD);
+	if (verdict || !is_vlan(pkt->ethertype_be))
+		return verdict;
+	verdict = packet_parse_tag(pkt, 1, BNG_SUBSCRIBER_INNER_AD);
+	if (verdict)
+		return verdict;
+	return is_vlan(pkt->ethertype_be) ? BNG_DROP_VLAN : 0;
+}
+
+static __always_inline int packet_parse_ip(struct bng_pkt *pkt)
+{
+	struct iphdr *ip = pkt->l3;
+	__u32 header;
+
+	if ((void *)(ip + 1) > pkt->end)
+		return BNG_DROP_SHORT;
+	header = ip->ihl * 4;
+	pkt->ip_length = bpf_ntohs(ip->tot_len);
+	if (ip->version != 4 || header < sizeof(*ip) || pkt->ip_length < header)
+		return BNG_DROP_IP_HEADER;
+	if (pkt->l3 + pkt->ip_length > pkt->end)
+		return BNG_DROP_SHORT;
+	pkt->ip = ip;
+	pkt->l4 = pkt->l3 + header;
+	return 0;
+}
+
+static __always_inline int packet_parse_tcp(struct bng_pkt *pkt)
+{
+	struct tcphdr *tcp = pkt->l4;
+
+	if ((void *)(tcp + 1) > pkt->end)
+		return BNG_DROP_SHORT;
+	pkt->protocol = BNG_PROTOCOL_TCP;
+	pkt->source_port_be = tcp->source;
+	pkt->destination_port_be = tcp->dest;
+	pkt->tcp_flags = ((__u8 *)tcp)[13];
+	return 0;
+}
+
+static __always_inline int packet_parse_udp(struct bng_pkt *pkt)
+{
+	struct udphdr *udp = pkt->l4;
+
+	if ((void *)(udp + 1) > pkt->end)
+		return BNG_DROP_SHORT;
+	pkt->protocol = BNG_PROTOCOL_UDP;
+	pkt->source_port_be = udp->source;
+	pkt->destination_port_be = udp->dest;
+	return 0;
+}
+
+static __always_inline int packet_parse_icmp(struct bng_pkt *pkt)
+{
+	struct icmp_header *icmp = pkt->l4;
+
+	if ((void *)(icmp + 1) > pkt->end)
+		return BNG_DROP_SHORT;
+	if (icmp->type != ICMP_ECHO_REQUEST && icmp->type != ICMP_ECHO_REPLY)
+		return BNG_DROP_ICMP_TYPE;
+	pkt->protocol = BNG_PROTOCOL_ICMP;
+	pkt->source_port_be = icmp->id_be;
+	pkt->destination_port_be = icmp->id_be;
+	return 0;
+}
+
+/* The L4 header must lie inside the IP packet, not only inside the frame. */
+static __always_inline int packet_parse_l4(struct bng_pkt *pkt)
+{
+	__u16 payload = pkt->ip_length - pkt->ip->ihl * 4;
+
+	if (pkt->ip->frag_off & bpf_htons(IP_FRAGMENT_MASK))
+		return BNG_DROP_FRAGMENT;
+	switch (pkt->ip->protocol) {
+	case IPPROTO_TCP:
+		return payload < sizeof(struct tcphdr) ? BNG_DROP_SHORT : packet_parse_tcp(pkt);
+	case IPPROTO_UDP:
+		return payload < sizeof(struct udphdr) ? BNG_DROP_SHORT : packet_parse_udp(pkt);
+	case IPPROTO_ICMP:
+		return payload < sizeof(struct icmp_header) ? BNG_DROP_SHORT : packet_parse_icmp(pkt);
+	default:
+		return BNG_DROP_PROTOCOL;
+	}
+}
+
+#endif

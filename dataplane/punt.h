@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Control packets to controld and from it (abi/punt.h), rate-limited by reason.
+ */
+#ifndef BNG_DATAPLANE_PUNT_H
+#define BNG_DATAPLANE_PUNT_H
+
+#include "answer.h"
+
+#define PUNT_RATE        5000
+#define PUNT_BURST       2000
+#define DHCP_SERVER_PORT 67
+
+static __always_inline int punt_allowed(struct bng_pkt *pkt, __u32 reason)
+{
+	struct bng_punt_limit *limit = bpf_map_lookup_elem(&punt_limit, &reason);
+	__u64 interval;
+
+	if (!limit)
+		return 0;
+	interval = 1000000000ULL / (limit->rate ? limit->rate : PUNT_RATE);
+	return rate_allow(&limit->due_ns, pkt->now_ns, interval,
+			  interval * (limit->burst ? limit->burst : PUNT_BURST));
+}
+
+static __always_inline int punt(struct bng_pkt *pkt, __u8 reason, int verdict)
+{
+	__u32 index = ingress_interface(pkt->ctx);
+	struct bng_punt *header;
+
+	if (!index)
+		return BNG_DROP_NO_INTERFACE;
+	if (!punt_allowed(pkt, reason))
+		return BNG_DROP_PUNT_LIMIT;
+	if (bpf_xdp_adjust_head(pkt->ctx, -(int)sizeof(*header)))
+		return BNG_DROP_INTERNAL;
+	header = (void *)(long)pkt->ctx->data;
+	if ((void *)(header + 1) > (void *)(long)pkt->ctx->data_end)
+		return BNG_DROP_INTERNAL;
+	*header = (struct bng_punt){
+		.destination = {0x02, 0, 0, 0, 0, 1},
+		.source = {0x02, 0, 0, 0, 0, 2},
+		.ethertype_be = bpf_htons(BNG_PUNT_ETHERTYPE),
+		.version = BNG_PUNT_VERSION,
+		.reason = reason,
+		.interface = index,
+		.slot = pkt->slot,
+		.time_ns = pkt->now_ns,
+	};
+	pkt->action = bpf_redirect_map(&tx_interface, BNG_INTERFACE_PUNT, XDP_DROP);
+	return pkt->action == XDP_REDIRECT ? verdict : BNG_DROP_NO_INTERFACE;
+}
+
+/* For a client's packet to a DHCP server, L4 parsed. */
+static __always_inline int is_dhcp4(const struct bng_pkt *pkt)
+{
+	return pkt->protocol == BNG_PROTOCOL_UDP && pkt->destination_port_be == bpf_htons(DHCP_SERVER_PORT);
+}
+
+/* From controld to the wire. */
+static __always_inline int inject(struct bng_pkt *pkt)
+{
+	struct bng_punt *header = pkt->data;
+	__u32 index;
+
+	if ((void *)(header + 1) > pkt->end || header->ethertype_be != bpf_htons(BNG_PUNT_ETHERTYPE) ||
+	    header->version != BNG_PUNT_VERSION || header->reason != BNG_PUNT_INJECT ||
+	    header->interface >= BNG_INTERFACE_PUNT ||
+	    pkt->data + sizeof(*header) + sizeof(struct ethhdr) > pkt->end)
+		return BNG_DROP_INJECT;
+	index = header->interface;
+	if (bpf_xdp_adjust_head(pkt->ctx, sizeof(*header)))
+		return BNG_DROP_INTERNAL;
+	pkt->action = bpf_redirect_map(&tx_interface, index, XDP_DROP);
+	return pkt->action == XDP_REDIRECT ? BNG_INJECT : BNG_DROP_NO_INTERFACE;
+}
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * What changes in a forwarded packet: addresses, ports, TTL, checksums, then the
+ * Ethernet header and its tags.
+ */
+#ifndef BNG_DATAPLANE_REWRITE_H
+#define BNG_DATAPLANE_REWRITE_H
+
+#include "checksum.h"
+#include "packet.h"
+
+static __always_inline void rewrite_tcp(struct bng_pkt *pkt, __u32 difference, int source, __be16 port_be)
+{
+	struct tcphdr *tcp = pkt->l4;
+
+	if ((void *)(tcp + 1) > pkt->end)
+		return;
+	if (source)
+		tcp->source = port_be;
+	else
+		tcp->dest = port_be;
+	tcp->check = checksum_apply(tcp->check, difference);
+}
+
+static __always_inline void rewrite_udp(struct bng_pkt *pkt, __u32 difference, int source, __be16 port_be)
+{
+	struct udphdr *udp = pkt->l4;
+	__u16 checksum;
+
+	if ((void *)(udp + 1) > pkt->end)
+		return;
+	if (source)
+		udp->source = port_be;
+	else
+		udp->dest = port_be;
+	if (!udp->check) /* none was sent, none is added */
+		return;
+	checksum = checksum_apply(udp->check, difference);
+	udp->check = checksum ? checksum : 0xffff;
+}
+
+static __always_inline void rewrite_icmp(struct bng_pkt *pkt, __u32 difference, __be16 id_be)
+{
+	struct icmp_header *icmp = pkt->l4;
+
+	if ((void *)(icmp + 1) > pkt->end)
+		return;
+	icmp->id_be = id_be;
+	icmp->checksum = checksum_apply(icmp->checksum, difference);
+}
+
+/* New source (or destination) address and port. */
+static __always_inline void rewrite_nat(struct bng_pkt *pkt, int source, __be32 address_be, __be16 port_be)
+{
+	__be32 *address = source ? &pkt->ip->saddr : &pkt->ip->daddr;
+	__be16 before_be = source ? pkt->source_port_be : pkt->destination_port_be;
+	__u32 ip_difference = checksum_difference32(*address, address_be);
+	__u32 port_difference = checksum_difference16(before_be, port_be);
+
+	pkt->ip->check = checksum_apply(pkt->ip->check, ip_difference);
+	*address = address_be;
+	if (pkt->protocol == BNG_PROTOCOL_TCP)
+		rewrite_tcp(pkt, ip_difference + port_difference, source, port_be);
+	else if (pkt->protocol == BNG_PROTOCOL_UDP)
+		rewrite_udp(pkt, ip_difference + port_difference, source, port_be);
+	else
+		rewrite_icmp(pkt, port_difference, port_be);
+}
+
+/* The caller has checked that it is above 1. */
+static __always_inline void rewrite_ttl(struct bng_pkt *pkt)
+{
+	__u32 check = pkt->ip->check + bpf_htons(0x0100);
+
+	pkt->ip->ttl--;
+	pkt->ip->check = check + (check >= 0xffff);
+}
+
+/* Room for exactly `tags` tags; after this the packet's pointers are new. */
+static __always_inline int rewrite_resize(struct bng_pkt *pkt, int tags)
+{
+	int grow = (tags - pkt->tags) * (int)sizeof(struct vlan_tag);
+
+	if (grow && bpf_xdp_adjust_head(pkt->ctx, -grow))
+		return BNG_DROP_INTERNAL;
+	pkt->data = (void *)(long)pkt->ctx->data;
+	pkt->end = (void *)(long)pkt->ctx->data_end;
+	return 0;
+}
+
+static __always_inline void copy_mac(void *to, const void *from)
+{
+	__builtin_memcpy(to, from, ETH_ALEN);
+}
+
+/* Untagged Ethernet, towards the core. */
+static __always_inline int rewrite_up(struct bng_pkt *pkt, const void *destination_mac,
+				      const void *source_mac)
+{
+	struct ethhdr *eth;
+	int verdict = rewrite_resize(pkt, 0);
+
+	if (verdict)
+		return verdict;
+	eth = pkt->data;
+	if ((void *)(eth + 1) > pkt->end)
+		return BNG_DROP_INTERNAL;
+	copy_mac(eth->h_dest, destination_mac);
+	copy_mac(eth->h_source, source_mac);
+	eth->h_proto = bpf_htons(ETH_P_IP);
+	return 0;
+}
+
+static __always_inline __be16 tag_type(const struct bng_subscriber *session, __u8 ad_flag)
+{
+	return session->flags & ad_flag ? bpf_htons(ETH_P_8021AD) : bpf_htons(ETH_P_8021Q);
+}
+
+static __always_inline int encapsulation_tags(const struct bng_subscriber *session)
+{
+	return session->inner_vid ? 2 : session->outer_vid ? 1 : 0;
+}
+
+/* Writes the session's Ethernet header and tags at the front, where there is
+ * room for them, and says where L3 begins. */
+static __always_inline int rewrite_encapsulation(struct bng_pkt *pkt, const void *source_mac, int tags)
+{
+	struct bng_subscriber *session = pkt->session;
+	struct ethhdr *eth = pkt->data;
+	struct vlan_tag *tag = (struct vlan_tag *)(eth + 1);
+
+	if ((void *)(tag + VLAN_TAGS_MAX) > pkt->end)
+		return BNG_DROP_INTERNAL;
+	copy_mac(eth->h_dest, session->mac);
+	copy_mac(eth->h_source, source_mac);
+	eth->h_proto = bpf_htons(ETH_P_IP);
+	pkt->l3 = tag;
+	if (!tags)
+		return 0;
+	eth->h_proto = tag_type(session, BNG_SUBSCRIBER_OUTER_AD);
+	tag[0].tci_be = bpf_htons(session->outer_vid);
+	tag[0].next_be = bpf_htons(ETH_P_IP);
+	pkt->l3 = tag + 1;
+	if (tags == 1)
+		return 0;
+	tag[0].next_be = tag_type(session, BNG_SUBSCRIBER_INNER_AD);
+	tag[1].tci_be = bpf_htons(session->inner_vid);
+	tag[1].next_be = bpf_htons(ETH_P_IP);
+	pkt->l3 = tag + 2;
+	return 0;
+}
+
+/* The session's encapsulation, towards the subscriber. */
+static __always_inline int rewrite_down(struct bng_pkt *pkt, const void *source_mac)
+{
+	int tags = encapsulation_tags(pkt->session);
+	int verdict = rewrite_resize(pkt, tags);
+
+	return verdict ? verdict : rewrite_encapsulation(pkt, source_mac, tags);
+}
+
+#endif

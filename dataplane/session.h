@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * From an address to a session, and whether a packet may claim to be from it.
+ */
+#ifndef BNG_DATAPLANE_SESSION_H
+#define BNG_DATAPLANE_SESSION_H
+
+#include "packet.h"
+
+static __always_inline struct bng_ranges *ranges_get(const struct bng_meta *facts)
+{
+	__u32 active = facts->range_active & 1;
+
+	return bpf_map_lookup_elem(&range, &active);
+}
+
+/* The inner range that holds `address` (host order), or NULL. */
+static __always_inline struct bng_range *range_inner(struct bng_ranges *ranges, __u32 address)
+{
+	for (__u32 i = 0; i < BNG_INNER_RANGES && i < ranges->inner_count; i++)
+		if (address - ranges->inner[i].first <= ranges->inner[i].last - ranges->inner[i].first)
+			return &ranges->inner[i];
+	return NULL;
+}
+
+/* The same for public addresses. */
+static __always_inline struct bng_range *range_public(struct bng_ranges *ranges, __u32 address)
+{
+	for (__u32 i = 0; i < BNG_PUBLIC_RANGES && i < ranges->public_count; i++)
+		if (address - ranges->outer[i].first <= ranges->outer[i].last - ranges->outer[i].first)
+			return &ranges->outer[i];
+	return NULL;
+}
+
+/* Slot of an inner address; 0: none. */
+static __always_inline __u32 session_slot(struct bng_ranges *ranges, __be32 address_be)
+{
+	__u32 address = bpf_ntohl(address_be), *slot;
+	struct bng_range *hit = range_inner(ranges, address);
+
+	if (hit && hit->base)
+		return hit->base + (address - hit->first);
+	slot = bpf_map_lookup_elem(&slot_of_address, &address_be);
+	return slot ? *slot : 0;
+}
+
+/* Fills slot and subscriber with the active session of `address_be`. */
+static __always_inline int session_find(struct bng_pkt *pkt, struct bng_ranges *ranges, __be32 address_be)
+{
+	struct bng_subscriber *session;
+
+	pkt->slot = session_slot(ranges, address_be);
+	if (!pkt->slot)
+		return BNG_DROP_NO_SESSION;
+	session = subscriber_get(pkt->slot);
+	if (!session || session->state != BNG_SUBSCRIBER_ACTIVE || session->address_be != address_be)
+		return BNG_DROP_NO_SESSION;
+	pkt->session = session;
+	return 0;
+}
+
+#define TAG_FLAGS (BNG_SUBSCRIBER_OUTER_AD | BNG_SUBSCRIBER_INNER_AD)
+
+/* Interface, tags and MAC must be the session's. */
+static __always_inline int session_antispoof(struct bng_pkt *pkt)
+{
+	struct bng_subscriber *session = pkt->session;
+	struct bng_interface *ingress = interface_get(session->interface);
+	__u16 *source = pkt->data + ETH_ALEN;
+
+	if (pkt->data + sizeof(struct ethhdr) > pkt->end)
+		return BNG_DROP_SHORT;
+	if (!ingress || ingress->ifindex != pkt->ctx->ingress_ifindex)
+		return BNG_DROP_SPOOF_INTERFACE;
+	if (*(__u32 *)&session->outer_vid != pkt->vids ||
+	    (pkt->vids && (session->flags & TAG_FLAGS) != pkt->tag_flags))
+		return BNG_DROP_SPOOF_VLAN;
+	if (*(__u32 *)session->mac != *(__u32 *)source || *(__u16 *)(session->mac + 4) != source[2])
+		return BNG_DROP_SPOOF_MAC;
+	return 0;
+}
+
+#endif

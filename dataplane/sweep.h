@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Reclaiming, once a second, run by the holder: expired mappings, empty blocks,
+ * blocks whose hold-down is over, sessions that were closed.
+ *
+ * It decides nothing about a packet: whether a mapping is expired is seen on the
+ * packet path. It takes no lock (abi/cgnat.h). Work in one run is bounded by
+ * bng_meta.sweep_budget; the next run goes on where this one stopped.
+ */
+#ifndef BNG_DATAPLANE_SWEEP_H
+#define BNG_DATAPLANE_SWEEP_H
+
+#include "cgnat_find.h"
+#include "event.h"
+
+#define SWEEP_BUDGET   8192
+#define SWEEP_RELEASES 4096
+#define RELEASE_GRACE  2 /* ticks: longer than any packet takes */
+
+struct sweep {
+	struct bng_meta *meta;
+	__u64 now_ns;
+	__u32 tick;
+};
+
+struct block_sweep {
+	const struct sweep *sweep;
+	struct bng_port_block *block;
+	struct bng_subscriber *owner;
+	const struct bng_pool *pool;
+	__u32 bucket; /* index of its first one */
+	int all;      /* everything goes, expired or not */
+	__u32 left;   /* entries that stay */
+};
+
+static long sweep_bucket(__u32 step, struct block_sweep *work)
+{
+	struct bng_mapping_bucket *bucket = bucket_get(work->bucket + step);
+
+	if (!bucket)
+		return 1;
+	for (__u32 i = 0; i < BNG_PORTS_PER_BUCKET; i++) {
+		__u64 *word = bucket_word(bucket, i), before = *(volatile __u64 *)word;
+
+		if (!(before & BNG_MAPPING_PROTOCOL_MASK))
+			continue;
+		if (!work->all && !bng_mapping_word_free(before, work->pool->timeout, work->sweep->tick)) {
+			work->left = 1;
+			continue;
+		}
+		if (__sync_val_compare_and_swap(word, before, 0) != before) {
+			work->left = 1;
+			continue;
+		}
+		__sync_fetch_and_add(&work->block->used, -1);
+		__sync_fetch_and_add(&work->owner->mappings, -1);
+		__sync_fetch_and_add(&work->sweep->meta->sweep_expired, 1);
+	}
+	return 0;
+}
+
+/* Takes the block off the owner's list. */
+static __always_inline void block_unlink(struct bng_subscriber *owner, __u32 first)
+{
+	for (int i = 0; i < BNG_BLOCKS_PER_SUBSCRIBER; i++)
+		__sync_val_compare_and_swap(&owner->block[i], first, 0);
+}
+
+static __always_inline __u32 block_word(const struct bng_port_block *block, __u32 state)
+{
+	return block->generation | state << 16;
+}
+
+/* An empty block goes back and is held down. */
+static __always_inline void block_give_back(const struct sweep *sweep, struct bng_port_block *block,
+					    struct bng_subscriber *owner, struct bng_pool_address *address)
+{
+	block_unlink(owner, block->first);
+	event_block(sweep->meta, BNG_EVENT_BLOCK_FREED, sweep->now_ns, block, address, owner->address_be);
+	block->changed_tick = sweep->tick;
+	__sync_lock_test_and_set((__u32 *)&block->generation, block_word(block, BNG_BLOCK_HELD));
+	__sync_fetch_and_add(&sweep->meta->sweep_released, 1);
+}
+
+/* Expires mappings of one allocated block and gives it back if none is left. */
+static __noinline int sweep_allocated(const struct sweep *sweep, struct bng_port_block *block,
+				      struct bng_pool_address *address, int all)
+{
+	struct block_sweep work = {.sweep = sweep, .block = block, .all = all};
+	__u32 buckets = 1U << ((address->block_shift - 3) & 15);
+
+	work.owner = subscriber_get(block->slot);
+	work.pool = pool_get(address->pool);
+	work.bucket = block->first / BNG_PORTS_PER_BUCKET;
+	if (!work.owner || !work.pool)
+		return 0;
+	if (!all) {
+		bpf_loop(buckets, sweep_bucket, &work, 0);
+		if (work.left)
+			return 0;
+	}
+	work.left = 0;
+	__sync_lock_test_and_set((__u32 *)&block->generation, block_word(block, BNG_BLOCK_DRAINING));
+	bpf_loop(buckets, sweep_bucket, &work, 0);
+	if (work.left)
+		__sync_lock_test_and_set((__u32 *)&block->generation, block_word(block, BNG_BLOCK_ALLOCATED));
+	else
+		block_give_back(sweep, block, work.owner, address);
+	return 0;
+}
+
+/* The hold-down is over: anybody may have it. */
+static __always_inline void block_set_free(const struct sweep *sweep, struct bng_port_block *block,
+					   struct bng_pool_address *address)
+{
+	__u32 number = (block->first & 0xffff) >> (address->block_shift & 15);
+
+	if (sweep->tick - block->changed_tick <= sweep->meta->hold_down_ticks)
+		return;
+	__sync_lock_test_and_set((__u32 *)&block->generation, block_word(block, BNG_BLOCK_FREE));
+	__sync_fetch_and_and(&address->taken[(number / 64) & (BNG_BLOCKS_PER_ADDRESS_MAX / 64 - 1)],
+			     ~(1ULL << (number & 63)));
+	__sync_fetch_and_add(&address->free_blocks, 1);
+}
+
+static long sweep_block(__u32 step, struct sweep *sweep)
+{
+	__u32 high = sweep->meta->block_high, index = sweep->meta->sweep_cursor;
+	struct bng_pool_address *address;
+	struct bng_port_block *block;
+
+	if (index >= high)
+		index = 0;
+	block = port_block_get(index);
+	sweep->meta->sweep_cursor = index + 1;
+	if (!block || step >= high)
+		return 1;
+	address = pool_address_get(block->first >> 16);
+	if (!address)
+		return 0;
+	if (block->state == BNG_BLOCK_ALLOCATED || block->state == BNG_BLOCK_DRAINING)
+		sweep_allocated(sweep, block, address, 0);
+	else if (block->state == BNG_BLOCK_HELD)
+		block_set_free(sweep, block, address);
+	return 0;
+}
+
+/* Gives back every block of a closed session. True when none is left. */
+static __noinline int release_blocks(const struct sweep *sweep, struct bng_subscriber *session)
+{
+	int left = 0;
+
+	for (int i = 0; i < BNG_BLOCKS_PER_SUBSCRIBER; i++) {
+		__u32 first = *(volatile __u32 *)&session->block[i];
+		struct bng_pool_address *address = pool_address_get(first >> 16);
+		struct bng_port_block *block = first ? block_of_port(first) : NULL;
+
+		if (!block || !address)
+			continue;
+		sweep_allocated(sweep, block, address, 1);
+		left |= *(volatile __u32 *)&session->block[i] != 0;
+	}
+	return !left;
+}
+
+/* Last and with a full barrier: from here on the slot may be opened again. */
+static __always_inline void subscriber_set_free(struct bng_subscriber *session)
+{
+	__u32 *word = (__u32 *)&session->mac[4], before = *(volatile __u32 *)word;
+
+	__sync_val_compare_and_swap(word, before, before & 0xff00ffff);
+}
+
+static __noinline int release_done(const struct sweep *sweep, struct bng_subscriber *session, __u32 slot)
+{
+	struct bng_event *event = event_new(sweep->meta, BNG_EVENT_SESSION_RELEASED, slot, sweep->now_ns);
+
+	if (event) {
+		event->session_id = session->session_id;
+		event->inner_be = session->address_be;
+		event->pool = session->pool;
+		event_send(event);
+	}
+	session->address_index = BNG_NO_ADDRESS_INDEX;
+	session->closed_tick = 0;
+	subscriber_set_free(session);
+	return 0;
+}
+
+/* One closed session. A packet that was on its way when the session was closed
+ * may still take a block, so FREE comes only after a grace period. */
+static long sweep_release(__u32 step __attribute__((unused)), struct sweep *sweep)
+{
+	struct bng_subscriber *session;
+	__u32 slot;
+
+	if (bpf_map_pop_elem(&release, &slot))
+		return 1;
+	session = subscriber_get(slot);
+	if (!session || session->state != BNG_SUBSCRIBER_CLOSING)
+		return 0;
+	if (!session->closed_tick)
+		session->closed_tick = sweep->tick | 1;
+	if (release_blocks(sweep, session) && sweep->tick - session->closed_tick > RELEASE_GRACE) {
+		release_done(sweep, session, slot);
+		return 0;
+	}
+	return bpf_map_push_elem(&release, &slot, 0) != 0;
+}
+
+static __always_inline void sweep_run(struct bng_meta *facts)
+{
+	struct sweep sweep = {.meta = facts};
+	__u32 budget = facts->sweep_budget ? facts->sweep_budget : SWEEP_BUDGET;
+
+	sweep.now_ns = bpf_ktime_get_boot_ns();
+	facts->clock_offset_ns = sweep.now_ns - bpf_ktime_get_ns();
+	sweep.now_ns += facts->clock_injected_ns;
+	sweep.tick = clock_tick(sweep.now_ns);
+	bpf_loop(SWEEP_RELEASES, sweep_release, &sweep, 0);
+	bpf_loop(budget, sweep_block, &sweep, 0);
+	facts->sweep_runs++;
+}
+
+#endif
