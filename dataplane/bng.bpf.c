@@ -104,33 +104,25 @@ static __always_inline int access_translate(struct bng_pkt *pkt)
 static __always_inline int access_hand_over(struct bng_pkt *pkt)
 {
 	struct bng_interface *ingress = interface_get(pkt->session->interface);
-	int forward = access_translate(pkt), verdict;
+	int verdict = ingress ? rewrite_up(pkt, ingress->mac, pkt->session->mac) : BNG_DROP_INTERNAL;
 
-	if (forward != BNG_FORWARD_UP && forward != BNG_FORWARD_UP_EXEMPT)
-		return forward;
-	if (!ingress)
-		return BNG_DROP_INTERNAL;
-	verdict = rewrite_up(pkt, ingress->mac, pkt->session->mac);
-	if (verdict)
-		return verdict;
-	count_up(pkt);
-	return BNG_PASS_NEIGHBOUR;
+	return verdict ? verdict : BNG_PASS_NEIGHBOUR;
 }
 
 static __always_inline int access_forward(struct bng_pkt *pkt)
 {
-	struct route *route;
-	int verdict = route_find(pkt, &route), forward;
+	struct route *route = NULL;
+	int routed = route_find(pkt, &route), forward, verdict;
 
-	if (verdict == BNG_PASS_NEIGHBOUR)
-		return access_hand_over(pkt);
-	if (verdict)
-		return verdict;
+	if (routed && routed != BNG_PASS_NEIGHBOUR)
+		return routed;
 	forward = access_translate(pkt);
 	if (forward != BNG_FORWARD_UP && forward != BNG_FORWARD_UP_EXEMPT)
 		return forward;
-	rewrite_ttl(pkt);
 	count_up(pkt);
+	if (routed || !route)
+		return access_hand_over(pkt);
+	rewrite_ttl(pkt);
 	verdict = rewrite_up(pkt, route->destination_mac, route->source_mac);
 	if (verdict)
 		return verdict;

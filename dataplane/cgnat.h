@@ -40,7 +40,7 @@ static __always_inline __u64 mapping_advance(const struct bng_pkt *pkt, __u64 wo
 static __always_inline int mapping_touch(const struct bng_pkt *pkt, __u64 *word, __u32 key,
 					 const struct bng_pool *nat_pool, int from_inside)
 {
-#pragma unroll
+#pragma clang loop unroll(disable)
 	for (int i = 0; i < REFRESH_TRIES; i++) {
 		__u64 before = *(volatile __u64 *)word, after;
 		int expired;
@@ -74,41 +74,45 @@ static __always_inline __u64 find_first(const struct bng_subscriber *session, __
 	return bucket_find(probe_bucket(first, hash, session->block_shift & 15, 0), key, hash);
 }
 
+/* Where the mapping was found or made; or PORT_REFUSED | verdict. */
+static __always_inline __u64 find_or_create(struct bng_pkt *pkt, __u32 key, int first_try)
+{
+	__u64 port = first_try ? find_first(pkt->session, key) : PORT_NONE;
+
+	if (port != PORT_NONE)
+		return port;
+	if (pkt->protocol == BNG_PROTOCOL_TCP && (pkt->tcp_flags & TCP_RST))
+		return PORT_REFUSED | BNG_DROP_TCP_FLAGS;
+	return cgnat_create(pkt->slot, key, first_state(pkt->protocol));
+}
+
 /* Public end of the packet's source: 0, *address_be, *port_be; or a verdict. */
 static __always_inline int cgnat_up(struct bng_pkt *pkt, __be32 *address_be, __be16 *port_be)
 {
-	struct bng_subscriber *session = pkt->session;
 	__u32 key = bng_mapping_key(pkt->protocol, pkt->source_port_be);
-	struct bng_pool *nat_pool = pool_get(session->pool);
+	struct bng_pool *nat_pool = pool_get(pkt->session->pool);
 	struct bng_pool_address *address;
 	__u64 port, *word;
 
 	if (!nat_pool)
 		return BNG_DROP_INTERNAL;
-	port = find_first(session, key);
-	if (port == PORT_NONE) {
-		if (pkt->protocol == BNG_PROTOCOL_TCP && (pkt->tcp_flags & TCP_RST))
-			return BNG_DROP_TCP_FLAGS;
-		port = cgnat_create(pkt->slot, key, first_state(pkt->protocol));
+		/* A second try, should the mapping be reclaimed between finding and touching. */
+#pragma clang loop unroll(disable)
+	for (int attempt = 0; attempt < 2; attempt++) {
+		port = find_or_create(pkt, key, attempt == 0);
 		if (port >= PORT_REFUSED)
 			return port & 0xff;
-	}
-	word = port_word(port);
-	address = pool_address_get((__u32)port >> 16);
-	if (!word || !address)
-		return BNG_DROP_INTERNAL;
-	if (!mapping_touch(pkt, word, key, nat_pool, 1)) {
-		/* Reclaimed between finding and touching: make it again. */
-		port = cgnat_create(pkt->slot, key, first_state(pkt->protocol));
-		if (port >= PORT_REFUSED)
-			return port & 0xff;
+		word = port_word(port);
 		address = pool_address_get((__u32)port >> 16);
-		if (!address)
+		if (!word || !address)
 			return BNG_DROP_INTERNAL;
+		if (mapping_touch(pkt, word, key, nat_pool, 1)) {
+			*address_be = address->address_be;
+			*port_be = bpf_htons(port & 0xffff);
+			return 0;
+		}
 	}
-	*address_be = address->address_be;
-	*port_be = bpf_htons(port & 0xffff);
-	return 0;
+	return BNG_DROP_CGNAT_BUSY;
 }
 
 static __always_inline int refuse_unmapped(struct bng_pool_address *address)
