@@ -74,14 +74,14 @@ static __always_inline int answer_echo(struct bng_pkt *pkt)
 {
 	struct icmp_header *icmp = pkt->l4;
 	struct ethhdr *eth = pkt->data;
+	struct bng_interface *ingress = interface_get(pkt->session->interface);
 	struct iphdr *ip = pkt->ip;
-	__u8 client[ETH_ALEN];
 	__be32 source_be = ip->saddr;
 	__u16 before = *(__u16 *)&ip->ttl;
 
 	if ((void *)(icmp + 1) > pkt->end || (void *)(eth + 1) > pkt->end)
 		return BNG_DROP_SHORT;
-	if (icmp->type != ICMP_ECHO_REQUEST || icmp->code)
+	if (icmp->type != ICMP_ECHO_REQUEST || icmp->code || !ingress)
 		return BNG_DROP_GATEWAY;
 	icmp->type = ICMP_ECHO_REPLY;
 	icmp->checksum =
@@ -90,9 +90,8 @@ static __always_inline int answer_echo(struct bng_pkt *pkt)
 	ip->daddr = source_be;
 	ip->ttl = ANSWER_TTL_HOPS;
 	ip->check = checksum_apply(ip->check, checksum_difference16(before, *(__u16 *)&ip->ttl));
-	copy_mac(client, eth->h_source);
-	copy_mac(eth->h_source, eth->h_dest);
-	copy_mac(eth->h_dest, client);
+	copy_mac(eth->h_dest, eth->h_source);
+	copy_mac(eth->h_source, ingress->mac);
 	return BNG_ANSWER_ECHO;
 }
 
@@ -127,6 +126,20 @@ static __always_inline int icmp_error_build(struct bng_pkt *pkt, __be32 source_b
 	return BNG_ANSWER_TTL;
 }
 
+/* RFC 1122 section 3.2.2: no error about an error or a later fragment. */
+static __always_inline int icmp_error_due(struct bng_pkt *pkt)
+{
+	__u8 *type = pkt->l4;
+
+	if (pkt->ip->frag_off & bpf_htons(IP_OFFSET_MASK))
+		return 0;
+	if (pkt->ip->protocol != IPPROTO_ICMP)
+		return 1;
+	if ((void *)(type + 1) > pkt->end)
+		return 0;
+	return *type == ICMP_ECHO_REQUEST || *type == ICMP_ECHO_REPLY;
+}
+
 /* The subscriber's packet becomes the error about itself. */
 static __always_inline int answer_ttl(struct bng_pkt *pkt)
 {
@@ -135,7 +148,7 @@ static __always_inline int answer_ttl(struct bng_pkt *pkt)
 	int tags = encapsulation_tags(pkt->session), verdict, surplus;
 
 	if (pkt->ip->ihl != 5 || pkt->ip_length < ICMP_ERROR_QUOTED || !ingress || !ingress->address_be ||
-	    !icmp_error_allowed(pkt))
+	    !icmp_error_due(pkt) || !icmp_error_allowed(pkt))
 		return BNG_DROP_TTL;
 	/* Padding and payload beyond what is quoted go. */
 	surplus = pkt->length - sizeof(struct ethhdr) - pkt->tags * (int)sizeof(struct vlan_tag) -

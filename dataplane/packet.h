@@ -21,6 +21,7 @@
 #define VLAN_TAGS_MAX     2
 #define VLAN_VID_MASK     0x0fff
 #define IP_FRAGMENT_MASK  0x3fff /* more fragments, offset */
+#define IP_OFFSET_MASK    0x1fff
 #define ICMP_ECHO_REPLY   0
 #define ICMP_ECHO_REQUEST 8
 #define TCP_FIN           0x01

@@ -61,7 +61,13 @@ static __always_inline int session_find(struct bng_pkt *pkt, struct bng_ranges *
 
 #define TAG_FLAGS (BNG_SUBSCRIBER_OUTER_AD | BNG_SUBSCRIBER_INNER_AD)
 
-/* Interface, tags and MAC must be the session's. */
+static __always_inline int mac_differs(const __u8 *mac, const __u16 *frame)
+{
+	return *(__u32 *)mac != *(__u32 *)frame || *(__u16 *)(mac + 4) != frame[2];
+}
+
+/* Interface, tags and MAC must be the session's. A frame for another station
+ * (flooded by a switch) is not ours to forward. */
 static __always_inline int session_antispoof(struct bng_pkt *pkt)
 {
 	struct bng_subscriber *session = pkt->session;
@@ -75,8 +81,10 @@ static __always_inline int session_antispoof(struct bng_pkt *pkt)
 	if (*(__u32 *)&session->outer_vid != pkt->vids ||
 	    (pkt->vids && (session->flags & TAG_FLAGS) != pkt->tag_flags))
 		return BNG_DROP_SPOOF_VLAN;
-	if (*(__u32 *)session->mac != *(__u32 *)source || *(__u16 *)(session->mac + 4) != source[2])
+	if (mac_differs(session->mac, source))
 		return BNG_DROP_SPOOF_MAC;
+	if (mac_differs(ingress->mac, pkt->data))
+		return BNG_DROP_OTHER_STATION;
 	return 0;
 }
 

@@ -62,7 +62,8 @@
 	X(DROP_INJECT,              "drop_inject",              "malformed packet from controld") \
 	X(DROP_INTERNAL,            "drop_internal",            "a map entry was missing (a bug)") \
 	X(DROP_TCP_FLAGS,           "drop_tcp_flags",           "TCP packet that may not open a mapping") \
-	X(DROP_FORWARDING_OFF,      "drop_forwarding_off",      "kernel forwarding is off on the interface (net.ipv4.conf.*.forwarding)")
+	X(DROP_FORWARDING_OFF,      "drop_forwarding_off",      "kernel forwarding is off on the interface (net.ipv4.conf.*.forwarding)") \
+	X(DROP_OTHER_STATION,       "drop_other_station",       "Ethernet destination is another station")
 
 enum bng_verdict {
 #define BNG_VERDICT_ENUM(name, text, meaning) BNG_##name,
