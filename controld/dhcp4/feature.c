@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * The server's place in the daemon: packets from the punt socket, a timer for
+ * leases, sessions that went down, and the counters by RPC.
+ */
+#include "server.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <jansson.h>
+
+#include "controld/controld.h"
+#include "controld/feature.h"
+#include "controld/punt/punt.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+#define EXPIRE_BUDGET 16384 /* sessions looked at in one second */
+#define GRACE_SECONDS 5     /* after a start: renewals that waited for us come first */
+
+static void on_packet(struct controld *controld, const struct bng_punt *punt, const uint8_t *frame,
+		      size_t length, void *context)
+{
+	(void)controld;
+	dhcp4_serve(context, punt->interface, frame, length, clock_boottime_ns());
+}
+
+static void on_second(evutil_socket_t fd, short what, void *context)
+{
+	static const struct timeval second = {.tv_sec = 1};
+	struct dhcp4 *dhcp4 = context;
+
+	(void)fd;
+	(void)what;
+	dhcp4_expire(dhcp4, EXPIRE_BUDGET, clock_boottime_ns());
+	evtimer_add(dhcp4->timer, &second);
+}
+
+static void feature_free(struct controld *controld)
+{
+	if (controld->dhcp4 && controld->dhcp4->timer)
+		event_free(controld->dhcp4->timer);
+	dhcp4_free(controld->dhcp4);
+	controld->dhcp4 = NULL;
+}
+
+static int feature_init(struct controld *controld)
+{
+	static const struct timeval grace = {.tv_sec = GRACE_SECONDS};
+	int err = dhcp4_new(controld, &controld->dhcp4);
+
+	if (!err)
+		controld->dhcp4->timer = evtimer_new(controld->base, on_second, controld->dhcp4);
+	if (!err && (!controld->dhcp4->timer || evtimer_add(controld->dhcp4->timer, &grace)))
+		err = -ENOMEM;
+	if (err) {
+		feature_free(controld);
+		log_error("DHCP server: cannot start: out of memory");
+		return err;
+	}
+	punt_register(controld, BNG_PUNT_DHCP4, on_packet, controld->dhcp4);
+	return 0;
+}
+
+static int feature_apply(struct controld *controld, const struct config *old, const struct config *next)
+{
+	(void)old;
+	return dhcp4_configure(controld->dhcp4, next);
+}
+
+static void on_session_down(struct controld *controld, const struct session *session, const char *why)
+{
+	(void)why;
+	dhcp4_remember(controld->dhcp4, session, clock_boottime_ns());
+}
+
+static void set_count(json_t *object, const char *name, uint64_t count)
+{
+	json_object_set_new(object, name, json_integer((json_int_t)count));
+}
+
+static json_t *received_json(const struct dhcp4_stats *stats)
+{
+	json_t *object = json_object();
+
+#define SET(type, name) set_count(object, #name, stats->received[DHCP4_##type]);
+	DHCP4_RECEIVED(SET)
+#undef SET
+	return object;
+}
+
+static json_t *sent_json(const struct dhcp4_stats *stats)
+{
+	json_t *object = json_object();
+
+#define SET(type, name) set_count(object, #name, stats->sent[DHCP4_##type]);
+	DHCP4_SENT(SET)
+#undef SET
+	return object;
+}
+
+static json_t *refused_json(const struct dhcp4_stats *stats)
+{
+	json_t *object = json_object();
+
+#define SET(refusal, name) set_count(object, #name, stats->refused[DHCP4_REFUSED_##refusal]);
+	DHCP4_REFUSALS(SET)
+#undef SET
+	return object;
+}
+
+static void handle_stats(struct rpc_request *request, void *context)
+{
+	struct controld *controld = context;
+	struct dhcp4 *dhcp4 = controld->dhcp4;
+	uint64_t now_ns = clock_boottime_ns();
+	json_t *leases = json_object(), *result = json_object();
+
+	set_count(leases, "bound", dhcp4->stats.bound);
+	set_count(leases, "renewed", dhcp4->stats.renewed);
+	set_count(leases, "expired", dhcp4->stats.expired);
+	json_object_set_new(result, "received", received_json(&dhcp4->stats));
+	json_object_set_new(result, "sent", sent_json(&dhcp4->stats));
+	json_object_set_new(result, "refused", refused_json(&dhcp4->stats));
+	json_object_set_new(result, "leases", leases);
+	set_count(result, "offers", reservations_count(dhcp4->offers, now_ns));
+	set_count(result, "quarantined", reservations_count(dhcp4->declined, now_ns));
+	rpc_reply(request, result, NULL, 0);
+}
+
+static const struct rpc_method methods[] = {
+	{"dhcp4.stats", 0, handle_stats},
+	{0},
+};
+
+static const struct session_hooks hooks = {.down = on_session_down};
+
+const struct bng_feature dhcp4_feature = {
+	.name = "dhcp4",
+	.init = feature_init,
+	.free = feature_free,
+	.apply = feature_apply,
+	.methods = methods,
+	.hooks = &hooks,
+};
