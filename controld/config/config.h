@@ -15,6 +15,8 @@
 #include <stdint.h>
 
 #include "dataplane/abi/cgnat.h"
+#include "dataplane/abi/interface.h"
+#include "dataplane/abi/subscriber.h"
 
 #define CONFIG_NAME_MAX   32
 #define CONFIG_DNS_MAX    4

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * The three steps of reading a configuration, each in its file: the document's
+ * shape (parse.c, pools.c), then what its parts say about each other (check.c).
+ * All report through the reader; defaults are written into the document.
+ */
+#ifndef BNG_CONTROLD_CONFIG_PARSE_H
+#define BNG_CONTROLD_CONFIG_PARSE_H
+
+#include "controld/config/config.h"
+#include "lib/json.h"
+
+#define CONFIG_NO_DEFAULT (-1)
+
+/* Members of `object`; an absent one is filled in with its default. */
+int64_t config_integer(struct json_reader *reader, json_t *object, const char *member, int64_t min,
+		       int64_t max, int64_t fallback);
+const char *config_string(struct json_reader *reader, json_t *object, const char *member,
+			  const char *fallback);
+void config_name(struct json_reader *reader, json_t *object, const char *member, char *name, size_t size);
+uint32_t config_address(struct json_reader *reader, json_t *object, const char *member);
+void config_prefix(struct json_reader *reader, const json_t *text, struct config_prefix *prefix);
+
+/* Calls `read` for every element of the array `member` (absent: empty), with
+ * room for one in *elements each. */
+typedef void config_element(struct json_reader *reader, json_t *element, void *target, void *context);
+void config_array(struct json_reader *reader, json_t *object, const char *member, size_t max,
+		  size_t element_size, void *elements, size_t *count, config_element *read, void *context);
+
+/* The object `member`, made empty when absent. */
+json_t *config_object(struct json_reader *reader, json_t *object, const char *member);
+
+void config_read_dhcp4(struct json_reader *reader, json_t *root, struct config *config);
+void config_read_cgnat(struct json_reader *reader, json_t *root, struct config *config);
+void config_read_sessions(struct json_reader *reader, json_t *root, struct config *config);
+
+/* One session, of the configuration or of session.add; `pool_member` names its
+ * NAT pool. What else `object` may have is the caller's to check. */
+void config_read_session(struct json_reader *reader, json_t *object, const char *pool_member,
+			 const struct config *config, struct config_session *session);
+/* Is the session where one can be: on an access interface, its address unicast
+ * and not the gateway's or a public one? */
+void config_check_session(struct json_reader *reader, const struct config *config,
+			  const struct config_session *session);
+
+void config_check(struct json_reader *reader, const struct config *config);
+
+#endif

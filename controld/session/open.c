@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Opening, finding and closing sessions.
+ *
+ * The record is written while its state is FREE, where packets do not look at
+ * it, and published by storing ACTIVE with release order. Closing stores CLOSING
+ * and leaves the rest to bng_sweep; indexes forget the session at once, only its
+ * slot stays taken until the sweep has stored FREE.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "controld/controld.h"
+#include "controld/feature.h"
+#include "controld/maps/names.h"
+#include "controld/session/sessions.h"
+#include "lib/address.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+#define REAP_INTERVAL_US 250000
+#define REAP_PUSH_ROUNDS 20 /* 5 s without being released: tell bng_sweep again */
+
+static uint64_t hash_id(const struct bng_subscriber *record)
+{
+	return slot_mix(record->session_id);
+}
+
+static bool match_id(const struct bng_subscriber *record, const void *key)
+{
+	return record->session_id == *(const uint64_t *)key;
+}
+
+static uint64_t client_hash(uint16_t interface, uint16_t outer_vid, uint16_t inner_vid,
+			    const uint8_t mac[static 6])
+{
+	uint64_t place = (uint64_t)interface << 32 | (uint64_t)outer_vid << 16 | inner_vid, host = 0;
+
+	memcpy(&host, mac, 6);
+	return slot_mix(slot_mix(place) + host);
+}
+
+static uint64_t hash_client(const struct bng_subscriber *record)
+{
+	return client_hash(record->interface, record->outer_vid, record->inner_vid, record->mac);
+}
+
+static bool match_client(const struct bng_subscriber *record, const void *key)
+{
+	const struct session_client *client = key;
+
+	return record->interface == client->interface && record->outer_vid == client->outer_vid &&
+	       record->inner_vid == client->inner_vid && !memcmp(record->mac, client->mac, 6);
+}
+
+static uint64_t hash_address(const struct bng_subscriber *record)
+{
+	return slot_mix(record->address_be);
+}
+
+static bool match_address(const struct bng_subscriber *record, const void *key)
+{
+	return record->address_be == *(const uint32_t *)key;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *context)
+{
+	struct controld *controld = context;
+
+	(void)fd;
+	(void)what;
+	sessions_reap(controld);
+	static_retry(controld);
+}
+
+static int start_timer(struct controld *controld)
+{
+	struct timeval interval = {.tv_usec = REAP_INTERVAL_US};
+	struct sessions *sessions = controld->sessions;
+
+	if (!controld->base)
+		return 0; /* unit tests reap by hand */
+	sessions->timer = event_new(controld->base, -1, EV_PERSIST, on_timer, controld);
+	return sessions->timer && !event_add(sessions->timer, &interval) ? 0 : -ENOMEM;
+}
+
+int sessions_new(struct controld *controld, uint64_t epoch_seconds)
+{
+	struct sessions *sessions = calloc(1, sizeof(*sessions));
+	const struct bng_subscriber *records = controld->maps->subscriber;
+	uint32_t capacity = maps_entries(controld->maps, MAP_subscriber);
+
+	controld->sessions = sessions;
+	if (!sessions)
+		return -ENOMEM;
+	sessions->maps = controld->maps;
+	sessions->capacity = capacity;
+	sessions->rest_cursor = capacity - 1;
+	sessions->next_id = epoch_seconds << 20;
+	sessions->rest_used = calloc(capacity / 64 + 1, sizeof(uint64_t));
+	sessions->closing_listed = calloc(capacity / 64 + 1, sizeof(uint64_t));
+	sessions->closing = calloc(capacity, sizeof(uint32_t));
+	if (!sessions->rest_used || !sessions->closing || !sessions->closing_listed ||
+	    slot_table_init(&sessions->by_id, records, capacity, hash_id, match_id) ||
+	    slot_table_init(&sessions->by_client, records, capacity, hash_client, match_client) ||
+	    slot_table_init(&sessions->by_address, records, capacity, hash_address, match_address) ||
+	    start_timer(controld)) {
+		sessions_free(controld);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void sessions_free(struct controld *controld)
+{
+	struct sessions *sessions = controld->sessions;
+
+	if (!sessions)
+		return;
+	if (sessions->timer)
+		event_free(sessions->timer);
+	slot_table_done(&sessions->by_id);
+	slot_table_done(&sessions->by_client);
+	slot_table_done(&sessions->by_address);
+	free(sessions->rest_used);
+	free(sessions->closing);
+	free(sessions->closing_listed);
+	free(sessions->waiting);
+	free(sessions);
+	controld->sessions = NULL;
+}
+
+uint32_t sessions_slot_of(const struct sessions *sessions, uint32_t address_be)
+{
+	const struct bng_ranges *ranges = maps_ranges(sessions->maps);
+	uint32_t address = ntohl(address_be), slot;
+
+	for (uint32_t i = 0; i < ranges->inner_count && i < BNG_INNER_RANGES; i++) {
+		const struct bng_range *range = &ranges->inner[i];
+
+		if (range->base && address >= range->first && address <= range->last) {
+			slot = range->base + (address - range->first);
+			return slot < sessions->capacity ? slot : 0;
+		}
+	}
+	return slot_table_find(&sessions->by_address, slot_mix(address_be), &address_be);
+}
+
+/* A slot for an address outside all ranges: named by slot_of_address. */
+static int take_single_slot(struct sessions *sessions, uint32_t address_be, uint32_t *slot)
+{
+	uint32_t taken = slots_rest_take(sessions);
+	int failure;
+
+	if (!taken)
+		return -ENOSPC;
+	failure = maps_set(sessions->maps, MAP_slot_of_address, &address_be, &taken);
+	if (failure) {
+		slots_rest_give(sessions, taken);
+		return failure == -E2BIG ? -ENOSPC : failure;
+	}
+	sessions->maps->subscriber[taken].address_be = address_be;
+	slot_table_insert(&sessions->by_address, taken);
+	*slot = taken;
+	return 0;
+}
+
+static void give_single_slot(struct sessions *sessions, uint32_t slot)
+{
+	uint32_t address_be = sessions->maps->subscriber[slot].address_be;
+
+	if (!slots_rest_used(sessions, slot))
+		return;
+	if (slot_table_find(&sessions->by_address, slot_mix(address_be), &address_be) == slot) {
+		maps_delete(sessions->maps, MAP_slot_of_address, &address_be);
+		slot_table_remove(&sessions->by_address, slot);
+	}
+	slots_rest_give(sessions, slot);
+}
+
+/* Keys that subscribers cannot guess, fetched many at a time. */
+static uint32_t random_key(void)
+{
+	static uint32_t keys[1024];
+	static size_t left;
+
+	if (!left) {
+		size_t got = 0;
+
+		while (got < sizeof(keys)) {
+			ssize_t chunk = getrandom((uint8_t *)keys + got, sizeof(keys) - got, 0);
+			got += chunk > 0 ? (size_t)chunk : 0;
+		}
+		left = sizeof(keys) / sizeof(keys[0]);
+	}
+	return keys[--left];
+}
+
+static void fill_record(struct sessions *sessions, const struct session_spec *spec,
+			struct bng_subscriber *record)
+{
+	const struct bng_pool *pool = spec->pool < BNG_POOLS ? &sessions->maps->pool[spec->pool] : NULL;
+	uint64_t now = clock_boottime_ns();
+	struct bng_subscriber new = {
+		.address_be = spec->address_be,
+		.interface = spec->client.interface,
+		.outer_vid = spec->client.outer_vid,
+		.inner_vid = spec->client.inner_vid,
+		.flags = spec->flags,
+		.generation = (uint16_t)(record->generation + 1),
+		.pool = spec->pool,
+		.port_key = random_key(),
+		.block_shift = pool ? pool->block_shift : 0,
+		.address_index = BNG_NO_ADDRESS_INDEX,
+		.max_mappings = spec->max_mappings ? spec->max_mappings
+				: pool             ? pool->max_mappings
+						   : 0,
+		.max_blocks = spec->max_blocks ? spec->max_blocks
+			      : pool           ? pool->max_blocks
+					       : 0,
+		.last_up_tick = maps_tick(sessions->maps),
+		.session_id = sessions->next_id++,
+		.opened_ns = now,
+		.lease_expires_ns = spec->lease_seconds ? now + spec->lease_seconds * 1000000000ULL : 0,
+		.lease_seconds = spec->lease_seconds,
+		.kind = spec->kind,
+	};
+
+	memcpy(new.mac, spec->client.mac, 6);
+	if (new.max_blocks > BNG_BLOCKS_PER_SUBSCRIBER)
+		new.max_blocks = BNG_BLOCKS_PER_SUBSCRIBER;
+	memcpy(record, &new, sizeof(new));
+}
+
+int session_prepare(struct controld *controld, const struct session_spec *spec, struct session *session)
+{
+	struct sessions *sessions = controld->sessions;
+	const struct session_client *client = &spec->client;
+	uint32_t slot;
+	int failure = 0;
+
+	if (client->interface == 0 || client->interface >= BNG_INTERFACES)
+		return -EINVAL;
+	if (slot_table_find(&sessions->by_client,
+			    client_hash(client->interface, client->outer_vid, client->inner_vid, client->mac),
+			    client))
+		return -EEXIST;
+	slot = sessions_slot_of(sessions, spec->address_be);
+	if (slot && sessions->maps->subscriber[slot].state != BNG_SUBSCRIBER_FREE)
+		return -EADDRINUSE;
+	if (slot && slot_table_find(&sessions->by_id, slot_mix(sessions->maps->subscriber[slot].session_id),
+				    &sessions->maps->subscriber[slot].session_id) == slot)
+		return -EADDRINUSE; /* prepared, not published */
+	if (!slot)
+		failure = take_single_slot(sessions, spec->address_be, &slot);
+	if (failure)
+		return failure;
+	fill_record(sessions, spec, &sessions->maps->subscriber[slot]);
+	slot_table_insert(&sessions->by_id, slot);
+	slot_table_insert(&sessions->by_client, slot);
+	*session = (struct session){slot, &sessions->maps->subscriber[slot]};
+	return 0;
+}
+
+void session_publish(struct controld *controld, const struct session *session)
+{
+	struct sessions *sessions = controld->sessions;
+
+	__atomic_store_n(&session->record->state, BNG_SUBSCRIBER_ACTIVE, __ATOMIC_RELEASE);
+	sessions->active++;
+	sessions->active_of_interface[session->record->interface]++;
+	for (int i = 0; bng_features[i]; i++)
+		if (bng_features[i]->hooks && bng_features[i]->hooks->up)
+			bng_features[i]->hooks->up(controld, session);
+}
+
+void session_abandon(struct controld *controld, const struct session *session)
+{
+	struct sessions *sessions = controld->sessions;
+
+	slot_table_remove(&sessions->by_id, session->slot);
+	slot_table_remove(&sessions->by_client, session->slot);
+	give_single_slot(sessions, session->slot);
+}
+
+int session_open(struct controld *controld, const struct session_spec *spec, struct session *session)
+{
+	int failure = session_prepare(controld, spec, session);
+
+	if (!failure)
+		session_publish(controld, session);
+	return failure;
+}
+
+void session_renew(struct controld *controld, const struct session *session, uint32_t lease_seconds)
+{
+	uint64_t expires = lease_seconds ? clock_boottime_ns() + lease_seconds * 1000000000ULL : 0;
+
+	__atomic_store_n(&session->record->lease_seconds, lease_seconds, __ATOMIC_RELAXED);
+	__atomic_store_n(&session->record->lease_expires_ns, expires, __ATOMIC_RELAXED);
+	for (int i = 0; bng_features[i]; i++)
+		if (bng_features[i]->hooks && bng_features[i]->hooks->change)
+			bng_features[i]->hooks->change(controld, session);
+}
+
+int session_close(struct controld *controld, const struct session *session, const char *why)
+{
+	struct sessions *sessions = controld->sessions;
+	struct bng_subscriber *record = session->record;
+	char address[ADDRESS_TEXT];
+
+	if (record->state != BNG_SUBSCRIBER_ACTIVE)
+		return -ENOENT;
+	for (int i = 0; bng_features[i]; i++)
+		if (bng_features[i]->hooks && bng_features[i]->hooks->down)
+			bng_features[i]->hooks->down(controld, session, why);
+	__atomic_store_n(&record->state, BNG_SUBSCRIBER_CLOSING, __ATOMIC_RELEASE);
+	slot_table_remove(&sessions->by_id, session->slot);
+	slot_table_remove(&sessions->by_client, session->slot);
+	sessions->active--;
+	sessions->active_of_interface[record->interface]--;
+	sessions_closing_add(sessions, session->slot);
+	log_debug("session %llu of %s ends: %s", (unsigned long long)record->session_id,
+		  address_format(record->address_be, address), why);
+	/* A full queue is no loss: sessions_reap pushes again. */
+	if (maps_release_push(sessions->maps, session->slot))
+		sessions->closing_rounds = REAP_PUSH_ROUNDS;
+	return 0;
+}
+
+void sessions_reap(struct controld *controld)
+{
+	struct sessions *sessions = controld->sessions;
+	bool push = sessions->closing_count && ++sessions->closing_rounds >= REAP_PUSH_ROUNDS;
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < sessions->closing_count; i++) {
+		uint32_t slot = sessions->closing[i];
+		uint8_t state = __atomic_load_n(&sessions->maps->subscriber[slot].state, __ATOMIC_ACQUIRE);
+
+		if (state == BNG_SUBSCRIBER_FREE)
+			give_single_slot(sessions, slot);
+		if (state != BNG_SUBSCRIBER_CLOSING) {
+			sessions->closing_listed[slot / 64] &= ~(1ULL << (slot % 64));
+			continue;
+		}
+		if (push && maps_release_push(sessions->maps, slot))
+			push = false;
+		sessions->closing[left++] = slot;
+	}
+	sessions->closing_count = left;
+	if (push || !left)
+		sessions->closing_rounds = 0;
+}
+
+void sessions_closing_add(struct sessions *sessions, uint32_t slot)
+{
+	uint64_t bit = 1ULL << (slot % 64);
+
+	if (sessions->closing_listed[slot / 64] & bit)
+		return;
+	sessions->closing_listed[slot / 64] |= bit;
+	sessions->closing[sessions->closing_count++] = slot;
+}
+
+static bool found_slot(struct controld *controld, uint32_t slot, struct session *session)
+{
+	struct bng_subscriber *record = &controld->maps->subscriber[slot];
+
+	if (!slot || record->state != BNG_SUBSCRIBER_ACTIVE)
+		return false;
+	*session = (struct session){slot, record};
+	return true;
+}
+
+bool session_by_address(struct controld *controld, uint32_t address_be, struct session *session)
+{
+	return found_slot(controld, sessions_slot_of(controld->sessions, address_be), session) &&
+	       session->record->address_be == address_be;
+}
+
+bool session_by_id(struct controld *controld, uint64_t id, struct session *session)
+{
+	return found_slot(controld, slot_table_find(&controld->sessions->by_id, slot_mix(id), &id), session);
+}
+
+bool session_by_client(struct controld *controld, const struct session_client *client,
+		       struct session *session)
+{
+	uint64_t hash = client_hash(client->interface, client->outer_vid, client->inner_vid, client->mac);
+
+	return found_slot(controld, slot_table_find(&controld->sessions->by_client, hash, client), session);
+}
+
+bool session_address_free(struct controld *controld, uint32_t address_be)
+{
+	uint32_t slot = sessions_slot_of(controld->sessions, address_be);
+
+	return !slot || controld->maps->subscriber[slot].state == BNG_SUBSCRIBER_FREE;
+}
+
+uint32_t session_count(const struct controld *controld)
+{
+	return controld->sessions->active;
+}
+
+uint32_t session_count_interface(const struct controld *controld, uint16_t interface)
+{
+	return interface < BNG_INTERFACES ? controld->sessions->active_of_interface[interface] : 0;
+}
+
+uint32_t sessions_closing(const struct sessions *sessions)
+{
+	return sessions->closing_count;
+}
+
+bool session_next(struct controld *controld, uint32_t *slot, struct session *session)
+{
+	uint32_t capacity = controld->sessions->capacity;
+
+	for (uint32_t at = *slot ? *slot : 1; at < capacity; at++) {
+		if (controld->maps->subscriber[at].state != BNG_SUBSCRIBER_ACTIVE)
+			continue;
+		*session = (struct session){at, &controld->maps->subscriber[at]};
+		*slot = at + 1;
+		return true;
+	}
+	*slot = capacity;
+	return false;
+}
