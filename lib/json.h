@@ -21,6 +21,7 @@
 struct json_reader {
 	char pointer[JSON_POINTER_TEXT]; /* of the value being read */
 	char error[JSON_ERROR_TEXT];     /* "" while all is well */
+	unsigned hidden;                 /* entered segments that did not fit into `pointer` */
 };
 
 void json_reader_init(struct json_reader *reader);
@@ -30,13 +31,14 @@ bool json_reader_ok(const struct json_reader *reader);
 __attribute__((format(printf, 3, 4))) void json_reader_fail(struct json_reader *reader, const json_t *found,
 							    const char *expected, ...);
 
-/* Descend into a member or an element; every enter has its leave. */
+/* Descend into a member or an element; every enter has its leave. NULL when it is
+ * not there, which is no error by itself. */
 json_t *json_enter(struct json_reader *reader, const json_t *object, const char *member);
 json_t *json_enter_index(struct json_reader *reader, const json_t *array, size_t index);
 void json_leave(struct json_reader *reader);
 
 /* Members of `object`, which must be there (read_) or may be absent (read_*_or).
- * Strings are borrowed from the document. */
+ * Strings are borrowed from the document. After an error: "", min, the fallback. */
 const char *json_read_string(struct json_reader *reader, const json_t *object, const char *member);
 const char *json_read_string_or(struct json_reader *reader, const json_t *object, const char *member,
 				const char *fallback);

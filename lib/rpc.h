@@ -8,9 +8,11 @@
  * sends can end the process.
  *
  * Wire rule for descriptors: the sender attaches all of a line's descriptors to
- * the first byte of that line; the receiver hands them to the handler of the
- * line they came with, which borrows them (dup what you keep); the library
- * closes them when the request ends.
+ * the first byte of that line, and puts nothing of another line into the same
+ * sendmsg (the kernel glues what was sent before to what carries descriptors, so
+ * they belong to the last line begun in what one recvmsg returns). The receiver
+ * hands them to the handler of the line they came with, which borrows them (dup
+ * what you keep); the library closes them when the request ends.
  */
 #ifndef BNG_LIB_RPC_H
 #define BNG_LIB_RPC_H
@@ -49,6 +51,8 @@ struct rpc_credentials {
 	pid_t pid;
 	uid_t uid;
 	gid_t gid;
+	const gid_t *groups; /* supplementary, as they were at connect */
+	size_t group_count;
 };
 
 struct rpc_method {
@@ -64,7 +68,9 @@ struct rpc_server_options {
 	bool (*permit)(const struct rpc_credentials *peer, unsigned permission, void *context);
 	void (*on_close)(struct rpc_peer *peer, void *context); /* may be NULL */
 	size_t max_peers;
-	size_t max_peer_backlog; /* unsent bytes; a peer that reads too slowly is cut off */
+	/* Unsent bytes. Half of it stops reading from the peer; a notification or a
+	 * reply that finds more than this unsent cuts the peer off. */
+	size_t max_peer_backlog;
 };
 
 /* A listening socket at `path` (an old one is replaced), mode 0660, group `gid`
@@ -81,6 +87,7 @@ void rpc_server_free(struct rpc_server *server);
 const json_t *rpc_params(const struct rpc_request *request); /* object, array or NULL */
 size_t rpc_fd_count(const struct rpc_request *request);
 int rpc_fd(const struct rpc_request *request, size_t index); /* borrowed */
+/* NULL once the server was freed. Valid until the reply even when the peer hung up. */
 struct rpc_peer *rpc_request_peer(const struct rpc_request *request);
 const struct rpc_credentials *rpc_peer_credentials(const struct rpc_peer *peer);
 
