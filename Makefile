@@ -26,7 +26,7 @@ build/release/build.ninja:
 
 build: deps
 	@$(MAKE) --no-print-directory build/release/build.ninja
-	@ninja -C build/release $(NINJA_FLAGS) | tail -n 1
+	@ninja --quiet -C build/release $(NINJA_FLAGS)
 
 demo: build
 	@$(PYTHON) test/demo/demo.py $(if $(KEEP),--keep)

@@ -279,9 +279,8 @@ class Lab(sandbox.Sandbox):
         process.wait(10)
         self.processes.remove(process)
 
-    def second_build(self, *flags, name="bng2"):
+    def second_build(self, *flags, name="bng2", top=HERE.parents[1]):
         """Compiles the data plane once more, as an upgrade would bring it; returns the object's path."""
-        top = HERE.parents[1]
         target = self.directory / f"{name}.bpf.o"
         arch = subprocess.run(["gcc", "-print-multiarch"], capture_output=True, text=True, check=True).stdout.strip()
         sandbox.run(["clang", "-std=gnu17", "-O2", "-g", "-target", "bpf", "-mcpu=v3", f"-I{top}",

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# Real sockets in namespaces: a server that says who called, and small clients.
+import contextlib
+import json
+import socket
+import threading
+import time
+
+import sandbox
+
+
+class WhoCalled:
+    """UDP and TCP on one port: answers each datagram and connection with the caller's "address port"."""
+
+    def __init__(self, namespace, address, port=7000):
+        self.port = port
+        with sandbox.entered(namespace):
+            self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        for listener in (self.udp, self.tcp):
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((address, port))
+            listener.settimeout(0.1)
+        self.tcp.listen(64)
+        self.ending = False
+        self.threads = [threading.Thread(target=serve, daemon=True) for serve in (self._serve_udp, self._serve_tcp)]
+        for thread in self.threads:
+            thread.start()
+
+    def _serve_udp(self):
+        while not self.ending:
+            with contextlib.suppress(TimeoutError):
+                _, caller = self.udp.recvfrom(2048)
+                self.udp.sendto("{} {}".format(*caller).encode(), caller)
+
+    def _serve_tcp(self):
+        while not self.ending:
+            with contextlib.suppress(TimeoutError):
+                connection, caller = self.tcp.accept()
+                connection.sendall("{} {}\n".format(*caller).encode())
+                connection.close()
+
+    def close(self):
+        self.ending = True
+        for thread in self.threads:
+            thread.join()
+        self.udp.close()
+        self.tcp.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+
+def udp_socket(namespace, port=0):
+    with sandbox.entered(namespace):
+        client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    client.bind(("0.0.0.0", port))
+    client.settimeout(2)
+    return client
+
+
+def ask(client, address, port=7000):
+    """(address, port) under which the server sees this socket."""
+    client.sendto(b"who", (address, port))
+    seen, number = client.recvfrom(2048)[0].decode().split()
+    return seen, int(number)
+
+
+def tcp_ask(namespace, address, port=7000, timeout=3):
+    with sandbox.entered(namespace):
+        client = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    with client:
+        client.settimeout(timeout)
+        client.connect((address, port))
+        seen, number = client.makefile().readline().split()
+    return seen, int(number)
+
+
+class Iperf:
+    """iperf3 over TCP from a client to a server in the internet, running in the background."""
+
+    def __init__(self, client, address, seconds, port=5201, reverse=False):
+        lab = client.lab
+        self.lab = lab
+        self.server = lab.start(lab.internet, "iperf3", "-s", "-1", "-p", port, log="iperf-server.log")
+        self._wait_listening(port)
+        self.report = lab.directory / f"iperf-{client.name}-{port}.json"
+        self.report.unlink(missing_ok=True)  # iperf3 appends
+        command = ["iperf3", "-c", address, "-p", port, "-t", seconds, "-J", "--logfile", self.report]
+        self.client = lab.start(client.namespace, *command, *(["-R"] if reverse else []), log="iperf-client.log")
+
+    def _wait_listening(self, port):
+        for _ in range(100):
+            if f":{port} " in self.lab.run(self.lab.internet, "ss", "-Hltn").stdout:
+                return
+            time.sleep(0.05)
+        raise TimeoutError("iperf3 -s does not listen")
+
+    def result(self, timeout=120):
+        """Bytes received and retransmissions of the sender."""
+        status = self.client.wait(timeout)
+        report = json.loads(self.report.read_text())
+        if status or "error" in report:
+            raise RuntimeError(f"iperf3: status {status}: {report.get('error')}")
+        return report["end"]["sum_received"]["bytes"], report["end"]["sum_sent"].get("retransmits", 0)
