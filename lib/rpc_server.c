@@ -340,8 +340,12 @@ void rpc_broadcast(struct rpc_server *server, unsigned topic, const char *method
 	struct rpc_peer *peer;
 	LIST_FOREACH(peer, &server->peers, next)
 	{
-		if ((peer->topics & topic) && !peer->dead && line)
-			rpc_peer_send(peer, strdup(line), length, NULL, 0);
+		char *copy = NULL;
+		if (!(peer->topics & topic) || peer->dead)
+			continue;
+		if (line && (copy = malloc(length)))
+			memcpy(copy, line, length);
+		rpc_peer_send(peer, copy, length, NULL, 0);
 	}
 	free(line);
 }
