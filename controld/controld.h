@@ -16,6 +16,7 @@ struct names;
 struct sessions;
 struct punt;
 struct ctl;
+struct reload;
 struct startup;
 struct interfaces;
 struct cgnat;
@@ -32,6 +33,7 @@ struct controld {
 	struct sessions *sessions;     /* controld/session */
 	struct punt *punt;             /* controld/punt */
 	struct ctl *ctl;               /* controld/ctl: server, event subscribers */
+	struct reload *reload;         /* controld/ctl/reload.h: the file and who watches it */
 	struct startup *startup;       /* phases and times of this start */
 	struct interfaces *interfaces; /* controld/interfaces */
 	struct cgnat *cgnat;           /* controld/cgnat */

@@ -111,6 +111,9 @@ int config_parse(const char *text, size_t length, const char *name, struct confi
 int config_load(const char *file, struct config **config, char *error, size_t error_size);
 void config_free(struct config *config);
 
+/* New reference: texts such as "/punt/dhcp4_rate: 5000 -> 6000". */
+json_t *config_differences(const struct config *before, const struct config *after);
+
 const struct config_nat_pool *config_find_nat_pool(const struct config *config, const char *name);
 const struct config_interface *config_find_interface(const struct config *config, const char *name);
 

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * The connection to bpfholder, see the header.
+ */
+#include "controld/ctl/holder.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "controld/controld.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+#define CALL_TIMEOUT_MS 30000
+#define BACKOFF_MIN_MS  20
+#define BACKOFF_MAX_MS  2000
+#define KEPT_MAX        8
+
+struct kept {
+	char name[64];
+	int fd;
+};
+
+struct holder {
+	struct controld *controld;
+	struct rpc_client *client; /* NULL: not connected */
+	char path[108];
+	pid_t pid;
+	bool ready;
+	struct event *readable;
+	struct event *retry;
+	unsigned backoff_ms;
+	uint64_t lost_ns;
+	struct kept kept[KEPT_MAX];
+	size_t kept_count;
+};
+
+static void on_readable(evutil_socket_t fd, short what, void *context);
+
+/* Decorrelated jitter: many controllers of one failed machine do not come back
+ * in step. */
+static void try_again_later(struct holder *holder)
+{
+	unsigned span = holder->backoff_ms * 3 - BACKOFF_MIN_MS;
+	unsigned wait = BACKOFF_MIN_MS + (unsigned)(clock_boottime_ns() / 1000 % (span ? span : 1));
+
+	holder->backoff_ms = wait < BACKOFF_MAX_MS ? wait : BACKOFF_MAX_MS;
+	struct timeval delay = {holder->backoff_ms / 1000, (holder->backoff_ms % 1000) * 1000};
+	event_add(holder->retry, &delay);
+}
+
+static void disconnect(struct holder *holder)
+{
+	if (holder->readable)
+		event_free(holder->readable);
+	holder->readable = NULL;
+	if (holder->client)
+		rpc_client_close(holder->client);
+	holder->client = NULL;
+	holder->pid = 0;
+}
+
+static void lost(struct holder *holder, const char *why)
+{
+	if (!holder->client)
+		return;
+	disconnect(holder);
+	holder->lost_ns = clock_boottime_ns();
+	holder->backoff_ms = BACKOFF_MIN_MS;
+	log_warning("bpfholder at %s: connection lost (%s); forwarding goes on, trying again", holder->path,
+		    why);
+	try_again_later(holder);
+}
+
+static int connect_holder(struct holder *holder)
+{
+	struct ucred peer = {0};
+	socklen_t length = sizeof(peer);
+	int failure = rpc_client_open(holder->path, CALL_TIMEOUT_MS, &holder->client), fd;
+
+	if (failure) {
+		holder->client = NULL;
+		return failure;
+	}
+	fd = rpc_client_fd(holder->client);
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length))
+		holder->pid = peer.pid;
+	holder->readable = event_new(holder->controld->base, fd, EV_READ | EV_PERSIST, on_readable, holder);
+	if (!holder->readable || event_add(holder->readable, NULL)) {
+		disconnect(holder);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* We ask for nothing unasked: what arrives is the end of the connection. */
+static void on_readable(evutil_socket_t fd, short what, void *context)
+{
+	struct holder *holder = context;
+	json_t *notification = NULL;
+	int got;
+
+	(void)fd;
+	(void)what;
+	while ((got = rpc_client_next(holder->client, 0, &notification)) > 0)
+		json_decref(notification);
+	if (got < 0)
+		lost(holder, strerror(-got));
+}
+
+static int store(struct holder *holder, const struct kept *kept)
+{
+	struct rpc_result result;
+	int failure = holder_call(holder, "fd.store", json_pack("{s:s}", "name", kept->name), &kept->fd, 1,
+				  &result);
+
+	if (failure)
+		log_warning("storing descriptor %s in bpfholder failed: %s", kept->name, result.message);
+	rpc_result_done(&result);
+	return failure;
+}
+
+static void greet_again(struct holder *holder)
+{
+	struct holder_hello hello;
+	char error[1024] = "";
+	int failure = holder_hello(holder, &hello, error, sizeof(error));
+
+	for (size_t i = 0; !failure && i < holder->kept_count; i++)
+		failure = store(holder, &holder->kept[i]);
+	if (!failure && holder->ready)
+		failure = holder_ready(holder, error, sizeof(error));
+	if (failure)
+		lost(holder, error[0] ? error : strerror(-failure));
+	else
+		log_notice("bpfholder is back (pid %d), away %.1f ms; generation %" PRIu64, holder->pid,
+			   (double)(clock_boottime_ns() - holder->lost_ns) / 1e6, hello.generation);
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *context)
+{
+	struct holder *holder = context;
+
+	(void)fd;
+	(void)what;
+	if (connect_holder(holder))
+		try_again_later(holder);
+	else
+		greet_again(holder);
+}
+
+int holder_open(struct controld *controld, const char *path)
+{
+	struct holder *holder = calloc(1, sizeof(*holder));
+	int failure;
+
+	if (!holder)
+		return -ENOMEM;
+	holder->controld = controld;
+	holder->backoff_ms = BACKOFF_MIN_MS;
+	snprintf(holder->path, sizeof(holder->path), "%s", path);
+	holder->retry = event_new(controld->base, -1, 0, on_retry, holder);
+	failure = holder->retry ? connect_holder(holder) : -ENOMEM;
+	controld->holder = holder;
+	if (!failure)
+		return 0;
+	log_error(
+		"connecting to bpfholder at %s failed: %s: is bpfholder running, and may this user reach it?",
+		path, strerror(-failure));
+	holder_close(controld);
+	return failure;
+}
+
+void holder_close(struct controld *controld)
+{
+	struct holder *holder = controld->holder;
+
+	if (!holder)
+		return;
+	disconnect(holder);
+	if (holder->retry)
+		event_free(holder->retry);
+	for (size_t i = 0; i < holder->kept_count; i++)
+		close(holder->kept[i].fd);
+	free(holder);
+	controld->holder = NULL;
+}
+
+static int errno_of(int code)
+{
+	switch (code) {
+	case RPC_NOT_PERMITTED:
+		return -EPERM;
+	case RPC_NOT_FOUND:
+		return -ENOENT;
+	case RPC_CONFLICT:
+		return -EBUSY;
+	case RPC_INCOMPATIBLE:
+		return -EPROTO;
+	case RPC_LIMIT:
+		return -ENOSPC;
+	case RPC_INVALID_PARAMS:
+		return -EINVAL;
+	default:
+		return -EIO;
+	}
+}
+
+int holder_call(struct holder *holder, const char *method, json_t *params, const int *fds, size_t fd_count,
+		struct rpc_result *result)
+{
+	int failure;
+
+	*result = (struct rpc_result){0};
+	if (!holder->client) {
+		json_decref(params);
+		snprintf(result->message, sizeof(result->message),
+			 "%s: bpfholder at %s is not connected; trying again in the background", method,
+			 holder->path);
+		return -ENOTCONN;
+	}
+	failure = rpc_call(holder->client, method, params, fds, fd_count, result);
+	if (failure) {
+		lost(holder, result->message[0] ? result->message : strerror(-failure));
+		return -ENOTCONN;
+	}
+	return result->code ? errno_of(result->code) : 0;
+}
+
+int holder_hello(struct holder *holder, struct holder_hello *hello, char *error, size_t error_size)
+{
+	struct rpc_result result;
+	json_t *params =
+		json_pack("{s:s, s:I}", "version", BNG_VERSION, "epoch", (json_int_t)holder->controld->epoch);
+	int failure = holder_call(holder, "controller.hello", params, NULL, 0, &result);
+
+	if (failure)
+		snprintf(error, error_size, "%s", result.message);
+	*hello = (struct holder_hello){
+		.generation = (uint64_t)json_integer_value(json_object_get(result.value, "generation")),
+		.previous_epoch =
+			(uint64_t)json_integer_value(json_object_get(result.value, "previous_epoch")),
+		.away_ns = (uint64_t)json_integer_value(json_object_get(result.value, "away_ns")),
+	};
+	rpc_result_done(&result);
+	return failure;
+}
+
+int holder_ready(struct holder *holder, char *error, size_t error_size)
+{
+	struct rpc_result result;
+	json_t *params = json_pack("{s:I}", "epoch", (json_int_t)holder->controld->epoch);
+	int failure = holder_call(holder, "controller.ready", params, NULL, 0, &result);
+
+	if (failure)
+		snprintf(error, error_size, "%s", result.message);
+	holder->ready = true;
+	rpc_result_done(&result);
+	return failure;
+}
+
+int holder_take(struct holder *holder, const char *name, int *fd)
+{
+	struct rpc_result result;
+	int failure = holder_call(holder, "fd.take", json_pack("{s:s}", "name", name), NULL, 0, &result);
+
+	if (!failure && result.fd_count != 1)
+		failure = -EPROTO;
+	if (!failure) {
+		*fd = result.fds[0];
+		result.fd_count = 0;
+	}
+	rpc_result_done(&result);
+	return failure;
+}
+
+int holder_keep(struct holder *holder, const char *name, int fd)
+{
+	struct kept *kept = &holder->kept[holder->kept_count];
+
+	for (size_t i = 0; i < holder->kept_count; i++)
+		if (!strcmp(holder->kept[i].name, name))
+			return -EEXIST;
+	if (holder->kept_count == KEPT_MAX)
+		return -ENOSPC;
+	kept->fd = dup(fd);
+	if (kept->fd < 0)
+		return -errno;
+	snprintf(kept->name, sizeof(kept->name), "%s", name);
+	holder->kept_count++;
+	return store(holder, kept);
+}
+
+bool holder_connected(const struct holder *holder)
+{
+	return holder->client;
+}
+
+pid_t holder_pid(const struct holder *holder)
+{
+	return holder->pid;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * The connection to bpfholder: blocking calls, and coming back when the holder
+ * was restarted.
+ *
+ * Nothing in controld's maps depends on this connection. While it is down, calls
+ * fail with -ENOTCONN and a timer tries again; when the holder is back it is
+ * greeted, given the kept descriptors again, and told that we are ready.
+ */
+#ifndef BNG_CONTROLD_HOLDER_H
+#define BNG_CONTROLD_HOLDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/rpc.h"
+
+struct controld;
+struct holder;
+
+struct holder_hello {
+	uint64_t generation;     /* 0: nothing is loaded */
+	uint64_t previous_epoch; /* 0: no controller was here before */
+	uint64_t away_ns;        /* since the last controller's connection ended; 0: never */
+};
+
+/* Connects; 0, or -errno with the reason logged. */
+int holder_open(struct controld *controld, const char *path);
+void holder_close(struct controld *controld);
+
+/* One call. 0 and result->value, or -errno and result->message (and data).
+ * Always rpc_result_done. Steals params. */
+int holder_call(struct holder *holder, const char *method, json_t *params, const int *fds, size_t fd_count,
+		struct rpc_result *result);
+
+int holder_hello(struct holder *holder, struct holder_hello *hello, char *error, size_t error_size);
+/* From now on a returning holder is told that we are ready. */
+int holder_ready(struct holder *holder, char *error, size_t error_size);
+
+/* The descriptor stored under `name`: 0 and *fd, -ENOENT when there is none. */
+int holder_take(struct holder *holder, const char *name, int *fd);
+/* Stores it, again after each return of the holder. `fd` stays the caller's. */
+int holder_keep(struct holder *holder, const char *name, int fd);
+
+bool holder_connected(const struct holder *holder);
+pid_t holder_pid(const struct holder *holder); /* 0: not connected */
+
+#endif

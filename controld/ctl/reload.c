@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Changing the configuration, see the header. The folder of the file is watched,
+ * not the file: editors write a new one and rename it.
+ */
+#include "controld/ctl/reload.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "controld/config/config.h"
+#include "controld/controld.h"
+#include "controld/ctl/ctl.h"
+#include "controld/feature.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+#define SETTLE_US 100000 /* an editor may write in several steps */
+
+struct reload {
+	char *file;
+	const char *name; /* of the file in its folder */
+	int inotify;
+	struct event *changed;
+	struct event *settled;
+	uint64_t loaded_ns;
+};
+
+static void on_settled(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	reload_logged(context, "the file was written");
+}
+
+static void on_changed(evutil_socket_t fd, short what, void *context)
+{
+	struct controld *controld = context;
+	struct reload *reload = controld->reload;
+	char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+	struct timeval settle = {.tv_usec = SETTLE_US};
+	ssize_t got;
+
+	(void)what;
+	while ((got = read(fd, buffer, sizeof(buffer))) > 0) {
+		for (char *at = buffer; at < buffer + got;) {
+			const struct inotify_event *event = (const struct inotify_event *)at;
+
+			if (event->len && !strcmp(event->name, reload->name))
+				event_add(reload->settled, &settle);
+			at += sizeof(*event) + event->len;
+		}
+	}
+}
+
+static int watch(struct controld *controld, struct reload *reload)
+{
+	char *folder = strdup(reload->file);
+	char *slash = folder ? strrchr(folder, '/') : NULL;
+	int failure = 0;
+
+	if (slash)
+		slash[slash == folder] = '\0';
+	reload->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (reload->inotify < 0 || !folder ||
+	    inotify_add_watch(reload->inotify, slash ? folder : ".", IN_CLOSE_WRITE | IN_MOVED_TO) < 0)
+		failure = -errno;
+	free(folder);
+	if (failure) {
+		log_warning("watching the folder of %s failed: %s: reload by SIGHUP or bngcli config reload",
+			    reload->file, strerror(-failure));
+		return 0;
+	}
+	reload->changed =
+		event_new(controld->base, reload->inotify, EV_READ | EV_PERSIST, on_changed, controld);
+	reload->settled = event_new(controld->base, -1, 0, on_settled, controld);
+	return reload->changed && reload->settled && !event_add(reload->changed, NULL) ? 0 : -ENOMEM;
+}
+
+int reload_init(struct controld *controld, const char *file)
+{
+	struct reload *reload = calloc(1, sizeof(*reload));
+
+	controld->reload = reload;
+	if (!reload)
+		return -ENOMEM;
+	reload->inotify = -1;
+	reload->file = strdup(file);
+	if (!reload->file)
+		return -ENOMEM;
+	reload->name = strrchr(reload->file, '/') ? strrchr(reload->file, '/') + 1 : reload->file;
+	return watch(controld, reload);
+}
+
+void reload_free(struct controld *controld)
+{
+	struct reload *reload = controld->reload;
+
+	if (!reload)
+		return;
+	if (reload->changed)
+		event_free(reload->changed);
+	if (reload->settled)
+		event_free(reload->settled);
+	if (reload->inotify >= 0)
+		close(reload->inotify);
+	free(reload->file);
+	free(reload);
+	controld->reload = NULL;
+}
+
+static int check_all(struct controld *controld, const struct config *next, char *error, size_t size)
+{
+	int failure = 0;
+
+	for (int i = 0; !failure && bng_features[i]; i++)
+		if (bng_features[i]->check)
+			failure = bng_features[i]->check(controld, controld->config, next, error, size);
+	return failure;
+}
+
+/* Features that have the new one get the old one again, the last first. */
+static void take_back(struct controld *controld, int last, const struct config *next)
+{
+	if (!controld->config)
+		return;
+	for (int i = last; i >= 0; i--)
+		if (bng_features[i]->apply && bng_features[i]->apply(controld, next, controld->config))
+			log_error("feature %s: taking the change back failed", bng_features[i]->name);
+}
+
+int reload_change(struct controld *controld, struct config *next, char *error, size_t error_size)
+{
+	int failure = check_all(controld, next, error, error_size);
+
+	if (failure)
+		return failure;
+	for (int i = 0; bng_features[i]; i++) {
+		failure =
+			bng_features[i]->apply ? bng_features[i]->apply(controld, controld->config, next) : 0;
+		if (!failure)
+			continue;
+		snprintf(error, error_size, "applying it to %s failed: %s: the old configuration is kept",
+			 bng_features[i]->name, strerror(-failure));
+		take_back(controld, i, next);
+		return failure;
+	}
+	config_free(controld->config);
+	controld->config = next;
+	if (controld->reload)
+		controld->reload->loaded_ns = clock_boottime_ns();
+	return 0;
+}
+
+int reload_now(struct controld *controld, json_t **applied, char *error, size_t error_size)
+{
+	struct config *next = NULL;
+	char reason[CONFIG_ERROR_TEXT];
+	json_t *differences;
+	int failure = config_load(controld->reload->file, &next, error, error_size);
+
+	if (failure)
+		return failure;
+	differences = config_differences(controld->config, next);
+	failure = reload_change(controld, next, reason, sizeof(reason));
+	if (failure) {
+		snprintf(error, error_size, "%s %s", controld->reload->file, reason);
+		config_free(next);
+		json_decref(differences);
+		return failure;
+	}
+	*applied = differences;
+	return 0;
+}
+
+void reload_logged(struct controld *controld, const char *why)
+{
+	char error[2 * CONFIG_ERROR_TEXT];
+	json_t *applied = NULL, *text;
+	size_t i;
+
+	if (reload_now(controld, &applied, error, sizeof(error))) {
+		log_error("reload (%s) refused, the running configuration stays: %s", why, error);
+		return;
+	}
+	log_notice("reload (%s): %zu differences applied", why, json_array_size(applied));
+	json_array_foreach(applied, i, text) log_info("  %s", json_string_value(text));
+	json_decref(applied);
+}
+
+const char *reload_file(const struct controld *controld)
+{
+	return controld->reload->file;
+}
+
+uint64_t reload_loaded_ns(const struct controld *controld)
+{
+	return controld->reload->loaded_ns;
+}
+
+static void handle_reload(struct rpc_request *request, void *context)
+{
+	struct controld *controld = context;
+	static const char *const members[] = {NULL};
+	struct json_reader reader;
+	char error[2 * CONFIG_ERROR_TEXT];
+	json_t *applied = NULL;
+	int failure;
+
+	if (!ctl_params(request, &reader, members))
+		return;
+	failure = reload_now(controld, &applied, error, sizeof(error));
+	if (failure) {
+		rpc_fail(request, ctl_code(failure), NULL,
+			 "reload refused, the running configuration stays: %s", error);
+		return;
+	}
+	log_notice("reload (asked for by RPC): %zu differences applied", json_array_size(applied));
+	rpc_reply(request,
+		  json_pack("{s:b, s:o}", "changed", json_array_size(applied) > 0, "applied", applied), NULL,
+		  0);
+}
+
+static void handle_check(struct rpc_request *request, void *context)
+{
+	static const char *const members[] = {"text", "file", NULL};
+	struct controld *controld = context;
+	struct json_reader reader;
+	struct config *next = NULL;
+	char error[CONFIG_ERROR_TEXT], live[CONFIG_ERROR_TEXT];
+	json_t *params = ctl_params(request, &reader, members);
+	const char *text, *file;
+	int failure;
+
+	if (!params)
+		return;
+	text = json_read_string_or(&reader, params, "text", "");
+	file = json_read_string_or(&reader, params, "file", "");
+	if (!text[0] == !file[0])
+		json_reader_fail(&reader, NULL, "give either text or file");
+	if (ctl_refused(request, &reader))
+		return;
+	failure = file[0] ? config_load(file, &next, error, sizeof(error))
+			  : config_parse(text, strlen(text), "text", &next, error, sizeof(error));
+	if (failure) {
+		rpc_fail(request, ctl_code(failure), NULL, "%s", error);
+		return;
+	}
+	failure = check_all(controld, next, live, sizeof(live));
+	config_free(next);
+	rpc_reply(request,
+		  json_pack("{s:b, s:b, s:s?}", "ok", 1, "live", !failure, "detail", failure ? live : NULL),
+		  NULL, 0);
+}
+
+static void handle_show(struct rpc_request *request, void *context)
+{
+	struct controld *controld = context;
+	static const char *const members[] = {NULL};
+	struct json_reader reader;
+
+	if (ctl_params(request, &reader, members))
+		rpc_reply(request, json_incref(controld->config->document), NULL, 0);
+}
+
+const struct rpc_method ctl_config_methods[] = {
+	{"config.reload", 0, handle_reload},
+	{"config.check", 0, handle_check},
+	{"config.show", 0, handle_show},
+	{0},
+};
