@@ -130,6 +130,10 @@ void rpc_result_done(struct rpc_result *result);
 /* The next notification: 1 and a new reference {"method":..,"params":..}; 0 on
  * timeout (timeout_ms < 0 waits for ever), -errno when the connection broke. */
 int rpc_client_next(struct rpc_client *client, int timeout_ms, json_t **notification);
+/* From now on notifications go to `watch` as they arrive, also during rpc_call,
+ * and rpc_client_next finds none. */
+typedef void rpc_watch(const char *method, const json_t *params, void *context);
+void rpc_client_watch(struct rpc_client *client, rpc_watch *watch, void *context);
 
 /* ---- The line parser by itself, for the fuzzer ---------------------------- */
 

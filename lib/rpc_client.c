@@ -29,6 +29,8 @@ struct rpc_client {
 	json_int_t last_id;
 	struct rpc_reader reader;
 	json_t *notifications;
+	rpc_watch *watch;
+	void *watch_context;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
@@ -100,8 +102,19 @@ static int wait_for(struct rpc_client *client, short events, uint64_t deadline, 
 	}
 }
 
+void rpc_client_watch(struct rpc_client *client, rpc_watch *watch, void *context)
+{
+	client->watch = watch;
+	client->watch_context = context;
+}
+
 static int keep_notification(struct rpc_client *client, json_t *object)
 {
+	if (client->watch) {
+		client->watch(json_string_value(json_object_get(object, "method")),
+			      json_object_get(object, "params"), client->watch_context);
+		return 0;
+	}
 	if (json_array_size(client->notifications) >= NOTIFICATIONS_MAX)
 		return -ENOBUFS;
 	json_t *kept = json_pack("{s:O, s:O*}", "method", json_object_get(object, "method"), "params",
