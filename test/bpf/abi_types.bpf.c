@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Never loaded: an object whose BTF describes every type and constant of
+ * dataplane/abi/, so that the tests (btf.py) need no copy of them.
+ */
+#include "dataplane/abi/cgnat.h"
+#include "dataplane/abi/event.h"
+#include "dataplane/abi/interface.h"
+#include "dataplane/abi/mapping_word.h"
+#include "dataplane/abi/meta.h"
+#include "dataplane/abi/punt.h"
+#include "dataplane/abi/subscriber.h"
+#include "dataplane/abi/verdict.h"
+#include "dataplane/abi/version.h"
+
+#define CONSTANT(name) constant_##name = name
+
+enum constants {
+	CONSTANT(BNG_POOLS),
+	CONSTANT(BNG_POOL_SEGMENTS),
+	CONSTANT(BNG_BLOCK_SHIFT_MIN),
+	CONSTANT(BNG_BLOCK_SHIFT_MAX),
+	CONSTANT(BNG_BLOCKS_PER_ADDRESS_MAX),
+	CONSTANT(BNG_FIRST_PORT),
+	CONSTANT(BNG_PORTS_PER_BUCKET),
+	CONSTANT(BNG_INTERFACES),
+	CONSTANT(BNG_INTERFACE_PUNT),
+	CONSTANT(BNG_TICK_SHIFT),
+	CONSTANT(BNG_PUNT_ETHERTYPE),
+	CONSTANT(BNG_PUNT_VERSION),
+	CONSTANT(BNG_BLOCKS_PER_SUBSCRIBER),
+	CONSTANT(BNG_INNER_RANGES),
+	CONSTANT(BNG_PUBLIC_RANGES),
+	CONSTANT(BNG_VERDICT_SLOTS),
+	CONSTANT(BNG_ABI_VERSION),
+};
+
+struct abi_types {
+	struct bng_meta meta;
+	struct bng_subscriber subscriber;
+	struct bng_ranges ranges;
+	struct bng_interface interface;
+	struct bng_gateway_key gateway_key;
+	struct bng_mapping mapping;
+	struct bng_mapping_bucket bucket;
+	struct bng_port_block port_block;
+	struct bng_pool_address pool_address;
+	struct bng_pool pool;
+	struct bng_exempt_key exempt_key;
+	struct bng_event event;
+	struct bng_punt punt;
+	struct bng_punt_limit punt_limit;
+	struct bng_count count;
+	enum constants constants;
+	enum bng_protocol protocol;
+	enum bng_mapping_state mapping_state;
+	enum bng_block_state block_state;
+	enum bng_pool_address_flag pool_address_flag;
+	enum bng_exempt_flag exempt_flag;
+	enum bng_event_type event_type;
+	enum bng_interface_role interface_role;
+	enum bng_punt_reason punt_reason;
+	enum bng_subscriber_state subscriber_state;
+	enum bng_subscriber_flag subscriber_flag;
+	enum bng_session_kind session_kind;
+	enum bng_verdict verdict;
+};
+
+struct abi_types abi_types __attribute__((used));

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# One loaded data plane for all tests in this folder, emptied before each.
+import pytest
+
+from plane import Plane
+
+
+@pytest.fixture(scope="session")
+def loaded_plane():
+    plane = Plane()
+    yield plane
+    plane.close()
+
+
+@pytest.fixture
+def plane(loaded_plane):
+    """In its namespace, with one pool (0) of one public address."""
+    loaded_plane.reset()
+    loaded_plane.pool_build()
+    with loaded_plane.namespace.entered():
+        yield loaded_plane
