@@ -48,7 +48,9 @@ static __noinline int route_ask(struct xdp_md *ctx, __be32 source_be, __be32 des
 	if (!egress)
 		return BNG_DROP_NO_INTERFACE;
 	route->interface = *index;
-	route->mtu = egress->mtu;
+	/* A locked MTU of the route is in the answer (kernel 5.12). */
+	route->mtu =
+		question.mtu_result && question.mtu_result < egress->mtu ? question.mtu_result : egress->mtu;
 	__builtin_memcpy(route->destination_mac, question.dmac, ETH_ALEN);
 	__builtin_memcpy(route->source_mac, question.smac, ETH_ALEN);
 	return 0;
