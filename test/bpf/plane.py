@@ -68,7 +68,7 @@ route add default via {NEXT_HOP}
 route add 192.0.2.64/27 via 198.18.9.1
 route add 192.0.2.128/27 via 198.18.0.77
 route add unreachable 192.0.2.192/27
-route add 192.0.2.32/27 via {NEXT_HOP} mtu 1000
+route add 192.0.2.32/27 via {NEXT_HOP} mtu lock 1000
 neighbour replace {NEXT_HOP} lladdr {NEXT_HOP_MAC} dev core1 nud permanent
 neighbour replace 198.18.9.1 lladdr 02:00:00:00:ee:09 dev other0 nud permanent
 """

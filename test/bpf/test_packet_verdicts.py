@@ -1,0 +1,375 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# Every verdict that a packet can end in: a packet in, the verdict, its action,
+# and (by Plane.run) its counter moved by exactly one packet and the frame's
+# bytes, no other counter by anything.
+import dataclasses
+import struct
+import typing
+
+import pytest
+from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import ARP, Dot1Q, Ether
+from scapy.packet import Raw
+
+import abi
+import frames
+import plane as planes
+from plane import ACC1, ACC2, CORE, GATEWAY, HOST, PUBLIC, be32
+
+ADDRESS = "10.0.0.5"
+BROADCAST = "ff:ff:ff:ff:ff:ff"
+
+
+@dataclasses.dataclass
+class Row:
+    description: str
+    verdict: str
+    entry: str  # access, core or inject
+    build: typing.Callable  # (plane, session) -> frame
+    pool: dict = dataclasses.field(default_factory=dict)
+    session: dict = dataclasses.field(default_factory=dict)
+    blamed: bool = None  # whether the session's drop_packets moves; None: it is no drop
+
+
+def access(description, verdict, build, blamed=None, **more):
+    return Row(description, verdict, "access", build, blamed=blamed, **more)
+
+
+def core(description, verdict, build, blamed=None, **more):
+    return Row(description, verdict, "core", build, blamed=blamed, **more)
+
+
+def inject(description, verdict, build, **more):
+    return Row(description, verdict, "inject", build, blamed=False, **more)
+
+
+def from_subscriber(l4=None, **fields):
+    return lambda plane, session: frames.up(session, l4 or frames.udp(4000), **fields)
+
+
+def from_core(destination, l4=None, **fields):
+    return lambda plane, session: frames.down(destination, l4 or frames.udp(53, 4000), **fields)
+
+
+def frame_of(payload, **fields):
+    """An untagged frame on the access side with any payload behind Ethernet."""
+    return lambda plane, session: bytes(
+        Ether(src=session.mac, dst=session.interface_mac, **fields) / payload)
+
+
+def cut(build, length):
+    return lambda plane, session: build(plane, session)[:length]
+
+
+def patched(build, offset, value):
+    def patch(plane, session):
+        frame = bytearray(build(plane, session))
+        frame[offset:offset + len(value)] = value
+        return bytes(frame)
+    return patch
+
+
+def after(prepare, build):
+    """`prepare(plane, session)` first."""
+    def run(plane, session):
+        prepare(plane, session)
+        return build(plane, session)
+    return run
+
+
+def mapped(then=None):
+    """A mapping exists; the frame is an answer to it."""
+    def build(plane, session):
+        public = frames.public_end(plane.access(frames.up(session, frames.udp(4000))))
+        if then:
+            then(plane, session, public)
+        return frames.down(PUBLIC[public >> 16], frames.udp(53, public & 0xffff))
+    return build
+
+
+def changed(**fields):
+    """Sets fields of the session's record."""
+    def change(plane, session):
+        for name, value in fields.items():
+            setattr(session.record, name, value)
+    return change
+
+
+def arp(operation=1, target=GATEWAY, **fields):
+    return frame_of(ARP(op=operation, pdst=target, **fields))
+
+
+def dhcp_discover(plane, session):
+    return bytes(Ether(src=session.mac, dst=BROADCAST) / IP(src="0.0.0.0", dst="255.255.255.255") /
+                 UDP(sport=68, dport=67) / Raw(b"\x01" * 240))
+
+
+def arp_cut(length):
+    return cut(arp(), length)
+
+
+def punt_limit_reached(plane, session):
+    plane.punt_limit[abi.PUNT_DHCP4].rate, plane.punt_limit[abi.PUNT_DHCP4].burst = 10, 1
+    for _ in range(2):
+        assert plane.access(dhcp_discover(plane, session)).verdict == "PUNTED_DHCP4"
+
+
+def bad_injection(**fields):
+    header = {"ethertype_be": 0xb588, "version": abi.PUNT_VERSION, "reason": abi.PUNT_INJECT, "interface": ACC1}
+    return lambda plane, session: bytes(abi.bng_punt(**{**header, **fields})) + bytes(60)
+
+
+def errors_used_up(plane, session):
+    plane.meta.icmp_error_rate = 1
+    for _ in range(2):
+        assert plane.access(frames.up(session, frames.udp(4000), ttl=1)).verdict == "ANSWER_TTL"
+
+
+def forwarding_off(plane, session):
+    planes.sysctl("ipv4/conf/acc1/forwarding", 0)
+
+
+def forwarding_off_core(plane, session):
+    planes.sysctl("ipv4/conf/core1/forwarding", 0)
+
+
+def block_filled(plane, session):
+    for port in range(5000, 5064):
+        assert plane.access(frames.up(session, frames.udp(port))).verdict == "FORWARD_UP"
+
+
+def without(*others):
+    """Another port of the same session first: `others` mappings are there."""
+    def prepare(plane, session):
+        for port in others:
+            assert plane.access(frames.up(session, frames.udp(port))).verdict == "FORWARD_UP"
+    return prepare
+
+
+def generation_raised(plane, session, public):
+    session.record.generation += 1
+
+
+def session_closing(plane, session, public):
+    session.record.state = abi.SUBSCRIBER_CLOSING
+
+
+def range_beyond_the_map(plane, session):
+    plane.range[0].outer[0].base = 1000
+
+
+def vlan_frame(*tpids):
+    def build(plane, session):
+        tags = b"".join(struct.pack("!HH", tpid, 100) for tpid in tpids)
+        frame = frames.up(session, frames.udp(4000))
+        return frame[:12] + tags + frame[12:]
+    return build
+
+
+IP_AT = 14
+TTL_ONE = {"ttl": 1}
+
+ROWS = [
+    access("UDP", "FORWARD_UP", from_subscriber()),
+    access("TCP without SYN: a connection older than the session", "FORWARD_UP",
+           from_subscriber(frames.tcp(4000, flags="A"))),
+    access("exempt subscriber", "FORWARD_UP_EXEMPT", from_subscriber(), session={"flags": abi.SUBSCRIBER_EXEMPT}),
+    core("answer to a mapping", "FORWARD_DOWN", mapped()),
+    core("exempt subscriber", "FORWARD_DOWN_EXEMPT", from_core(ADDRESS), session={"flags": abi.SUBSCRIBER_EXEMPT}),
+    access("ARP request", "ANSWER_ARP", arp()),
+    access("echo to the gateway", "ANSWER_ECHO", from_subscriber(frames.echo(9), remote=GATEWAY)),
+    access("echo to the gateway with TTL 1", "ANSWER_ECHO", from_subscriber(frames.echo(9), remote=GATEWAY, ttl=1)),
+    access("TTL 1", "ANSWER_TTL", from_subscriber(ttl=1)),
+    access("TTL 0", "ANSWER_TTL", from_subscriber(ttl=0)),
+    access("DHCP discover", "PUNTED_DHCP4", dhcp_discover),
+    access("DHCP renewal by unicast", "PUNTED_DHCP4", from_subscriber(UDP(sport=68, dport=67), remote=GATEWAY)),
+    access("DHCP inform by broadcast with an address", "PUNTED_DHCP4",
+           from_subscriber(UDP(sport=68, dport=67), remote="255.255.255.255")),
+    core("to this host", "PASS_LOCAL", from_core(HOST)),
+    core("ARP", "PASS_LOCAL", frame_of(ARP())),
+    core("IPv6", "PASS_LOCAL", frame_of(IPv6())),
+    core("tagged", "PASS_LOCAL", vlan_frame(0x8100)),
+    access("next hop unresolved", "PASS_NEIGHBOUR", from_subscriber(remote=planes.UNRESOLVED)),
+    inject("from controld", "INJECT", bad_injection()),
+
+    access("cut in the first tag", "DROP_SHORT", cut(vlan_frame(0x8100), 16)),
+    access("cut in the second tag", "DROP_SHORT", cut(vlan_frame(0x8100, 0x8100), 21)),
+    access("cut in the IP header", "DROP_SHORT", cut(from_subscriber(), IP_AT + 19)),
+    access("shorter than its IP length", "DROP_SHORT", cut(from_subscriber(), -1)),
+    access("UDP header beyond the IP packet", "DROP_SHORT", from_subscriber(Raw(b"1234567"), proto=17), blamed=True),
+    access("TCP header beyond the IP packet", "DROP_SHORT", from_subscriber(Raw(b"x" * 19), proto=6), blamed=True),
+    access("ICMP header beyond the IP packet", "DROP_SHORT", from_subscriber(Raw(b"1234567"), proto=1), blamed=True),
+    access("ARP cut", "DROP_SHORT", arp_cut(41)),
+    core("shorter than its IP length", "DROP_SHORT", cut(from_core(PUBLIC[0]), -1)),
+    core("UDP header beyond the IP packet", "DROP_SHORT", from_core(PUBLIC[0], Raw(b"1234567"), proto=17)),
+    access("three tags", "DROP_VLAN", vlan_frame(0x88a8, 0x8100, 0x8100)),
+    core("three tags", "DROP_VLAN", vlan_frame(0x8100, 0x8100, 0x88a8)),
+    access("LLDP", "DROP_ETHERTYPE", frame_of(Raw(bytes(50)), type=0x88cc)),
+    access("802.3 length instead of a type", "DROP_ETHERTYPE", frame_of(Raw(bytes(50)), type=50)),
+    access("IPv6", "DROP_IPV6", frame_of(IPv6())),
+    access("PPPoE discovery", "DROP_PPPOE", frame_of(Raw(bytes(50)), type=0x8863)),
+    access("PPPoE session", "DROP_PPPOE", frame_of(Raw(bytes(50)), type=0x8864)),
+    access("ARP reply", "DROP_ARP", arp(operation=2)),
+    access("ARP for another address", "DROP_ARP", arp(target="10.0.0.77")),
+    access("ARP for an interface's other gateway", "DROP_ARP",
+           after(lambda plane, session: plane.gateway_add(ACC2, "10.0.9.1"), arp(target="10.0.9.1"))),
+    access("ARP for another hardware type", "DROP_ARP", patched(arp(), 14, b"\x00\x06")),
+    access("ARP for another protocol", "DROP_ARP", patched(arp(), 16, b"\x08\x06")),
+    access("ARP with other lengths", "DROP_ARP", patched(arp(), 18, b"\x08")),
+    access("IP version 5", "DROP_IP_HEADER", patched(from_subscriber(), IP_AT, b"\x55")),
+    access("IP header of 16 bytes", "DROP_IP_HEADER", patched(from_subscriber(), IP_AT, b"\x44")),
+    access("IP length below its header", "DROP_IP_HEADER", patched(from_subscriber(), IP_AT + 2, b"\x00\x13")),
+    core("IP version 6 behind 0x800", "DROP_IP_HEADER", patched(from_core(PUBLIC[0]), IP_AT, b"\x65")),
+    access("first fragment", "DROP_FRAGMENT", from_subscriber(flags="MF"), blamed=True),
+    access("later fragment", "DROP_FRAGMENT", from_subscriber(frag=1), blamed=True),
+    core("fragment", "DROP_FRAGMENT", from_core(PUBLIC[0], flags="MF")),
+    access("GRE", "DROP_PROTOCOL", from_subscriber(Raw(bytes(20)), proto=47), blamed=True),
+    core("GRE", "DROP_PROTOCOL", from_core(PUBLIC[0], Raw(bytes(20)), proto=47)),
+    access("ICMP destination unreachable", "DROP_ICMP_TYPE", from_subscriber(ICMP(type=3) / Raw(bytes(28))),
+           blamed=True),
+    access("ICMP timestamp", "DROP_ICMP_TYPE", from_subscriber(ICMP(type=13)), blamed=True),
+    core("ICMP destination unreachable", "DROP_ICMP_TYPE", from_core(PUBLIC[0], ICMP(type=3) / Raw(bytes(28)))),
+    access("to multicast", "DROP_ADDRESS", from_subscriber(remote="224.0.0.251"), blamed=True),
+    access("to loopback", "DROP_ADDRESS", from_subscriber(remote="127.0.0.1"), blamed=True),
+    access("to network 0", "DROP_ADDRESS", from_subscriber(remote="0.1.2.3"), blamed=True),
+    access("to class E", "DROP_ADDRESS", from_subscriber(remote="250.0.0.1"), blamed=True),
+    access("to this host", "DROP_ADDRESS", from_subscriber(remote=HOST), blamed=True),
+    access("broadcast that is not DHCP", "DROP_ADDRESS", from_subscriber(remote="255.255.255.255")),
+    access("from 0.0.0.0 that is not DHCP", "DROP_ADDRESS", from_subscriber(src="0.0.0.0")),
+    access("address of a range without session", "DROP_NO_SESSION", from_subscriber(src="10.0.0.6")),
+    access("address outside all ranges", "DROP_NO_SESSION", from_subscriber(src="172.16.0.1")),
+    access("gateway's own address as source", "DROP_NO_SESSION", from_subscriber(src="10.255.0.1")),
+    access("session is closing", "DROP_NO_SESSION",
+           after(changed(state=abi.SUBSCRIBER_CLOSING), from_subscriber())),
+    access("slot has another address", "DROP_NO_SESSION",
+           after(changed(address_be=be32("10.0.0.6")), from_subscriber())),
+    access("session of another interface", "DROP_SPOOF_INTERFACE", after(changed(interface=ACC2), from_subscriber()),
+           blamed=True),
+    access("tag where the session has none", "DROP_SPOOF_VLAN", vlan_frame(0x8100), blamed=True),
+    access("another MAC", "DROP_SPOOF_MAC", patched(from_subscriber(), 11, b"\xff"), blamed=True),
+    access("frame for another station", "DROP_OTHER_STATION", patched(from_subscriber(), 5, b"\xff"), blamed=True),
+    access("frame to everybody with an IP packet for one", "DROP_OTHER_STATION",
+           patched(from_subscriber(), 0, b"\xff" * 6), blamed=True),
+    access("UDP to the gateway", "DROP_GATEWAY", from_subscriber(remote=GATEWAY), blamed=True),
+    access("TCP to the gateway", "DROP_GATEWAY", from_subscriber(frames.tcp(4000, 22), remote=GATEWAY), blamed=True),
+    access("echo reply to the gateway", "DROP_GATEWAY",
+           from_subscriber(frames.echo(9, kind="echo-reply"), remote=GATEWAY), blamed=True),
+    access("TTL 1 after the limit of ICMP errors", "DROP_TTL", after(errors_used_up, from_subscriber(ttl=1)),
+           blamed=True),
+    access("TTL 1, an ICMP error: no error about it", "DROP_TTL",
+           from_subscriber(ICMP(type=3) / Raw(bytes(28)), ttl=1), blamed=True),
+    access("TTL 1, a later fragment", "DROP_TTL", from_subscriber(ttl=1, frag=5), blamed=True),
+    core("TTL 1", "DROP_TTL", lambda plane, session: patched(mapped(), IP_AT + 8, b"\x01")(plane, session)),
+    core("TTL 1 to an exempt subscriber", "DROP_TTL", from_core(ADDRESS, ttl=1), blamed=True,
+         session={"flags": abi.SUBSCRIBER_EXEMPT}),
+    access("to another subscriber", "DROP_HAIRPIN", from_subscriber(remote="10.0.0.6"), blamed=True),
+    access("to a public address of a pool", "DROP_HAIRPIN", from_subscriber(remote=PUBLIC[1]), blamed=True),
+    core("to nobody here", "DROP_NOT_SUBSCRIBER", from_core("192.0.2.5")),
+    core("to an address of a range without session", "DROP_NOT_SUBSCRIBER", from_core("10.0.0.77")),
+    core("to a subscriber's inner address", "DROP_NOT_EXEMPT", from_core(ADDRESS), blamed=True),
+    access("unreachable route", "DROP_NO_ROUTE", from_subscriber(remote=planes.UNREACHABLE), blamed=True),
+    access("larger than the core's MTU", "DROP_MTU", from_subscriber(frames.udp(1, data=bytes(1473))), blamed=True),
+    access("larger than the route's MTU", "DROP_MTU",
+           from_subscriber(frames.udp(1, data=bytes(973)), remote=planes.SMALL_MTU), blamed=True),
+    core("larger than the access MTU", "DROP_MTU", from_core(ADDRESS, frames.udp(1, data=bytes(1473))), blamed=True,
+         session={"flags": abi.SUBSCRIBER_EXEMPT}),
+    access("route by a device that is not attached", "DROP_NO_INTERFACE",
+           from_subscriber(remote=planes.NOT_ATTACHED), blamed=True),
+    access("core missing in the devmap", "DROP_NO_INTERFACE",
+           after(lambda plane, session: plane.tx_delete(CORE), from_subscriber()), blamed=True),
+    core("access missing in the devmap", "DROP_NO_INTERFACE",
+         lambda plane, session: mapped(lambda *_: plane.tx_delete(ACC1))(plane, session), blamed=True),
+    access("session without a pool", "DROP_CGNAT_NO_POOL", from_subscriber(), session={"pool": 9, "max_mappings": 1},
+           blamed=True),
+    access("pool exhausted", "DROP_CGNAT_NO_BLOCK",
+           after(lambda plane, session: plane.blocks_offer(0, []), from_subscriber()), blamed=True),
+    access("block limit", "DROP_CGNAT_BLOCK_LIMIT", after(block_filled, from_subscriber()),
+           session={"max_blocks": 1}, blamed=True),
+    access("mapping limit", "DROP_CGNAT_MAPPING_LIMIT", after(without(1, 2, 3), from_subscriber()),
+           session={"max_mappings": 3}, blamed=True),
+    access("another CPU has the lock", "DROP_CGNAT_BUSY",
+           after(lambda plane, session: changed(lock=plane.tick | 1)(plane, session), from_subscriber()), blamed=True),
+    core("unmapped port", "DROP_CGNAT_NO_MAPPING", from_core(PUBLIC[0])),
+    core("port below the first block", "DROP_CGNAT_NO_MAPPING", from_core(PUBLIC[0], frames.udp(53, 80))),
+    core("address without pool", "DROP_CGNAT_NO_MAPPING", from_core(PUBLIC[3])),
+    core("mapping of another protocol", "DROP_CGNAT_NO_MAPPING",
+         lambda plane, session: frames.down(PUBLIC[0], frames.tcp(80, mapped_port(plane, session)))),
+    core("generation of the slot has moved on", "DROP_CGNAT_STALE", mapped(generation_raised)),
+    core("session is closing", "DROP_CGNAT_STALE", mapped(session_closing)),
+    access("too many DHCP packets", "DROP_PUNT_LIMIT", after(punt_limit_reached, dhcp_discover)),
+    inject("another ethertype", "DROP_INJECT", bad_injection(ethertype_be=0x0008)),
+    inject("another version", "DROP_INJECT", bad_injection(version=2)),
+    inject("another reason", "DROP_INJECT", bad_injection(reason=abi.PUNT_DHCP4)),
+    inject("to the punt veth", "DROP_INJECT", bad_injection(interface=abi.INTERFACE_PUNT)),
+    inject("to an index out of range", "DROP_INJECT", bad_injection(interface=65535)),
+    inject("no room for an Ethernet header", "DROP_INJECT", cut(bad_injection(), 32 + 13)),
+    inject("header cut", "DROP_INJECT", cut(bad_injection(), 31)),
+    inject("to an interface that is not there", "DROP_NO_INTERFACE", bad_injection(interface=20)),
+    core("ranges name an address that has no record", "DROP_INTERNAL",
+         after(range_beyond_the_map, from_core(PUBLIC[0]))),
+    access("a RST opens nothing", "DROP_TCP_FLAGS", from_subscriber(frames.tcp(4000, flags="R")), blamed=True),
+    access("nor does RST with ACK", "DROP_TCP_FLAGS", from_subscriber(frames.tcp(4000, flags="RA")), blamed=True),
+    access("forwarding is off on the access interface", "DROP_FORWARDING_OFF",
+           after(forwarding_off, from_subscriber()), blamed=True),
+    core("forwarding is off on the core interface", "DROP_FORWARDING_OFF",
+         after(forwarding_off_core, from_core("192.0.2.5"))),
+]
+
+# NONE says that a stage forgot to decide: that no packet of any test is counted
+# there is what Plane.run asserts.
+NOT_REACHABLE = {"NONE"}
+
+
+def mapped_port(plane, session):
+    return frames.public_end(plane.access(frames.up(session, frames.udp(4000)))) & 0xffff
+
+
+def action_of(verdict):
+    kinds = {"FORWARD": abi.XDP_REDIRECT, "PUNTED": abi.XDP_REDIRECT, "INJECT": abi.XDP_REDIRECT,
+             "ANSWER": abi.XDP_TX, "PASS": abi.XDP_PASS, "DROP": abi.XDP_DROP}
+    return kinds[verdict.split("_")[0]]
+
+
+@pytest.fixture
+def forwarding(plane):
+    yield
+    for device in ("acc1", "core1"):
+        planes.sysctl(f"ipv4/conf/{device}/forwarding", 1)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.verdict}: {row.entry} {row.description}".replace(" ", "-"))
+def test_row(plane, forwarding, row):
+    session = plane.session(ADDRESS, **row.session)
+    frame = row.build(plane, session)
+    record = session.record
+    drops, sent = record.drop_packets, (record.up_packets, record.down_packets)
+    result = {"access": plane.access, "core": plane.core, "inject": plane.inject}[row.entry](frame)
+    assert result.verdict == row.verdict
+    assert result.action == action_of(row.verdict)
+    assert record.drop_packets - drops == bool(row.blamed)
+    if result.action == abi.XDP_DROP and row.verdict != "DROP_NO_INTERFACE":
+        assert (record.up_packets, record.down_packets) == sent
+
+
+def test_every_verdict_has_a_row():
+    covered = {row.verdict for row in ROWS}
+    assert covered | NOT_REACHABLE == set(abi.VERDICTS)
+    assert not covered & NOT_REACHABLE
+
+
+def test_no_row_twice():
+    names = [(row.entry, row.verdict, row.description) for row in ROWS]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("verdict", ["FORWARD_UP", "DROP_SPOOF_MAC"])
+def test_a_thousand_packets_count_a_thousand(plane, verdict):
+    session = plane.session(ADDRESS)
+    frame = frames.up(session, frames.udp(4000))
+    frame = frame if verdict == "FORWARD_UP" else patched(lambda *_: frame, 11, b"\xff")(plane, session)
+    for _ in range(1000):
+        assert plane.access(frame).verdict == verdict
+    assert plane.count(verdict) == 1000
+    assert (session.record.up_packets, session.record.drop_packets) == ((1000, 0) if verdict == "FORWARD_UP" else (0, 1000))
