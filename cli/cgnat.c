@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Pools, port blocks and mappings.
+ */
+#include <stdio.h>
+
+#include "print.h"
+#include "run.h"
+
+#define SHOWN_DEFAULT 1000
+
+/* {"filter": {...}, "limit": n} from the options. */
+json_t *params_filter(const struct invocation *invocation)
+{
+	static const char *const not_in_filter[] = {"--limit", NULL};
+
+	return json_pack("{s:o, s:I}", "filter", invocation_object(invocation, not_in_filter), "limit",
+			 (json_int_t)invocation_number(invocation, "--limit", SHOWN_DEFAULT));
+}
+
+int print_pools(struct cli *cli, const json_t *result, const struct invocation *invocation)
+{
+	static const struct column columns[] = {
+		{"ADDRESS", "address", COLUMN_TEXT, NULL},
+		{"ENABLED", "enabled", COLUMN_TEXT, NULL},
+		{"BLOCKS", "blocks", COLUMN_COUNT, NULL},
+		{"FREE", "free", COLUMN_COUNT, NULL},
+		{"HELD", "held", COLUMN_COUNT, NULL},
+		{"GIVEN OUT", "allocations", COLUMN_COUNT, NULL},
+		{"NONE FREE", "alloc_failures", COLUMN_COUNT, NULL},
+		{"LIMIT HITS", "limit_hits", COLUMN_COUNT, NULL},
+		{"DROPS", "drops", COLUMN_COUNT, NULL},
+		{0},
+	};
+	const json_t *pool;
+	size_t i;
+	int status = CLI_OK;
+
+	(void)invocation;
+	json_array_foreach(json_object_get(result, "pools"), i, pool)
+	{
+		printf("%spool %s: %s, %lld ports a block, %zu addresses\n", i ? "\n" : "",
+		       member_string(pool, "name"), member_string(pool, "mode"),
+		       (long long)member_integer(pool, "block_size"),
+		       json_array_size(json_object_get(pool, "addresses")));
+		if (!status)
+			status = print_table(cli, json_object_get(pool, "addresses"), columns);
+	}
+	return status;
+}
+
+static void print_shown(const struct cli *cli, const json_t *result, const json_t *array)
+{
+	char shown[32], total[32];
+
+	if (member_integer(result, "total") > (json_int_t)json_array_size(array))
+		printf("%s of %s shown; --limit asks for more\n",
+		       count_text(cli, (json_int_t)json_array_size(array), shown, sizeof(shown)),
+		       count_text(cli, member_integer(result, "total"), total, sizeof(total)));
+}
+
+int print_blocks(struct cli *cli, const json_t *result, const struct invocation *invocation)
+{
+	static const struct column columns[] = {
+		{"PUBLIC", "public", COLUMN_TEXT, NULL},
+		{"FIRST", "first", COLUMN_NUMBER, NULL},
+		{"LAST", "last", COLUMN_NUMBER, NULL},
+		{"STATE", "state", COLUMN_TEXT, NULL},
+		{"SESSION", "session", COLUMN_NUMBER, NULL},
+		{"ADDRESS", "address", COLUMN_TEXT, NULL},
+		{"MAPPINGS", "mappings", COLUMN_COUNT, NULL},
+		{"SINCE", "since", COLUMN_TEXT, NULL},
+		{0},
+	};
+	const json_t *blocks = json_object_get(result, "blocks");
+	int status = print_table(cli, blocks, columns);
+
+	(void)invocation;
+	print_shown(cli, result, blocks);
+	return status;
+}
+
+int print_mappings(struct cli *cli, const json_t *result, const struct invocation *invocation)
+{
+	static const struct column columns[] = {
+		{"PROTOCOL", "protocol", COLUMN_TEXT, NULL},  {"INNER", "inner", COLUMN_TEXT, NULL},
+		{"PORT", "inner_port", COLUMN_NUMBER, NULL},  {"PUBLIC", "public", COLUMN_TEXT, NULL},
+		{"PORT", "public_port", COLUMN_NUMBER, NULL}, {"STATE", "state", COLUMN_TEXT, NULL},
+		{"IDLE", "idle_s", COLUMN_COUNT, NULL},       {"EXPIRES", "expires_s", COLUMN_COUNT, NULL},
+		{"SESSION", "session", COLUMN_NUMBER, NULL},  {0},
+	};
+	const json_t *mappings = json_object_get(result, "mappings");
+	int status = print_table(cli, mappings, columns);
+
+	(void)invocation;
+	print_shown(cli, result, mappings);
+	return status;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Every command, one row each.
+ */
+#include <stdio.h>
+
+#include "print.h"
+#include "run.h"
+
+#define LIMIT_HELP "how many to show"
+
+static const char *const session_states[] = {"active", "closing", NULL};
+static const char *const protocols[] = {"tcp", "udp", "icmp", NULL};
+static const char *const tpids[] = {"802.1Q", "802.1ad", NULL};
+
+/* clang-format off */
+const struct argument cli_options[] = {
+	{"--json", ARGUMENT_FLAG, "print the daemon's own objects", 0, 0, NULL},
+	{"--state", ARGUMENT_FOLDER, "state directory (/run/bng)", 0, 0, NULL},
+	{"--timeout", ARGUMENT_NUMBER, "seconds to wait for an answer", 1, 86400, NULL},
+	{"--no-color", ARGUMENT_FLAG, "no colours", 0, 0, NULL},
+	{"--help", ARGUMENT_FLAG, "this help, or a command's", 0, 0, NULL},
+	{"--version", ARGUMENT_FLAG, "the version", 0, 0, NULL},
+	{0},
+};
+
+const struct command commands[] = {
+	{.path = "status", .help = "who runs, what is served, what the last start adopted",
+	 .method = "status", .print = print_status},
+	{.path = "sessions", .help = "list sessions",
+	 .arguments = {
+		 {"--address", ARGUMENT_ADDRESS, "with this address", 0, 0, NULL},
+		 {"--mac", ARGUMENT_MAC, "with this MAC", 0, 0, NULL},
+		 {"--interface", ARGUMENT_TEXT, "on this interface", 0, 0, NULL},
+		 {"--vlan", ARGUMENT_NUMBER, "behind this outer or inner VLAN id", 1, 4094, NULL},
+		 {"--in-state", ARGUMENT_CHOICE, "in this state", 0, 0, session_states},
+		 {"--limit", ARGUMENT_NUMBER, LIMIT_HELP, 1, 100000000, NULL}},
+	 .run = run_sessions},
+	{.path = "session show", .help = "everything about one session",
+	 .arguments = {{"ID|ADDRESS", ARGUMENT_SESSION, "the session", 0, 0, NULL}},
+	 .method = "session.show", .params = params_session, .print = print_session},
+	{.path = "session disconnect", .help = "end one session",
+	 .arguments = {{"ID|ADDRESS", ARGUMENT_SESSION, "the session", 0, 0, NULL}},
+	 .method = "session.disconnect", .params = params_session, .print = print_disconnected},
+	{.path = "session add", .help = "open a session that no protocol asked for",
+	 .arguments = {
+		 {"ADDRESS", ARGUMENT_ADDRESS, "the subscriber's address", 0, 0, NULL},
+		 {"MAC", ARGUMENT_MAC, "the subscriber's MAC", 0, 0, NULL},
+		 {"INTERFACE", ARGUMENT_TEXT, "the access interface", 0, 0, NULL},
+		 {"--outer-vid", ARGUMENT_NUMBER, "outer, or only, VLAN id", 1, 4094, NULL},
+		 {"--inner-vid", ARGUMENT_NUMBER, "inner VLAN id", 1, 4094, NULL},
+		 {"--outer-tpid", ARGUMENT_CHOICE, "kind of the outer tag", 0, 0, tpids},
+		 {"--inner-tpid", ARGUMENT_CHOICE, "kind of the inner tag", 0, 0, tpids},
+		 {"--pool", ARGUMENT_TEXT, "NAT pool", 0, 0, NULL},
+		 {"--max-blocks", ARGUMENT_NUMBER, "limit of port blocks", 1, 8, NULL},
+		 {"--max-mappings", ARGUMENT_NUMBER, "limit of mappings", 1, 65536, NULL}},
+	 .method = "session.add", .params = params_session_add, .print = print_added},
+	{.path = "cgnat pools", .help = "pools and their public addresses",
+	 .method = "cgnat.pools", .print = print_pools},
+	{.path = "cgnat blocks", .help = "port blocks: who has, or had, which ports",
+	 .arguments = {
+		 {"--address", ARGUMENT_ADDRESS, "of the subscriber with this address", 0, 0, NULL},
+		 {"--public", ARGUMENT_ADDRESS, "of this public address", 0, 0, NULL},
+		 {"--limit", ARGUMENT_NUMBER, LIMIT_HELP, 1, 100000000, NULL}},
+	 .method = "cgnat.blocks", .params = params_filter, .print = print_blocks},
+	{.path = "cgnat mappings", .help = "translations in use",
+	 .arguments = {
+		 {"--address", ARGUMENT_ADDRESS, "of the subscriber with this address", 0, 0, NULL},
+		 {"--public", ARGUMENT_ADDRESS, "of this public address", 0, 0, NULL},
+		 {"--protocol", ARGUMENT_CHOICE, "of this protocol", 0, 0, protocols},
+		 {"--limit", ARGUMENT_NUMBER, LIMIT_HELP, 1, 100000000, NULL}},
+	 .method = "cgnat.mappings", .params = params_filter, .print = print_mappings},
+	{.path = "drops", .help = "packets dropped, by reason, most first",
+	 .arguments = {{"--all", ARGUMENT_FLAG, "all verdicts, also those that never came", 0, 0, NULL}},
+	 .method = "drops", .print = print_drops},
+	{.path = "interfaces", .help = "interfaces, their programs and counters",
+	 .method = "interfaces", .print = print_interfaces},
+	{.path = "maps", .help = "use of each map against its size",
+	 .method = "maps", .print = print_maps},
+	{.path = "dhcp4 stats", .help = "DHCP messages and refusals",
+	 .method = "dhcp4.stats", .print = print_dhcp4},
+	{.path = "issu upgrade", .help = "replace the data plane's programs without losing a packet",
+	 .arguments = {{"FILE", ARGUMENT_FILE, "the new object", 0, 0, NULL}},
+	 .run = run_upgrade},
+	{.path = "issu status", .help = "generations of programs, and where they run",
+	 .method = "issu.status", .print = print_issu_status},
+	{.path = "issu rollback", .help = "go back to the generation before",
+	 .arguments = {{"--generation", ARGUMENT_NUMBER, "or to this one", 1, INT32_MAX, NULL}},
+	 .run = run_rollback},
+	{.path = "config check", .help = "check a configuration file without using it",
+	 .arguments = {{"FILE", ARGUMENT_FILE, "the configuration", 0, 0, NULL}},
+	 .run = run_config_check},
+	{.path = "config show", .help = "the running configuration, defaults filled in",
+	 .method = "config.show", .print = print_config},
+	{.path = "config reload", .help = "read the configuration file again",
+	 .method = "config.reload", .print = print_reloaded},
+	{.path = "events follow", .help = "show events as they happen",
+	 .arguments = {{"--count", ARGUMENT_NUMBER, "end after so many", 1, INT32_MAX, NULL}},
+	 .run = run_events},
+	{.path = "holder status", .help = "the process that owns programs, maps and sockets",
+	 .server = SERVER_HOLDER, .method = "holder.status", .print = print_holder},
+	{.path = "version", .help = "the version of this program", .run = run_version},
+	{.path = "help", .help = "all commands, or one",
+	 .arguments = {{"COMMAND", ARGUMENT_REST, "its first words", 0, 0, NULL}},
+	 .run = run_help},
+	{0},
+};
+/* clang-format on */
+
+int run_version(struct cli *cli, const struct invocation *invocation)
+{
+	(void)invocation;
+	if (!cli->json) {
+		printf("%s %s\n", cli->name, BNG_VERSION);
+		return CLI_OK;
+	}
+	json_t *version = json_pack("{s:s}", "version", BNG_VERSION);
+	print_json(version);
+	json_decref(version);
+	return CLI_OK;
+}
+
+int run_help(struct cli *cli, const struct invocation *invocation)
+{
+	if (!invocation->rest_count) {
+		help_all(cli);
+		return CLI_OK;
+	}
+	if (help_matching(cli, invocation->rest, invocation->rest_count))
+		return CLI_OK;
+	fprintf(stderr, "%s: help: no such command: %s\n", cli->name, invocation->rest[0]);
+	return CLI_USAGE;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Upgrades: the daemon tells each step as it ends, the report comes last. The
+ * last line says hitless, or what was lost; so does the exit status.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "call.h"
+#include "print.h"
+#include "run.h"
+
+#define GREEN      "\033[32m"
+#define RED        "\033[31m"
+#define PLAIN      "\033[0m"
+#define HASH_SHOWN 8 /* digits */
+
+static void print_step(const char *method, const json_t *params, void *context)
+{
+	const struct cli *cli = context;
+	bool ok = strcmp(member_string(params, "outcome"), "ok") == 0;
+	char ms[32];
+
+	if (strcmp(method, "issu.step") != 0)
+		return;
+	value_text(cli, json_object_get(params, "ms"), COLUMN_TEXT, ms, sizeof(ms));
+	printf("  [%s%s%s] %-22s %-56s %9s ms\n", cli->color ? (ok ? GREEN : RED) : "", ok ? " ok " : "fail",
+	       cli->color ? PLAIN : "", member_string(params, "step"), member_string(params, "detail"), ms);
+	fflush(stdout);
+}
+
+/* ", sessions changed (12 -> 11)" when a part of the digest differs. */
+static bool digest_differs(const json_t *digest, const char *part, char *text, size_t size)
+{
+	const json_t *before = json_object_get(json_object_get(digest, "before"), part);
+	const json_t *after = json_object_get(json_object_get(digest, "after"), part);
+
+	text[0] = '\0';
+	if (strcmp(member_string(before, "sha256"), member_string(after, "sha256")) == 0)
+		return false;
+	snprintf(text, size, ", %s changed (%lld -> %lld)", part, (long long)member_integer(before, "count"),
+		 (long long)member_integer(after, "count"));
+	return true;
+}
+
+static void print_hitless(const struct cli *cli, const char *what, const json_t *report)
+{
+	const json_t *swap = json_object_get(report, "swap");
+	const json_t *digest = json_object_get(json_object_get(report, "digest"), "after");
+	const json_t *mappings = json_object_get(digest, "mappings"),
+		     *sessions = json_object_get(digest, "sessions");
+	char packets[32], session_count[32], mapping_count[32];
+
+	printf("  %s: hitless. Forwarded meanwhile %s packets, lost 0, longest gap %.1f ms, interfaces moved "
+	       "within %.1f "
+	       "us. %s sessions and %s mappings before = after (sha256 %.*s...)\n",
+	       what, count_text(cli, member_integer(swap, "packets"), packets, sizeof(packets)),
+	       json_number_value(json_object_get(swap, "longest_gap_us")) / 1000,
+	       json_number_value(json_object_get(swap, "skew_us")),
+	       count_text(cli, member_integer(sessions, "count"), session_count, sizeof(session_count)),
+	       count_text(cli, member_integer(mappings, "count"), mapping_count, sizeof(mapping_count)),
+	       HASH_SHOWN, member_string(mappings, "sha256"));
+}
+
+static int print_report(const struct cli *cli, const char *what, const json_t *report)
+{
+	const json_t *swap = json_object_get(report, "swap"), *digest = json_object_get(report, "digest");
+	char dropped[32], sessions[96], mappings[96];
+
+	if (json_is_true(json_object_get(report, "hitless"))) {
+		print_hitless(cli, what, report);
+		return CLI_OK;
+	}
+	digest_differs(digest, "sessions", sessions, sizeof(sessions));
+	digest_differs(digest, "mappings", mappings, sizeof(mappings));
+	printf("  %s: NOT hitless: %s packets lost%s%s\n", what,
+	       count_text(cli, member_integer(swap, "dropped"), dropped, sizeof(dropped)), sessions,
+	       mappings);
+	return CLI_NOT_HITLESS;
+}
+
+/* Asks and shows the steps meanwhile; with --json only the report. */
+static int run_swap(struct cli *cli, const char *method, const char *what, json_t *params, const int *fds,
+		    size_t fd_count)
+{
+	struct rpc_client *client;
+	json_t *report;
+	int status = call_open(cli, SERVER_CONTROLD, UPGRADE_TIMEOUT_MS, &client);
+
+	if (status) {
+		json_decref(params);
+		return status;
+	}
+	if (!cli->json)
+		rpc_client_watch(client, print_step, cli);
+	status = call_method(cli, client, method, params, fds, fd_count, &report);
+	rpc_client_close(client);
+	if (status)
+		return status;
+	if (cli->json) {
+		print_json(report);
+		status = json_is_true(json_object_get(report, "hitless")) ? CLI_OK : CLI_NOT_HITLESS;
+	} else {
+		status = print_report(cli, what, report);
+	}
+	json_decref(report);
+	return status;
+}
+
+int run_upgrade(struct cli *cli, const struct invocation *invocation)
+{
+	const char *file = invocation_value(invocation, "FILE");
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+	char name[256];
+
+	if (fd < 0) {
+		fprintf(stderr, "%s: cannot open %s: %s\n", cli->name, file, strerror(errno));
+		return CLI_USAGE;
+	}
+	snprintf(name, sizeof(name), "%s", file);
+	int status =
+		run_swap(cli, "issu.upgrade", "UPGRADE", json_pack("{s:s}", "name", basename(name)), &fd, 1);
+	close(fd);
+	return status;
+}
+
+int run_rollback(struct cli *cli, const struct invocation *invocation)
+{
+	return run_swap(cli, "issu.rollback", "ROLLBACK", invocation_object(invocation, NULL), NULL, 0);
+}
+
+static void programs_text(const struct cli *cli, const json_t *object, char *out, size_t size)
+{
+	const json_t *program;
+	size_t i, used = 0;
+
+	(void)cli;
+	json_array_foreach(json_object_get(object, "programs"), i, program)
+	{
+		used += (size_t)snprintf(out + used, size - used, "%s%s %lld", i ? ", " : "",
+					 member_string(program, "name"),
+					 (long long)member_integer(program, "id"));
+		if (used >= size)
+			return;
+	}
+}
+
+int print_issu_status(struct cli *cli, const json_t *result, const struct invocation *invocation)
+{
+	static const struct column generations[] = {
+		{"GENERATION", "generation", COLUMN_NUMBER, NULL},
+		{"STATE", "state", COLUMN_TEXT, NULL},
+		{"NAME", "name", COLUMN_TEXT, NULL},
+		{"PROGRAMS", NULL, COLUMN_TEXT, programs_text},
+		{0},
+	};
+	static const struct column links[] = {
+		{"INTERFACE", "interface", COLUMN_TEXT, NULL},
+		{"ROLE", "role", COLUMN_TEXT, NULL},
+		{"STATE", "state", COLUMN_TEXT, NULL},
+		{"PROGRAM", "program_id", COLUMN_NUMBER, NULL},
+		{"GENERATION", "generation", COLUMN_NUMBER, NULL},
+		{0},
+	};
+	int status = print_table(cli, json_object_get(result, "generations"), generations);
+
+	(void)invocation;
+	putchar('\n');
+	return status ? status : print_table(cli, json_object_get(result, "links"), links);
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * From words to a checked invocation. Options may stand anywhere; what they are
+ * called and what they take is known from the rows.
+ */
+#include "command.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/address.h"
+
+bool argument_is_option(const struct argument *argument)
+{
+	return argument->name[0] == '-';
+}
+
+/* ---- One value ---------------------------------------------------------------- */
+
+static int number_of(const char *text, int64_t *value)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)text[0]))
+		return -EINVAL;
+	errno = 0;
+	*value = strtoll(text, &end, 10);
+	return *end || errno ? -EINVAL : 0;
+}
+
+static int check_number(const struct argument *argument, const char *text, char *error, size_t size)
+{
+	int64_t value;
+
+	if (number_of(text, &value) == 0 && value >= argument->min && value <= argument->max)
+		return 0;
+	snprintf(error, size, "%s: \"%s\": must be a number %lld-%lld", argument->name, text,
+		 (long long)argument->min, (long long)argument->max);
+	return -EINVAL;
+}
+
+static int check_choice(const struct argument *argument, const char *text, char *error, size_t size)
+{
+	for (const char *const *choice = argument->choices; *choice; choice++)
+		if (strcmp(*choice, text) == 0)
+			return 0;
+	int length = snprintf(error, size, "%s: \"%s\": must be one of", argument->name, text);
+	for (const char *const *choice = argument->choices; *choice && (size_t)length < size; choice++)
+		length += snprintf(error + length, size - (size_t)length, " %s", *choice);
+	return -EINVAL;
+}
+
+int argument_check(const struct argument *argument, const char *text, char *error, size_t size)
+{
+	uint8_t mac[6];
+	uint32_t address_be;
+	int64_t number;
+	const char *expected = NULL;
+
+	switch (argument->kind) {
+	case ARGUMENT_NUMBER:
+		return check_number(argument, text, error, size);
+	case ARGUMENT_CHOICE:
+		return check_choice(argument, text, error, size);
+	case ARGUMENT_ADDRESS:
+		if (address_parse(text, &address_be))
+			expected = "an IPv4 address such as 10.0.0.7";
+		break;
+	case ARGUMENT_SESSION:
+		if (address_parse(text, &address_be) && number_of(text, &number))
+			expected = "a session id or an IPv4 address";
+		break;
+	case ARGUMENT_MAC:
+		if (mac_parse(text, mac))
+			expected = "a MAC such as 02:00:00:00:00:07";
+		break;
+	default:
+		if (!text[0])
+			expected = "something";
+		break;
+	}
+	if (!expected)
+		return 0;
+	snprintf(error, size, "%s: \"%s\": must be %s", argument->name, text, expected);
+	return -EINVAL;
+}
+
+/* ---- Options --------------------------------------------------------------------- */
+
+static const struct argument *option_in(const struct argument *arguments, const char *name, size_t length)
+{
+	for (; arguments && arguments->name; arguments++)
+		if (argument_is_option(arguments) && strlen(arguments->name) == length &&
+		    strncmp(arguments->name, name, length) == 0)
+			return arguments;
+	return NULL;
+}
+
+/* True when the option of this name takes a value, in whatever command: needed
+ * before the command is known. */
+static bool takes_value(const char *name, size_t length)
+{
+	const struct argument *option = option_in(cli_options, name, length);
+
+	for (const struct command *command = commands; !option && command->path; command++)
+		option = option_in(command->arguments, name, length);
+	return option && option->kind != ARGUMENT_FLAG;
+}
+
+static void set_general(struct cli *cli, struct parsed *parsed, const char *name, const char *value)
+{
+	if (strcmp(name, "--json") == 0)
+		cli->json = true;
+	else if (strcmp(name, "--no-color") == 0)
+		cli->color = false;
+	else if (strcmp(name, "--state") == 0)
+		cli->state = value;
+	else if (strcmp(name, "--timeout") == 0)
+		cli->timeout_ms = (int)(atoll(value) * 1000);
+	else if (strcmp(name, "--help") == 0)
+		parsed->help = true;
+	else if (strcmp(name, "--version") == 0)
+		parsed->version = true;
+}
+
+static int fail(struct parsed *parsed, const char *format, const char *what)
+{
+	snprintf(parsed->error, sizeof(parsed->error), format, what);
+	return -EINVAL;
+}
+
+/* One option with its value, which is NULL for a flag. */
+static int take_option(struct cli *cli, struct parsed *parsed, const char *name, size_t length,
+		       const char *value)
+{
+	const struct command *command = parsed->invocation.command;
+	const struct argument *general = option_in(cli_options, name, length);
+	const struct argument *option =
+		general ? general : option_in(command ? command->arguments : NULL, name, length);
+
+	if (!option)
+		return fail(parsed, command ? "%s: this command has no such option" : "%s: no such option",
+			    name);
+	if (option->kind == ARGUMENT_FLAG && value)
+		return fail(parsed, "%s takes no value", option->name);
+	if (option->kind != ARGUMENT_FLAG && !value)
+		return fail(parsed, "%s needs a value", option->name);
+	if (value && argument_check(option, value, parsed->error, sizeof(parsed->error)))
+		return -EINVAL;
+	if (general)
+		set_general(cli, parsed, option->name, value);
+	else
+		parsed->invocation.value[option - command->arguments] = value ? value : "";
+	return 0;
+}
+
+static bool is_option(const char *word)
+{
+	return word[0] == '-' && word[1];
+}
+
+/* Splits options from words: all words, then (once the row is known) all options. */
+static int collect_words(struct parsed *parsed, int count, char *const *words)
+{
+	for (int i = 0; i < count; i++) {
+		if (is_option(words[i])) {
+			i += !strchr(words[i], '=') && takes_value(words[i], strlen(words[i]));
+			continue;
+		}
+		if (parsed->word_count == WORDS_MAX)
+			return fail(parsed, "%s: too many words", words[i]);
+		parsed->words[parsed->word_count++] = words[i];
+	}
+	return 0;
+}
+
+static int collect_options(struct cli *cli, struct parsed *parsed, int count, char *const *words)
+{
+	for (int i = 0; i < count; i++) {
+		if (!is_option(words[i]))
+			continue;
+		size_t length = strcspn(words[i], "=");
+		const char *value = words[i][length] ? words[i] + length + 1 : NULL;
+		if (!value && takes_value(words[i], length) && i + 1 < count)
+			value = words[i + 1];
+		int err = take_option(cli, parsed, words[i], length, value);
+		if (err)
+			return err;
+		i += !words[i][length] && value;
+	}
+	return 0;
+}
+
+/* ---- The row ----------------------------------------------------------------------- */
+
+/* How many of the words a path takes; 0 when they are not its words. */
+static size_t path_matches(const char *path, char *const *words, size_t count)
+{
+	size_t used = 0;
+
+	while (*path) {
+		size_t length = strcspn(path, " ");
+		if (used == count || strlen(words[used]) != length || strncmp(words[used], path, length) != 0)
+			return 0;
+		used++;
+		path += length + (path[length] == ' ');
+	}
+	return used;
+}
+
+const struct command *command_find(char *const *words, size_t count, size_t *used)
+{
+	const struct command *found = NULL;
+
+	*used = 0;
+	for (const struct command *command = commands; command->path; command++) {
+		size_t length = path_matches(command->path, words, count);
+		if (length > *used) {
+			*used = length;
+			found = command;
+		}
+	}
+	return found;
+}
+
+static int take_positionals(struct parsed *parsed, size_t used)
+{
+	struct invocation *invocation = &parsed->invocation;
+	const struct argument *arguments = invocation->command->arguments;
+
+	for (size_t i = 0; i < ARGUMENTS_MAX && arguments[i].name; i++) {
+		if (argument_is_option(&arguments[i]))
+			continue;
+		if (arguments[i].kind == ARGUMENT_REST) {
+			invocation->rest = parsed->words + used;
+			invocation->rest_count = parsed->word_count - used;
+			return 0;
+		}
+		if (used == parsed->word_count)
+			return fail(parsed, "%s is missing", arguments[i].name);
+		invocation->value[i] = parsed->words[used++];
+		if (argument_check(&arguments[i], invocation->value[i], parsed->error, sizeof(parsed->error)))
+			return -EINVAL;
+	}
+	return used == parsed->word_count ? 0 : fail(parsed, "%s: one word too many", parsed->words[used]);
+}
+
+int cli_parse(struct cli *cli, int count, char *const *words, struct parsed *parsed)
+{
+	size_t used;
+
+	*parsed = (struct parsed){0};
+	int err = collect_words(parsed, count, words);
+	if (err)
+		return err;
+	parsed->invocation.command = command_find(parsed->words, parsed->word_count, &used);
+	err = collect_options(cli, parsed, count, words);
+	if (err || parsed->help || parsed->version)
+		return err;
+	if (!parsed->word_count)
+		return fail(parsed, "%s", "a command is missing");
+	if (!parsed->invocation.command)
+		return fail(parsed, "%s: no such command", parsed->words[0]);
+	return take_positionals(parsed, used);
+}
+
+/* ---- Values ------------------------------------------------------------------------- */
+
+const char *invocation_value(const struct invocation *invocation, const char *name)
+{
+	const struct argument *arguments = invocation->command->arguments;
+
+	for (size_t i = 0; i < ARGUMENTS_MAX && arguments[i].name; i++)
+		if (strcmp(arguments[i].name, name) == 0)
+			return invocation->value[i];
+	return NULL;
+}
+
+int64_t invocation_number(const struct invocation *invocation, const char *name, int64_t fallback)
+{
+	const char *value = invocation_value(invocation, name);
+
+	return value ? atoll(value) : fallback;
+}
+
+static bool is_named(const char *const *names, const char *name)
+{
+	for (; names && *names; names++)
+		if (strcmp(*names, name) == 0)
+			return true;
+	return false;
+}
+
+json_t *invocation_object(const struct invocation *invocation, const char *const *without)
+{
+	const struct argument *arguments = invocation->command->arguments;
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < ARGUMENTS_MAX && arguments[i].name; i++) {
+		const char *value = invocation->value[i];
+		char member[64];
+		if (!value || !argument_is_option(&arguments[i]) || arguments[i].kind == ARGUMENT_FLAG ||
+		    is_named(without, arguments[i].name))
+			continue;
+		snprintf(member, sizeof(member), "%s", arguments[i].name + 2);
+		for (char *at = strchr(member, '-'); at; at = strchr(at, '-'))
+			*at = '_';
+		json_object_set_new(object, member,
+				    arguments[i].kind == ARGUMENT_NUMBER ? json_integer(atoll(value))
+									 : json_string(value));
+	}
+	return object;
+}

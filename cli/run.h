@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * What the rows in commands.c point to.
+ */
+#ifndef BNG_CLI_RUN_H
+#define BNG_CLI_RUN_H
+
+#include "command.h"
+
+typedef int cli_print(struct cli *cli, const json_t *result, const struct invocation *invocation);
+typedef int cli_run(struct cli *cli, const struct invocation *invocation);
+typedef json_t *cli_params(const struct invocation *invocation);
+
+/* status.c */
+cli_print print_status, print_drops, print_interfaces, print_maps, print_holder, print_dhcp4;
+
+/* session.c */
+cli_run run_sessions;
+cli_params params_session, params_session_add;
+cli_print print_session, print_disconnected, print_added;
+
+/* cgnat.c */
+cli_params params_filter;
+cli_print print_pools, print_blocks, print_mappings;
+
+/* issu.c */
+cli_run run_upgrade, run_rollback;
+cli_print print_issu_status;
+
+/* config.c, events.c, commands.c */
+cli_run run_config_check, run_events, run_help, run_version;
+cli_print print_config, print_reloaded;
+
+#endif

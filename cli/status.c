@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * The gateway as a whole: who runs, what it serves, what becomes of packets, how
+ * full the maps are.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "print.h"
+#include "run.h"
+
+static const char *count_of(const struct cli *cli, const json_t *object, const char *member, char *out)
+{
+	return value_text(cli, json_object_get(object, member), COLUMN_COUNT, out, 32);
+}
+
+static void print_start(const struct cli *cli, const json_t *start)
+{
+	const json_t *adopted = json_object_get(start, "adopted"), *phase;
+	char away[32], sessions[32], blocks[32], mappings[32];
+	size_t i;
+
+	print_fact("last start", "away %s ms; adopted %s sessions, %s port blocks, %s mappings",
+		   count_of(cli, start, "away_ms", away), count_of(cli, adopted, "sessions", sessions),
+		   count_of(cli, adopted, "blocks", blocks), count_of(cli, adopted, "mappings", mappings));
+	json_array_foreach(json_object_get(start, "phases"), i, phase)
+	{
+		char ms[32];
+		printf("  %-18s %-50s %10s ms\n", member_string(phase, "name"),
+		       member_string(phase, "detail"),
+		       value_text(cli, json_object_get(phase, "ms"), COLUMN_TEXT, ms, sizeof(ms)));
+	}
+}
+
+static void print_totals(const struct cli *cli, const json_t *totals)
+{
+	const char *member;
+	json_t *value;
+
+	printf("%-20s", "packets");
+	json_object_foreach((json_t *)totals, member, value)
+	{
+		char text[64];
+		printf(" %s %s", member, value_text(cli, value, COLUMN_COUNT, text, sizeof(text)));
+	}
+	putchar('\n');
+}
+
+int print_status(struct cli *cli, const json_t *result, const struct invocation *invocation)
+{
+	const json_t *sessions = json_object_get(result, "sessions"),
+		     *blocks = json_object_get(result, "blocks");
+	const json_t *config = json_object_get(result, "config"), *holder = json_object_get(result, "holder");
+	char a[32], b[32], c[32], up[32];
+
+	(void)invocation;
+	print_fact("bng-controld", "%s, process %lld, up %s since %s", member_string(result, "version"),
+		   (long long)member_integer(result, "pid"),
+		   duration_text((double)member_integer(result, "uptime_ns") / 1e9, up, sizeof(up)),
+		   member_string(result, "started"));
+	print_fact("holder", "process %lld, %s", (long long)member_integer(holder, "pid"),
+		   json_is_true(json_object_get(holder, "connected")) ? "connected" : "NOT CONNECTED");
+	print_fact("data plane", "generation %lld", (long long)member_integer(result, "generation"));
+	print_fact("configuration", "%s, loaded %s", member_string(config, "file"),
+		   member_string(config, "loaded"));
+	print_fact("sessions", "%s active, %s closing, room for %s", count_of(cli, sessions, "active", a),
+		   count_of(cli, sessions, "closing", b), count_of(cli, sessions, "capacity", c));
+	print_fact("mappings", "%s", count_of(cli, result, "mappings", a));
+	print_fact("port blocks", "%s allocated, %s held, %s free", count_of(cli, blocks, "allocated", a),
+		   count_of(cli, blocks, "held", b), count_of(cli, blocks, "free", c));
+	print_totals(cli, json_object_get(result, "totals"));
+	print_start(cli, json_object_get(result, "start"));
+	return CLI_OK;
+}
+
+/* ---- Drops -------------------------------------------------------------------- */
+
+static int by_packets(const void *left, const void *right)
+{
+	json_int_t a = member_integer(*(json_t *const *)left, "packets");
+	json_int_t b = member_integer(*(json_t *const *)right, "packets");
+
+	return a == b ? 0 : a < b ? 1 : -1;
+}
+
+/* What is shown: drops that happened, or every verdict; most packets first. */
+static json_t *select_reasons(const json_t *reasons, bool all)
+{
+	size_t count = 0, i;
+	json_t **chosen = calloc(json_array_size(reasons) + 1, sizeof(*chosen));
+	json_t *reason, *sorted = json_array();
+
+	json_array_foreach(reasons, i, reason)
+	{
+		bool drop = strcmp(member_string(reason, "kind"), "drop") == 0;
+		if (chosen && (all || (drop && member_integer(reason, "packets"))))
+			chosen[count++] = reason;
+	}
+	if (chosen)
+		qsort(chosen, count, sizeof(*chosen), by_packets);
+	for (i = 0; i < count; i++)
+		json_array_append(sorted, chosen[i]);
+	free(chosen);
+	return sorted;
+}
+
+int print_drops(struct cli *cli, const json_t *result, const struct invocation *invocation)
+{
+	static const struct column columns[] = {
+		{"REASON", "name", COLUMN_TEXT, NULL},      {"KIND", "kind", COLUMN_TEXT, NULL},
+		{"PACKETS", "packets", COLUMN_COUNT, NULL}, {"BYTES", "bytes", COLUMN_COUNT, NULL},
+		{"MEANING", "meaning", COLUMN_TEXT, NULL},  {0},
+	};
+	bool all = invocation_value(invocation, "--all");
+	json_t *reasons = select_reasons(json_object_get(result, "reasons"), all);
+	int status = print_table(cli, reasons, columns);
+
+	json_decref(reasons);
+	return status;
+}
+
+/* ---- Interfaces, maps ----------------------------------------------------------- */
+
+int print_interfaces(struct cli *cli, const json_t *result, const struct invocation *invocation)
+{
+	static const struct column columns[] = {
+		{"NAME", "name", COLUMN_TEXT, NULL},
+		{"ROLE", "role", COLUMN_TEXT, NULL},
+		{"MODE", "mode", COLUMN_TEXT, NULL},
+		{"STATE", "state", COLUMN_TEXT, NULL},
+		{"PROGRAM", "program_id", COLUMN_NUMBER, NULL},
+		{"MAC", "mac", COLUMN_TEXT, NULL},
+		{"MTU", "mtu", COLUMN_NUMBER, NULL},
+		{"SESSIONS", "sessions", COLUMN_COUNT, NULL},
+		{"RX", "rx_packets", COLUMN_COUNT, NULL},
+		{"TX", "tx_packets", COLUMN_COUNT, NULL},
+		{"ERRORS", "rx_errors", COLUMN_COUNT, NULL},
+		{"DROPPED", "rx_dropped", COLUMN_COUNT, NULL},
+		{"GATEWAYS", "gateways", COLUMN_TEXT, NULL},
+		{0},
+	};
+
+	(void)invocation;
+	return print_table(cli, json_object_get(result, "interfaces"), columns);
+}
+
+static void usage_text(const struct cli *cli, const json_t *object, char *out, size_t size)
+{
+	json_int_t max = member_integer(object, "max_entries");
+	const json_t *used = json_object_get(object, "used");
+
+	(void)cli;
+	if (json_is_integer(used) && max > 0)
+		snprintf(out, size, "%.1f%%", 100.0 * (double)json_integer_value(used) / (double)max);
+}
+
+int print_maps(struct cli *cli, const json_t *result, const struct invocation *invocation)
+{
+	static const struct column columns[] = {
+		{"NAME", "name", COLUMN_TEXT, NULL},      {"TYPE", "type", COLUMN_TEXT, NULL},
+		{"USED", "used", COLUMN_COUNT, NULL},     {"SIZE", "max_entries", COLUMN_COUNT, NULL},
+		{"USE", NULL, COLUMN_NUMBER, usage_text}, {"ENTRY", "entry_bytes", COLUMN_COUNT, NULL},
+		{"BYTES", "bytes", COLUMN_COUNT, NULL},   {0},
+	};
+
+	(void)invocation;
+	return print_table(cli, json_object_get(result, "maps"), columns);
+}
+
+/* ---- Holder, DHCP ------------------------------------------------------------------ */
+
+int print_holder(struct cli *cli, const json_t *result, const struct invocation *invocation)
+{
+	static const struct column links[] = {
+		{"INTERFACE", "interface", COLUMN_TEXT, NULL},
+		{"ROLE", "role", COLUMN_TEXT, NULL},
+		{"MODE", "mode", COLUMN_TEXT, NULL},
+		{"STATE", "state", COLUMN_TEXT, NULL},
+		{"PROGRAM", "program_id", COLUMN_NUMBER, NULL},
+		{"GENERATION", "generation", COLUMN_NUMBER, NULL},
+		{0},
+	};
+	const json_t *controller = json_object_get(result, "controller"),
+		     *sweep = json_object_get(result, "sweep");
+	char up[32], runs[32], errors[32], last[32];
+
+	(void)invocation;
+	print_fact("bpfholder", "%s, process %lld, up %s since %s", member_string(result, "version"),
+		   (long long)member_integer(result, "pid"),
+		   duration_text((double)member_integer(result, "uptime_ns") / 1e9, up, sizeof(up)),
+		   member_string(result, "started"));
+	print_fact("generation", "%lld, previous %lld", (long long)member_integer(result, "generation"),
+		   (long long)member_integer(result, "previous"));
+	print_fact("controller", "%s, process %lld, %s%s", member_string(controller, "version"),
+		   (long long)member_integer(controller, "pid"),
+		   json_is_true(json_object_get(controller, "connected")) ? "connected" : "NOT CONNECTED",
+		   json_is_true(json_object_get(controller, "ready")) ? ", ready" : "");
+	print_fact("sweep", "%s runs, %s errors, last took %s us", count_of(cli, sweep, "runs", runs),
+		   count_of(cli, sweep, "errors", errors), count_of(cli, sweep, "last_us", last));
+	print_fact("maps", "%zu", json_array_size(json_object_get(result, "maps")));
+	print_fact("sockets", "%zu", json_array_size(json_object_get(result, "sockets")));
+	putchar('\n');
+	return print_table(cli, json_object_get(result, "links"), links);
+}
+
+static void print_counters(const struct cli *cli, const char *title, const json_t *counters)
+{
+	const char *member;
+	json_t *value;
+
+	printf("%s\n", title);
+	json_object_foreach((json_t *)counters, member, value)
+	{
+		char text[64];
+		printf("  %-18s %14s\n", member, value_text(cli, value, COLUMN_COUNT, text, sizeof(text)));
+	}
+}
+
+int print_dhcp4(struct cli *cli, const json_t *result, const struct invocation *invocation)
+{
+	char offers[32], quarantined[32];
+
+	(void)invocation;
+	print_counters(cli, "received", json_object_get(result, "received"));
+	print_counters(cli, "sent", json_object_get(result, "sent"));
+	print_counters(cli, "refused", json_object_get(result, "refused"));
+	print_counters(cli, "leases", json_object_get(result, "leases"));
+	print_fact("open offers", "%s", count_of(cli, result, "offers", offers));
+	print_fact("declined addresses", "%s", count_of(cli, result, "quarantined", quarantined));
+	return CLI_OK;
+}
