@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# Frames cut at every byte, and frames of noise: always a verdict, counted once
+# (Plane.run), never more bytes out than the tags of a session or a punt header
+# account for. BPF_PROG_TEST_RUN takes no frame shorter than an Ethernet header.
+import ctypes
+import random
+
+import pytest
+from scapy.layers.inet import IPOption, UDP
+from scapy.layers.l2 import ARP, Ether
+from scapy.packet import Raw
+
+import abi
+import frames
+from plane import GATEWAY, PUBLIC
+
+ETHERNET = 14
+TAGS = ((0x88a8, 100), (0x8100, 7))
+PUNT_HEADER = ctypes.sizeof(abi.bng_punt)
+ICMP_ERROR = 28  # the new IP and ICMP headers
+
+WHOLE = {
+    "udp": lambda session: frames.up(session, frames.udp(4000)),
+    "tcp": lambda session: frames.up(session, frames.tcp(4000, data=b"abc", options=[("MSS", 1460), ("NOP", None)])),
+    "icmp": lambda session: frames.up(session, frames.echo(4000)),
+    "options": lambda session: frames.up(session, frames.udp(4000), options=[IPOption(b"\x94\x04\x00\x00")]),
+    "ttl": lambda session: frames.up(session, frames.udp(4000), ttl=1),
+    "echo": lambda session: frames.up(session, frames.echo(1), remote=GATEWAY),
+    "dhcp": lambda session: frames.up(session, UDP(sport=68, dport=67) / Raw(bytes(40)), remote=GATEWAY),
+    "arp": lambda session: bytes(frames.ethernet(session.mac, "ff:ff:ff:ff:ff:ff", session.tags) /
+                                 ARP(op=1, pdst=GATEWAY)),
+}
+WHOLE_VERDICT = {"udp": "FORWARD_UP", "tcp": "FORWARD_UP", "icmp": "FORWARD_UP", "options": "FORWARD_UP",
+                 "ttl": "ANSWER_TTL", "echo": "ANSWER_ECHO", "dhcp": "PUNTED_DHCP4", "arp": "ANSWER_ARP"}
+
+
+def growth(verdict, tags):
+    """How many bytes longer a frame may come out."""
+    if verdict == "PUNTED_DHCP4":
+        return PUNT_HEADER
+    if verdict == "ANSWER_TTL":
+        return ICMP_ERROR
+    return 4 * len(tags) if verdict.startswith("FORWARD_DOWN") else 0
+
+
+def totals(plane):
+    return sum(plane.count(verdict) for verdict in abi.VERDICTS)
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+@pytest.mark.parametrize("tags", [(), TAGS], ids=["untagged", "tagged"])
+def test_up_cut_at_every_byte(plane, tags, kind):
+    session = plane.session("10.0.0.5", tags=tags)
+    whole = WHOLE[kind](session)
+    for length in range(ETHERNET, len(whole)):
+        result = plane.access(whole[:length])
+        assert result.verdict == "DROP_SHORT" and result.action == abi.XDP_DROP, length
+        assert len(result.frame) <= length
+    assert plane.access(whole).verdict == WHOLE_VERDICT[kind]
+    assert totals(plane) == len(whole) - ETHERNET + 1
+    assert session.record.mappings == (WHOLE_VERDICT[kind] == "FORWARD_UP")
+
+
+@pytest.mark.parametrize("protocol", frames.PROTOCOLS)
+@pytest.mark.parametrize("tags", [(), TAGS], ids=["untagged", "tagged"])
+def test_down_cut_at_every_byte(plane, tags, protocol):
+    session = plane.session("10.0.0.5", tags=tags)
+    public = frames.public_end(plane.access(frames.up(session, frames.PROTOCOLS[protocol](4000))))
+    whole = frames.down(PUBLIC[0], frames.reply_to(protocol, public & 0xffff))
+    for length in range(ETHERNET, len(whole)):
+        assert plane.core(whole[:length]).verdict == "DROP_SHORT", length
+    result = plane.core(whole)
+    assert result.verdict == "FORWARD_DOWN" and len(result.frame) == len(whole) + 4 * len(tags)
+    assert session.record.down_packets == 1
+    assert totals(plane) == len(whole) - ETHERNET + 2
+
+
+def test_injected_cut_at_every_byte(plane):
+    header = abi.bng_punt(ethertype_be=0xb588, version=abi.PUNT_VERSION, reason=abi.PUNT_INJECT, interface=1)
+    whole = bytes(header) + bytes(Ether() / Raw(bytes(20)))
+    for length in range(ETHERNET, len(whole) + 1):
+        result = plane.inject(whole[:length])
+        fits = length >= PUNT_HEADER + ETHERNET
+        assert result.verdict == ("INJECT" if fits else "DROP_INJECT")
+        assert result.frame == (whole[PUNT_HEADER:length] if fits else whole[:length])
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_ip_length_field_of_every_value(plane, kind):
+    """An IP length that lies, below and above the frame: nothing is read or written beyond it."""
+    session = plane.session("10.0.0.5")
+    whole = bytearray(WHOLE[kind](session))
+    if kind == "arp":
+        whole[12:14] = b"\x08\x00"
+    for length in [*range(0, len(whole) + 40), 0x7fff, 0xffff]:
+        whole[16:18] = length.to_bytes(2, "big")
+        result = plane.access(bytes(whole))
+        assert len(result.frame) <= len(whole) + growth(result.verdict, ())
+        if length > len(whole) - ETHERNET:
+            assert result.verdict in ("DROP_SHORT", "DROP_IP_HEADER")
+
+
+def test_header_length_field_of_every_value(plane):
+    session = plane.session("10.0.0.5")
+    for kind in ("udp", "tcp", "icmp", "ttl", "echo", "dhcp"):
+        for first in range(256):
+            frame = bytearray(WHOLE[kind](session))
+            frame[14] = first
+            result = plane.access(bytes(frame))
+            assert len(result.frame) <= len(frame) + growth(result.verdict, ())
+            if first >> 4 != 4 or first & 15 < 5:
+                assert result.verdict == "DROP_IP_HEADER"
+
+
+@pytest.mark.parametrize("program", ["bng_access", "bng_core", "bng_inject"])
+def test_noise(plane, program):
+    """10,000 valid frames with random bytes changed, and random bytes altogether."""
+    chance = random.Random(program)
+    session = plane.session("10.0.0.5", tags=TAGS)
+    plane.exempt_add("192.0.2.128/25")
+    public = frames.public_end(plane.access(frames.up(session, frames.udp(4000))))
+    base = totals(plane)
+    seeds = [build(session) for build in WHOLE.values()]
+    seeds += [frames.down(PUBLIC[0], frames.udp(53, public & 0xffff)), frames.down("10.0.0.5", frames.udp(53, 1))]
+    seeds += [bytes(abi.bng_punt(ethertype_be=0xb588, version=1, reason=2, interface=1)) + seeds[0]]
+    device = {"bng_access": "acc1", "bng_core": "core1", "bng_inject": "punt0"}[program]
+    for _ in range(10000):
+        frame = bytearray(chance.choice(seeds))
+        for _ in range(chance.randrange(1, 4)):
+            frame[chance.randrange(len(frame))] = chance.randrange(256)
+        if chance.random() < 0.05:
+            frame = bytearray(chance.randbytes(chance.randrange(ETHERNET, 200)))
+        result = plane.run(program, bytes(frame), device)
+        assert len(result.frame) <= len(frame) + growth(result.verdict, TAGS)
+        assert result.verdict not in ("NONE", "DROP_INTERNAL")
+    assert totals(plane) - base == 10000
