@@ -2,8 +2,9 @@
  *
  * bng-bench-gateway: loads one XDP object onto an access and a core device and
  * keeps it there until standard input ends. `bare` is the program that only
- * redirects; `direct` is bng.bpf.o with its maps filled here, without daemons.
- * With `direct`, each line on standard input is answered with the verdicts so far.
+ * redirects; `fault` redirects and does wrong, to prove the meter; `direct` is
+ * bng.bpf.o with its maps filled here, without daemons: each line on standard
+ * input is answered with the verdicts so far.
  */
 #include "test/bench/gateway.h"
 
@@ -13,7 +14,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <linux/if_link.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,11 +22,13 @@
 #include <unistd.h>
 
 #include "dataplane/abi/cgnat.h"
+#include "test/bench/fault.h"
 
 static const char usage[] =
-	"Usage: bng-bench-gateway bare|direct --object FILE --access DEV --core DEV\n"
+	"Usage: bng-bench-gateway bare|fault|direct --object FILE --access DEV --core DEV\n"
+	"  fault:  --fault NAME --every N\n"
 	"  direct: [--subscribers N] [--address A] [--mac HEX] [--gateway A] [--public A] [--publics N]\n"
-	"          [--block-shift 6-12] [--max-blocks 1-8]\n";
+	"          [--block-shift 6-12] [--max-blocks 1-8] [--outer-vid V] [--inner-vid V]\n";
 
 static int refuse(const char *what, const char *value, const char *problem)
 {
@@ -60,18 +62,66 @@ static int attach(struct bpf_object *object, const char *name, const struct gate
 	return fd < 0 ? refuse("attach to", port->device, strerror(-fd)) : 0;
 }
 
-static int bare_fill(struct bpf_object *object, const struct gateway_options *options)
+static int devmap_fill(struct bpf_object *object, const char *name, uint32_t key,
+		       const struct gateway_port *port)
 {
-	int fd = bpf_object__find_map_fd_by_name(object, "tx");
-	uint32_t to_core = 0, to_access = 1;
+	int fd = bpf_object__find_map_fd_by_name(object, name);
 
-	if (bpf_map_update_elem(fd, &to_core, &options->core.ifindex, BPF_ANY) ||
-	    bpf_map_update_elem(fd, &to_access, &options->access.ifindex, BPF_ANY))
-		return -errno;
-	return 0;
+	return bpf_map_update_elem(fd, &key, &port->ifindex, BPF_ANY) ? -errno : 0;
 }
 
-static int start(const struct gateway_options *options, bool bare, struct bpf_object **loaded)
+static int bare_fill(struct bpf_object *object, const struct gateway_options *options)
+{
+	int code = devmap_fill(object, "tx", 0, &options->core);
+
+	return code ? code : devmap_fill(object, "tx", 1, &options->access);
+}
+
+static int fault_size(struct bpf_object *object, const struct gateway_options *options)
+{
+	struct fault_config config = {.fault = options->fault, .every = options->every};
+	struct bpf_map *map = bpf_object__find_map_by_name(object, ".rodata.config");
+
+	return map && !bpf_map__set_initial_value(map, &config, sizeof(config)) ? 0 : -EINVAL;
+}
+
+static int fault_fill(struct bpf_object *object, const struct gateway_options *options)
+{
+	int code = 0;
+
+	for (uint32_t i = 0; i < 2 && !code; i++) {
+		code = devmap_fill(object, "tx_core", i, &options->core);
+		if (!code)
+			code = devmap_fill(object, "tx_access", i, &options->access);
+	}
+	return code;
+}
+
+struct kind {
+	const char *name;
+	const char *access; /* programs */
+	const char *core;
+	int (*size)(struct bpf_object *object, const struct gateway_options *options);
+	int (*fill)(struct bpf_object *object, const struct gateway_options *options);
+	int (*answer)(struct bpf_object *object);
+};
+
+static const struct kind kinds[] = {
+	{"bare", "bare_access", "bare_core", NULL, bare_fill, NULL},
+	{"fault", "fault_access", "fault_core", fault_size, fault_fill, NULL},
+	{"direct", "bng_access", "bng_core", gateway_direct_size, gateway_direct_fill,
+	 gateway_direct_verdicts},
+};
+
+static const struct kind *kind_find(const char *name)
+{
+	for (size_t i = 0; name && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (!strcmp(name, kinds[i].name))
+			return &kinds[i];
+	return NULL;
+}
+
+static int start(const struct gateway_options *options, const struct kind *kind, struct bpf_object **loaded)
 {
 	struct bpf_object *object = bpf_object__open_file(options->object, NULL);
 	int code = object ? 0 : -errno;
@@ -79,26 +129,43 @@ static int start(const struct gateway_options *options, bool bare, struct bpf_ob
 	*loaded = object;
 	if (code)
 		return refuse("open", options->object, strerror(-code));
-	if (!bare)
-		code = gateway_direct_size(object, options);
+	if (kind->size)
+		code = kind->size(object, options);
 	if (code)
-		return refuse("size the maps of", options->object, strerror(-code));
+		return refuse("prepare the maps of", options->object, strerror(-code));
 	code = bpf_object__load(object);
 	if (code)
 		return refuse("load", options->object, strerror(-code));
-	code = bare ? bare_fill(object, options) : gateway_direct_fill(object, options);
+	code = kind->fill(object, options);
 	if (code)
 		return refuse("fill the maps of", options->object, strerror(-code));
-	code = attach(object, bare ? "bare_access" : "bng_access", &options->access);
-	return code ? code : attach(object, bare ? "bare_core" : "bng_core", &options->core);
+	code = attach(object, kind->access, &options->access);
+	return code ? code : attach(object, kind->core, &options->core);
+}
+
+static uint32_t fault_of(const char *text)
+{
+	static const char *const names[] = {
+#define FAULT_TEXT(name, text) text,
+		FAULTS(FAULT_TEXT)
+#undef FAULT_TEXT
+	};
+
+	for (uint32_t i = 0; i < FAULT_COUNT; i++)
+		if (!strcmp(text, names[i]))
+			return i;
+	refuse("fault", text, "unknown; see fault.h");
+	exit(2);
 }
 
 static uint32_t address_of(const char *text)
 {
 	struct in_addr address;
 
-	if (inet_pton(AF_INET, text, &address) != 1)
-		exit(refuse("address", text, "expected an IPv4 address") ? 2 : 0);
+	if (inet_pton(AF_INET, text, &address) != 1) {
+		refuse("address", text, "expected an IPv4 address");
+		exit(2);
+	}
 	return ntohl(address.s_addr);
 }
 
@@ -110,7 +177,9 @@ static void parse(int argc, char **argv, struct gateway_options *options)
 		{"address", required_argument, NULL, 'i'},    {"mac", required_argument, NULL, 'm'},
 		{"gateway", required_argument, NULL, 'g'},    {"public", required_argument, NULL, 'p'},
 		{"publics", required_argument, NULL, 'n'},    {"block-shift", required_argument, NULL, 'b'},
-		{"max-blocks", required_argument, NULL, 'x'}, {NULL, 0, NULL, 0},
+		{"max-blocks", required_argument, NULL, 'x'}, {"outer-vid", required_argument, NULL, 'O'},
+		{"inner-vid", required_argument, NULL, 'I'},  {"fault", required_argument, NULL, 'f'},
+		{"every", required_argument, NULL, 'e'},      {NULL, 0, NULL, 0},
 	};
 	int code;
 
@@ -149,6 +218,18 @@ static void parse(int argc, char **argv, struct gateway_options *options)
 		case 'x':
 			options->max_blocks = (unsigned)strtoul(optarg, NULL, 10);
 			break;
+		case 'O':
+			options->outer_vid = (uint16_t)strtoul(optarg, NULL, 10);
+			break;
+		case 'I':
+			options->inner_vid = (uint16_t)strtoul(optarg, NULL, 10);
+			break;
+		case 'f':
+			options->fault = fault_of(optarg);
+			break;
+		case 'e':
+			options->every = (uint32_t)strtoul(optarg, NULL, 10);
+			break;
 		default:
 			fputs(usage, stderr);
 			exit(2);
@@ -167,11 +248,11 @@ int main(int argc, char **argv)
 					  .block_shift = 9,
 					  .max_blocks = 8};
 	struct bpf_object *object = NULL;
-	bool bare = argc > 1 && !strcmp(argv[1], "bare");
+	const struct kind *kind = kind_find(argv[1]);
 	char line[64];
 	int code;
 
-	if (argc < 2 || (!bare && strcmp(argv[1], "direct"))) {
+	if (!kind) {
 		fputs(usage, stderr);
 		return 2;
 	}
@@ -185,14 +266,14 @@ int main(int argc, char **argv)
 	if (!code)
 		code = port_find(&options.core);
 	if (!code)
-		code = start(&options, bare, &object);
+		code = start(&options, kind, &object);
 	if (!code) {
 		puts("{\"ready\": true}");
 		fflush(stdout);
 	}
 	while (!code && fgets(line, sizeof(line), stdin))
-		if (!bare)
-			code = gateway_direct_verdicts(object);
+		if (kind->answer)
+			code = kind->answer(object);
 	bpf_object__close(object);
 	return code ? 1 : 0;
 }

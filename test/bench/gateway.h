@@ -29,6 +29,10 @@ struct gateway_options {
 	uint32_t public_count;
 	unsigned block_shift;
 	unsigned max_blocks;
+	uint16_t outer_vid; /* of every subscriber; 0: untagged */
+	uint16_t inner_vid;
+	uint32_t fault; /* enum fault */
+	uint32_t every;
 };
 
 /* Sizes before the load, contents after it. 0 or -errno. */

@@ -180,6 +180,8 @@ static void fill_subscriber(struct bng_subscriber *record, const struct gateway_
 	record->interface = ACCESS;
 	for (int i = 0; i < 6; i++)
 		record->mac[i] = (uint8_t)(mac >> (40 - 8 * i));
+	record->outer_vid = options->outer_vid;
+	record->inner_vid = options->inner_vid;
 	record->generation = 1;
 	record->port_key = (uint32_t)random();
 	record->block_shift = (uint8_t)options->block_shift;

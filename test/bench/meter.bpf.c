@@ -320,6 +320,8 @@ static __always_inline __u64 sum_rest(void *rest, const void *end)
 		sum += bpf_csum_diff(NULL, 0, rest, 64, 0);
 	for (int i = 0; i < 32 && rest + 2 <= end; i++, rest += 2)
 		sum += *(__u16 *)rest;
+	if (rest + 1 <= end)
+		sum += *(__u8 *)rest; /* as if a zero byte followed */
 	return sum;
 }
 

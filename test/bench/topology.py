@@ -89,7 +89,7 @@ class Server:
         return self.read()
 
 
-def start_meter(build, place, case, check_mac):
+def start_meter(build, place, case, check_mac, *arguments):
     """bng-meter on both ends of `place`, waiting for commands."""
     options = {
         "access": f"acc0@{place.access}", "core": f"net0@{place.core}",
@@ -104,4 +104,4 @@ def start_meter(build, place, case, check_mac):
         command += [f"--{name}", value]
     if not check_mac:
         command.append("--no-mac-check")
-    return place.serve("meter", place.access, *command)
+    return place.serve("meter", place.access, *command, *arguments)
