@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Walking over the mappings, as the packet path sees them: an entry whose timer
+ * has run out is none, swept or not.
+ */
+#include <arpa/inet.h>
+
+#include "controld/cgnat/cgnat.h"
+#include "dataplane/abi/mapping_word.h"
+
+const char *cgnat_protocol_name(uint8_t protocol)
+{
+	static const char *const names[] = {
+		[BNG_PROTOCOL_NONE] = "none",
+		[BNG_PROTOCOL_UDP] = "udp",
+		[BNG_PROTOCOL_TCP] = "tcp",
+		[BNG_PROTOCOL_ICMP] = "icmp",
+	};
+
+	return protocol <= BNG_PROTOCOL_ICMP ? names[protocol] : "none";
+}
+
+const struct bng_pool_address *cgnat_address_of(const struct maps *maps, const struct bng_port_block *block)
+{
+	uint32_t index = block->first >> 16;
+	const struct bng_pool_address *address;
+
+	if (index >= maps_entries(maps, MAP_pool_address))
+		return NULL;
+	address = &maps->pool_address[index];
+	if (!address->address_be || address->pool >= BNG_POOLS ||
+	    address->block_shift < BNG_BLOCK_SHIFT_MIN || address->block_shift > BNG_BLOCK_SHIFT_MAX)
+		return NULL;
+	return address;
+}
+
+static void walk_block(const struct maps *maps, const struct bng_port_block *block,
+		       const struct bng_pool_address *address, const struct cgnat_filter *filter,
+		       cgnat_each *each, void *context)
+{
+	const struct bng_subscriber *session = &maps->subscriber[block->slot];
+	const struct bng_pool *pool = &maps->pool[address->pool];
+	uint32_t now = maps_tick(maps), first = block->first, ports = 1u << address->block_shift;
+
+	for (uint32_t port = first; port < first + ports; port++) {
+		const struct bng_mapping_bucket *bucket = &maps->mapping[port / BNG_PORTS_PER_BUCKET];
+		uint64_t word = __atomic_load_n((const uint64_t *)&bucket->entry[port % BNG_PORTS_PER_BUCKET],
+						__ATOMIC_RELAXED);
+		uint32_t idle = now - bng_mapping_word_tick(word);
+		struct cgnat_mapping mapping;
+
+		if (idle > UINT32_MAX / 2)
+			idle = 0; /* touched after `now` was read */
+		if (bng_mapping_word_free(word, pool->timeout, bng_mapping_word_tick(word) + idle))
+			continue;
+		if (filter->protocol && filter->protocol != bng_mapping_word_protocol(word))
+			continue;
+		mapping = (struct cgnat_mapping){
+			.protocol = bng_mapping_word_protocol(word),
+			.state = bng_mapping_word_state(word),
+			.inner_port = ntohs((uint16_t)word),
+			.public_port = (uint16_t)port,
+			.public_be = address->address_be,
+			.idle_ticks = idle,
+			.timeout_ticks = pool->timeout[bng_mapping_word_state(word) & 7],
+			.session = session,
+		};
+		each(&mapping, context);
+	}
+}
+
+void cgnat_walk(const struct maps *maps, const struct cgnat_filter *filter, cgnat_each *each, void *context)
+{
+	uint32_t high = maps->meta->block_high;
+
+	for (uint32_t i = 0; i < high && i < maps_entries(maps, MAP_port_block); i++) {
+		const struct bng_port_block *block = &maps->port_block[i];
+		const struct bng_pool_address *address;
+		const struct bng_subscriber *session;
+
+		if (block->state != BNG_BLOCK_ALLOCATED && block->state != BNG_BLOCK_DRAINING)
+			continue;
+		address = cgnat_address_of(maps, block);
+		if (!address || block->slot >= maps_entries(maps, MAP_subscriber))
+			continue;
+		session = &maps->subscriber[block->slot];
+		if (session->state != BNG_SUBSCRIBER_ACTIVE || session->generation != block->generation)
+			continue;
+		if ((filter->inner_be && session->address_be != filter->inner_be) ||
+		    (filter->public_be && address->address_be != filter->public_be))
+			continue;
+		walk_block(maps, block, address, filter, each, context);
+	}
+}
