@@ -15,6 +15,12 @@
 
 #define REFRESH_TRIES 4
 
+/* Such a packet never opens a mapping, nor a dead one again. */
+static __always_inline int is_reset(const struct bng_pkt *pkt)
+{
+	return pkt->protocol == BNG_PROTOCOL_TCP && (pkt->tcp_flags & TCP_RST);
+}
+
 /* The word after this packet. `fresh`: as if the mapping had just been made. */
 static __always_inline __u64 mapping_advance(const struct bng_pkt *pkt, __u64 word, int from_inside,
 					     int fresh)
@@ -48,7 +54,7 @@ static __always_inline int mapping_touch(const struct bng_pkt *pkt, __u64 *word,
 		if (bng_mapping_word_key(before) != key)
 			return 0;
 		expired = bng_mapping_word_free(before, nat_pool->timeout, pkt->tick);
-		if (expired && !from_inside)
+		if (expired && (!from_inside || is_reset(pkt)))
 			return 0;
 		after = mapping_advance(pkt, before, from_inside, expired);
 		if (after == before || __sync_val_compare_and_swap(word, before, after) == before)
@@ -81,8 +87,10 @@ static __always_inline __u64 find_or_create(struct bng_pkt *pkt, __u32 key, int 
 
 	if (port != PORT_NONE)
 		return port;
-	if (pkt->protocol == BNG_PROTOCOL_TCP && (pkt->tcp_flags & TCP_RST))
-		return PORT_REFUSED | BNG_DROP_TCP_FLAGS;
+	if (is_reset(pkt)) {
+		port = cgnat_search(pkt->slot, key);
+		return port != PORT_NONE ? port : PORT_REFUSED | BNG_DROP_TCP_FLAGS;
+	}
 	return cgnat_create(pkt->slot, key, first_state(pkt->protocol));
 }
 
@@ -112,7 +120,7 @@ static __always_inline int cgnat_up(struct bng_pkt *pkt, __be32 *address_be, __b
 			return 0;
 		}
 	}
-	return BNG_DROP_CGNAT_BUSY;
+	return is_reset(pkt) ? BNG_DROP_TCP_FLAGS : BNG_DROP_CGNAT_BUSY;
 }
 
 static __always_inline int refuse_unmapped(struct bng_pool_address *address)
