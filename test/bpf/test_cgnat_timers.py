@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# When a mapping ends: every timer to the tick, by an injected clock, decided on
+# the packet path (no sweep runs here unless a test says so); and the state of a
+# TCP mapping as real packets drive it.
+import pytest
+
+import abi
+import frames
+from plane import PUBLIC, TIMEOUTS, be32
+from test_cgnat_mapping import fill, open_port, reaches
+
+# How a mapping gets into each state: (direction, TCP flags) after the packet that opened it.
+WAYS = {
+    abi.MAPPING_UDP: ("udp", []),
+    abi.MAPPING_ICMP: ("icmp", []),
+    abi.MAPPING_TCP_PARTIAL: ("tcp", []),
+    abi.MAPPING_TCP_ESTABLISHED: ("tcp", [("down", "SA")]),
+    abi.MAPPING_TCP_CLOSING: ("tcp", [("down", "SA"), ("up", "FA"), ("down", "FA")]),
+    abi.MAPPING_TCP_RESET: ("tcp", [("down", "SA"), ("up", "R")]),
+}
+NAMES = {value: name.removeprefix("MAPPING_") for name, value in abi.ENUMERATORS.items()
+         if name.startswith("MAPPING_") and value in WAYS}
+every_state = pytest.mark.parametrize("state", WAYS, ids=NAMES.get)
+
+
+def send(plane, session, port, public, direction, flags):
+    if direction == "up":
+        result = plane.access(frames.up(session, frames.tcp(port, flags=flags)))
+        assert result.verdict == "FORWARD_UP" and frames.public_end(result) == public
+    else:
+        result = plane.core(frames.down(PUBLIC[public >> 16], frames.tcp(80, public & 0xffff, flags=flags)))
+        assert result.verdict == "FORWARD_DOWN"
+
+
+def brought_to(plane, session, state, port=4000):
+    """A mapping in `state`: its public end."""
+    protocol, packets = WAYS[state]
+    public = open_port(plane, session, port, protocol)
+    for direction, flags in packets:
+        send(plane, session, port, public, direction, flags)
+    assert plane.mapping_state(public) == state
+    return public
+
+
+@every_state
+def test_alive_at_its_timeout(plane, state):
+    session = plane.session("10.0.0.5")
+    public = brought_to(plane, session, state)
+    plane.advance(abi.ticks(TIMEOUTS[state]))
+    assert reaches(plane, public, session, 4000, WAYS[state][0])
+
+
+@every_state
+def test_dead_one_tick_after_its_timeout(plane, state):
+    session = plane.session("10.0.0.5")
+    public = brought_to(plane, session, state)
+    plane.advance(abi.ticks(TIMEOUTS[state]) + 1)
+    assert not reaches(plane, public, session, 4000, WAYS[state][0])
+    assert plane.count("DROP_CGNAT_NO_MAPPING") == 1 == plane.pool_address[0].drops
+    assert session.record.mappings == 1  # not swept: dead all the same
+
+
+@every_state
+def test_timeouts_are_the_pools(plane, state):
+    seconds = 7
+    plane.pool_build(timeouts={state: seconds})
+    session = plane.session("10.0.0.5")
+    public = brought_to(plane, session, state)
+    plane.advance(abi.ticks(seconds) + 1)
+    assert not reaches(plane, public, session, 4000, WAYS[state][0])
+
+
+def test_timers_never_end_early():
+    for state, seconds in TIMEOUTS.items():
+        assert abi.ticks(seconds) << abi.TICK_SHIFT >= seconds * 1_000_000_000, NAMES[state]
+
+
+@every_state
+def test_outbound_keeps_it_alive(plane, state):
+    """rfc4787_req6: a packet from inside each time just before the end."""
+    protocol = WAYS[state][0]
+    session = plane.session("10.0.0.5")
+    public = brought_to(plane, session, state)
+    for _ in range(5):
+        plane.advance(abi.ticks(TIMEOUTS[plane.mapping_state(public)]))
+        assert open_port(plane, session, 4000, protocol, **({"flags": "A"} if protocol == "tcp" else {})) == public
+    plane.advance(abi.ticks(TIMEOUTS[plane.mapping_state(public)]))
+    assert reaches(plane, public, session, 4000, protocol)
+
+
+@pytest.mark.parametrize("protocol", ["udp", "icmp"])
+def test_rfc4787_req6_inbound_does_not_refresh(plane, protocol):
+    session = plane.session("10.0.0.5")
+    public = open_port(plane, session, 4000, protocol)
+    half = abi.ticks(TIMEOUTS[plane.mapping_state(public)]) // 2
+    opened = plane.tick
+    for _ in range(2):
+        plane.advance(half)
+        assert reaches(plane, public, session, 4000, protocol)
+    assert plane.mapping_at(public).last_tick == opened
+    plane.advance(2)
+    assert not reaches(plane, public, session, 4000, protocol)
+
+
+def test_tcp_inbound_does_refresh(plane):
+    session = plane.session("10.0.0.5")
+    public = brought_to(plane, session, abi.MAPPING_TCP_ESTABLISHED)
+    for _ in range(3):
+        plane.advance(abi.ticks(7440))
+        send(plane, session, 4000, public, "down", "A")
+
+
+def test_a_dead_mapping_revived_from_inside_starts_anew(plane):
+    """The same inner end may find the same port; its TCP state is that of a new mapping."""
+    session = plane.session("10.0.0.5")
+    public = brought_to(plane, session, abi.MAPPING_TCP_CLOSING)
+    plane.advance_seconds(8000)
+    assert open_port(plane, session, 4000, "tcp") == public
+    assert plane.mapping_state(public) == abi.MAPPING_TCP_PARTIAL
+    assert session.record.mappings == 1
+
+
+def test_a_dead_mappings_port_is_reused_when_the_block_is_full(plane):
+    session = plane.session("10.0.0.5", max_blocks=1)
+    ends = fill(plane, session, range(4000, 4064))
+    plane.advance(abi.ticks(300) + 1)
+    fresh = fill(plane, session, range(5000, 5064))
+    assert set(fresh.values()) == set(ends.values())
+    assert (session.record.mappings, plane.block_of(ends[4000]).used) == (64, 64)
+
+
+def test_live_mappings_are_never_reused(plane):
+    """rfc6888_req11: at the very last tick of its life nobody takes its port."""
+    session = plane.session("10.0.0.5", max_blocks=1)
+    ends = fill(plane, session, range(4000, 4064))
+    plane.advance(abi.ticks(300))
+    assert open_port(plane, session, 5000) == "DROP_CGNAT_BLOCK_LIMIT"
+    assert all(reaches(plane, ends[port], session, port) for port in ends)
+
+
+def test_a_clock_that_wraps(plane):
+    """Ticks are compared modulo 2^32: a mapping lives across the wrap."""
+    plane.clock_ns = (1 << 32 << abi.TICK_SHIFT) * ((plane.clock_ns >> 32 + abi.TICK_SHIFT) + 1)
+    plane.advance(-100)
+    session = plane.session("10.0.0.5")
+    public = open_port(plane, session, 4000)
+    assert plane.mapping_at(public).last_tick > 0xffffff00
+    plane.advance(300)
+    assert plane.tick < 300 and reaches(plane, public, session, 4000)
+    plane.advance(abi.ticks(300) - 300)
+    assert reaches(plane, public, session, 4000)
+    plane.advance(1)
+    assert not reaches(plane, public, session, 4000)
+
+
+# ---- TCP ------------------------------------------------------------------------
+
+P, E, C, R = (abi.MAPPING_TCP_PARTIAL, abi.MAPPING_TCP_ESTABLISHED, abi.MAPPING_TCP_CLOSING, abi.MAPPING_TCP_RESET)
+CONNECTIONS = {
+    "handshake": [("down", "SA", E), ("up", "A", E)],
+    "simultaneous open (rfc5382_req2)": [("down", "S", E), ("up", "SA", E)],
+    "SYN repeated": [("up", "S", P), ("up", "S", P)],
+    "no answer: data alone opens nothing": [("up", "A", P), ("up", "PA", P), ("up", "FA", P)],
+    "closed from inside first": [("down", "SA", E), ("up", "FA", E), ("down", "A", E), ("down", "FA", C), ("up", "A", C)],
+    "closed from outside first": [("down", "SA", E), ("down", "FA", E), ("up", "FA", C), ("down", "A", C)],
+    "half closed goes on": [("down", "SA", E), ("up", "FA", E), ("down", "PA", E), ("down", "PA", E)],
+    "closed, then opened again": [("down", "SA", E), ("up", "FA", E), ("down", "FA", C), ("up", "S", P), ("down", "SA", E)],
+    "refused": [("down", "RA", R), ("up", "S", P)],
+    "reset, not believed (rfc7857_2.2)": [("down", "SA", E), ("down", "R", R), ("up", "A", E)],
+    "reset from inside, outside goes on": [("down", "SA", E), ("up", "R", R), ("down", "PA", E)],
+    "reset twice": [("down", "SA", E), ("up", "R", R), ("up", "R", R)],
+    "SYN and RST: the RST counts": [("down", "SR", R)],
+}
+
+
+@pytest.mark.parametrize("packets", CONNECTIONS.values(), ids=[name.replace(" ", "-") for name in CONNECTIONS])
+def test_tcp_connection(plane, packets):
+    session = plane.session("10.0.0.5")
+    public = open_port(plane, session, 4000, "tcp")
+    assert plane.mapping_state(public) == P
+    for number, (direction, flags, state) in enumerate(packets):
+        plane.advance(3)
+        send(plane, session, 4000, public, direction, flags)
+        assert plane.mapping_state(public) == state, f"after packet {number}"
+        assert plane.mapping_at(public).last_tick == plane.tick
+
+
+def test_rst_reaches_the_other_end_wherever_its_mapping_lies(plane):
+    """In the first bucket, spilled into another, or in another block."""
+    session = plane.session("10.0.0.5", max_blocks=2)
+    ends = fill(plane, session, range(4000, 4128), "tcp")
+    assert len(session.blocks) == 2
+    for port, public in ends.items():
+        send(plane, session, port, public, "up", "RA")
+        assert plane.mapping_state(public) == R
+
+
+@pytest.mark.parametrize("swept", [False, True])
+def test_rst_revives_nothing(plane, swept):
+    session = plane.session("10.0.0.5")
+    public = brought_to(plane, session, P)
+    plane.advance_seconds(300)
+    if swept:
+        plane.sweep()
+    assert plane.access(frames.up(session, frames.tcp(4000, flags="R"))).verdict == "DROP_TCP_FLAGS"
+    assert not reaches(plane, public, session, 4000, "tcp")
+
+
+# ---- generations ------------------------------------------------------------------
+
+def test_block_of_an_ended_session_is_stale(plane):
+    """The slot was opened for somebody else before the sweep took the block: not theirs."""
+    session = plane.session("10.0.0.5")
+    public = open_port(plane, session, 4000)
+    record = session.record
+    frame = frames.down(PUBLIC[0], frames.udp(53, public & 0xffff))
+    for generation, verdict in ((0, "FORWARD_DOWN"), (1, "DROP_CGNAT_STALE"), (0x8000, "DROP_CGNAT_STALE")):
+        record.generation = plane.block_of(public).generation ^ generation
+        assert plane.core(frame).verdict == verdict
+    record.state = abi.SUBSCRIBER_FREE
+    assert plane.core(frame).verdict == "DROP_CGNAT_STALE"
+    assert record.address_be == be32("10.0.0.5") and record.down_packets == 1
