@@ -47,8 +47,10 @@ struct meter_payload {
 struct meter_config {
 	__u32 subscribers;
 	__u32 remotes;
-	__u32 threads;
+	__u32 threads; /* a power of two */
+	__u32 thread_shift;
 	__u32 max_flows;
+	__u32 flows_per_thread;
 	__u32 inner_address;  /* host order, of subscriber 0 */
 	__u32 remote_address; /* host order, of remote 0 */
 	__u16 inner_port;     /* host order */

@@ -57,13 +57,15 @@ static int object_configure(struct meter *meter)
 	struct bpf_map *constants = bpf_object__find_map_by_name(object, ".rodata.config");
 	const struct meter_config *config = &meter->options.config;
 	size_t size = 0;
+	uint32_t flows;
 
 	if (!constants || !bpf_map__initial_value(constants, &size) || size != sizeof(*config))
 		return -EINVAL;
 	if (bpf_map__set_initial_value(constants, config, sizeof(*config)))
 		return -EINVAL;
-	if (bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "up_flow"), config->max_flows) ||
-	    bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "down_flow"), config->max_flows))
+	flows = config->flows_per_thread * config->threads;
+	if (bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "up_flow"), flows) ||
+	    bpf_map__set_max_entries(bpf_object__find_map_by_name(object, "down_flow"), flows))
 		return -EINVAL;
 	return 0;
 }

@@ -40,7 +40,7 @@ static const char usage[] =
 	"  --seconds S | --packets N   (until SIGINT or SIGTERM)\n"
 	"  --no-prime           do not open every flow upwards before sending downwards\n"
 	"  --rate N             packets per second over all (0: full speed)\n"
-	"  --cpus LIST          one generator on each of these CPUs (0)\n"
+	"  --cpus LIST          one generator on each of these 1, 2, 4 or 8 CPUs (0)\n"
 	"  --batch N            frames between two turns of the gateway, 1-256 (64)\n"
 	"  --interval S         progress on standard error\n"
 	"  --commands           read commands from standard input\n"
@@ -187,6 +187,11 @@ static void finish_config(struct meter_options *options)
 	config->resize = config->size_count > 1 || config->tags;
 	if (config->max_flows < options->flows)
 		config->max_flows = options->flows;
+	if (config->threads & (config->threads - 1))
+		die("--cpus", "", "1, 2, 4 or 8 CPUs");
+	while (1u << config->thread_shift < config->threads)
+		config->thread_shift++;
+	config->flows_per_thread = (config->max_flows + config->threads - 1) / config->threads;
 	if (config->remotes & (config->remotes - 1))
 		die("--remotes", "", "a power of two");
 	if ((config->max_flows - 1) / config->subscribers + config->inner_port > 65535)

@@ -152,12 +152,14 @@ static json_t *direction_json(const struct meter_totals *before, const struct me
 
 json_t *meter_mappings_json(const struct meter *meter)
 {
+	const struct meter_config *config = &meter->options.config;
 	uint64_t digest = 0xcbf29ce484222325ull; /* FNV-1a */
 	json_int_t count = 0;
 	char text[17];
 
-	for (uint32_t i = 0; i < meter->options.config.max_flows; i++) {
-		const struct meter_up_flow *flow = &meter->up_flow[i];
+	for (uint32_t i = 0; i < config->max_flows; i++) {
+		uint32_t place = i % config->threads * config->flows_per_thread + i / config->threads;
+		const struct meter_up_flow *flow = &meter->up_flow[place];
 		uint32_t words[3] = {i, flow->public_be, flow->public_port_be};
 		const uint8_t *bytes = (const uint8_t *)words;
 

@@ -9,6 +9,7 @@ import subprocess
 
 DIRECTIONS = ("up", "down")
 FAULTS = ("lost", "reordered", "duplicated", "bad_ip_checksum", "bad_udp_checksum", "misdelivered", "remapped", "skipped")
+ONE_QUEUE, TWO_QUEUES = "one queue, one CPU", "two queues, two CPUs"
 OURS = ("holdfast", "direct")
 TARGET_RATIO = {1000: 0.60, 100000: 0.52, 1000000: 0.36}
 TARGET_NFTABLES = 5
@@ -50,7 +51,7 @@ def add_ratios(rows):
                 continue
             mine, other = row[direction]["mpps"], bound[direction]["mpps"]
             row[direction]["ratio"] = mine / other
-            row[direction]["added_ns"] = 1000 / mine - 1000 / other
+            row[direction]["added_ns"] = row["queues"] * (1000 / mine - 1000 / other)
 
 
 def faults(rows):
@@ -71,7 +72,7 @@ def goals(rows, created):
     for row in rows:
         if row["kind"] not in OURS:
             continue
-        plain = row["size"] == "64" and row["queues"] == 1
+        plain = row["size"] == "64" and "queue" not in row["case"]
         for direction in DIRECTIONS:
             if plain and row["flows"] in TARGET_RATIO and "ratio" in row[direction]:
                 found.append(_goal(f"{row['case']}: {row['kind']} {direction} to bare", row[direction]["ratio"],
@@ -80,7 +81,7 @@ def goals(rows, created):
             if plain and other and row["flows"] == 100000 and other[direction]["mpps"]:
                 found.append(_goal(f"{row['case']}: {row['kind']} {direction} to nftables",
                                    row[direction]["mpps"] / other[direction]["mpps"], TARGET_NFTABLES))
-            single = by.get((row["case"].replace("2 queues", "1 queue"), row["kind"]))
+            single = by.get((row["case"].replace(TWO_QUEUES, ONE_QUEUE), row["kind"]))
             if row["queues"] == 2 and single and single is not row:
                 found.append(_goal(f"{row['case']}: {row['kind']} {direction} to one queue",
                                    row[direction]["mpps"] / single[direction]["mpps"], TARGET_SCALE))
@@ -99,7 +100,7 @@ def _cell(row, direction):
 
 
 def table(rows):
-    head = f"{'case':<42} {'gateway':<9} {'up Mpps  bare   added':>24} {'down Mpps  bare   added':>24} " \
+    head = f"{'case':<60} {'gateway':<9} {'up Mpps  bare   added':>24} {'down Mpps  bare   added':>24} " \
            f"{'both Mpps  bare   added':>24} {'lost':>6} {'gap us':>8}"
     lines = [head, "-" * len(head)]
     last = None
@@ -108,7 +109,7 @@ def table(rows):
         lost, gap = sum(value["lost"] for value in shown), max(value["longest_gap_us"] for value in shown)
         name = row["case"] if row["case"] != last else ""
         last = row["case"]
-        lines.append(f"{name:<42} {row['kind']:<9} {_cell(row, 'up')} {_cell(row, 'down')} {_cell(row, 'both')} "
+        lines.append(f"{name:<60} {row['kind']:<9} {_cell(row, 'up')} {_cell(row, 'down')} {_cell(row, 'both')} "
                      f"{lost:>6} {gap:>8.0f}")
     return "\n".join(lines)
 
@@ -120,7 +121,7 @@ def goal_lines(found):
 
 def plot(rows, folder):
     """Ratio to bare of the 64-byte, one-queue cases, up and down side by side: ratio.svg."""
-    shown = [row for row in rows if row["size"] == "64" and row["queues"] == 1 and row["kind"] != "bare"
+    shown = [row for row in rows if row["size"] == "64" and row["kind"] != "bare" and "queue" not in row["case"]
              and all("ratio" in row[direction] for direction in DIRECTIONS)]
     kinds = [kind for kind in ("holdfast", "direct", "kernel", "nftables") if any(row["kind"] == kind for row in shown)]
     cases = list(dict.fromkeys(row["case"] for row in shown))

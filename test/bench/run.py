@@ -18,6 +18,7 @@ import topology  # noqa: F401 (finds the lab's modules)
 import gateways
 import report
 
+DIRECTIONS = (*report.DIRECTIONS, "both")
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -31,30 +32,30 @@ class Case:
     block_size: int = 512
     blocks: int = 8
     kinds: tuple = ("bare", "kernel", "nftables", "holdfast")
+    note: str = ""
 
     @property
     def name(self):
-        queues = f"{self.queues} queue{'s' if self.queues > 1 else ''}"
-        return f"{self.subscribers:,} subscribers, {self.flows:,} flows, {self.size}" + \
-            (f", {queues}" if self.kinds == TWO_QUEUE_KINDS else "")
+        return f"{self.subscribers:,} subscribers, {self.flows:,} flows, {self.size}{self.note and ', ' + self.note}"
 
 
-TWO_QUEUE_KINDS = ("bare", "holdfast")
+OURS_ONLY = ("bare", "holdfast")
 MANY = {"publics": 128, "block_size": 64, "blocks": 4}  # 100,000 subscribers with a block each and more
 
-CASES = [
-    Case(1, 1000, publics=8),
-    Case(1000, 1000),
-    Case(1000, 100000),
-    Case(1000, 1000000),
-    Case(100000, 100000, **MANY),
-    Case(100000, 1000000, **MANY),
-    Case(1000, 100000, size="512"),
-    Case(1000, 100000, size="imix"),
-    Case(1000, 100000, kinds=TWO_QUEUE_KINDS),
-    Case(1000, 100000, queues=2, kinds=TWO_QUEUE_KINDS),
+# The cases of one group are measured in turns.
+GROUPS = [
+    [Case(1, 1000, publics=8)],
+    [Case(1000, 1000)],
+    [Case(1000, 100000)],
+    [Case(1000, 1000000)],
+    [Case(100000, 100000, **MANY)],
+    [Case(100000, 1000000, **MANY)],
+    [Case(1000, 100000, size="512")],
+    [Case(1000, 100000, size="imix")],
+    [Case(1000, 100000, kinds=OURS_ONLY, note=report.ONE_QUEUE),
+     Case(1000, 100000, queues=2, kinds=OURS_ONLY, note=report.TWO_QUEUES)],
 ]
-QUICK = [Case(1000, 1000), Case(1000, 100000)]
+QUICK = [[Case(1000, 1000)], [Case(1000, 100000)]]
 
 
 def say(text):
@@ -79,19 +80,19 @@ class Benchmark:
             self.created.append({"case": case.name, "kind": kind, "mappings": phase["up"]["mapped"],
                                  "mpps": phase["up"]["mpps"]})
 
-    def run_case(self, case):
-        say(f"# {case.name}")
-        done = {kind: [] for kind in self.kinds(case)}
+    def run_group(self, cases):
+        say("# " + " | ".join(case.name for case in cases))
+        done = {(case, kind): [] for case in cases for kind in self.kinds(case)}
         with contextlib.ExitStack() as stack:
-            opened = {kind: stack.enter_context(self.open(kind, case)) for kind in done}
-            for kind, gateway in opened.items():
-                self.note_created(case, kind, gateway.meter.command("prime"))
+            opened = {key: stack.enter_context(self.open(key[1], key[0])) for key in done}
+            for key, gateway in opened.items():
+                self.note_created(*key, gateway.meter.command("prime"))
             for _ in range(self.options.rounds):
-                for kind, gateway in opened.items():
-                    done[kind].append({direction: gateway.meter.command(f"run {direction} seconds={self.options.seconds}")
-                                       for direction in self.options.directions})
-        for kind, rounds in done.items():
-            self.rows.append(report.median_row(case, kind, rounds))
+                for key, gateway in opened.items():
+                    done[key].append({direction: gateway.meter.command(f"run {direction} seconds={self.options.seconds}")
+                                      for direction in DIRECTIONS})
+        for key, rounds in done.items():
+            self.rows.append(report.median_row(*key, rounds))
 
     def run_created(self, case):
         """How fast mappings are made: one packet on every flow of a gateway that has just been started."""
@@ -127,10 +128,10 @@ class Benchmark:
             "longest_gap_us": max(phase[direction]["longest_gap_us"] for direction in report.DIRECTIONS),
         }
 
-    def run(self, cases):
+    def run(self, groups):
         with gateways.ConntrackRaised():
-            for case in cases:
-                self.run_case(case)
+            for cases in groups:
+                self.run_group(cases)
             if self.options.created:
                 for case in self.options.created:
                     self.run_created(case)
@@ -198,7 +199,6 @@ def parse():
     options = parser.parse_args()
     options.rounds = options.rounds or (3 if options.quick else 5)
     options.seconds = options.seconds or (0.2 if options.quick else 0.5)
-    options.directions = ("up", "down", "both")
     return options
 
 
@@ -211,13 +211,14 @@ def choose(options):
         own.setdefault("flows", own["subscribers"])
         if own["subscribers"] > 10000:
             own = {**MANY, **own}
-        cases = [Case(**own, kinds=("bare", "holdfast"))]
+        groups = [[Case(**own, kinds=tuple(options.gateways or OURS_ONLY))]]
     else:
-        cases = [case for case in (QUICK if options.quick else CASES) if not options.only or options.only in case.name]
+        groups = [group for group in (QUICK if options.quick else GROUPS)
+                  if not options.only or any(options.only in case.name for case in group)]
     whole = not own and not options.quick and not options.only
     options.created = [Case(1000, 1000000), Case(100000, 1000000, **MANY)] if whole else []
     options.restart = Case(100000, 1000000, **MANY) if whole and not options.direct else None
-    return cases
+    return groups
 
 
 def main():
@@ -228,12 +229,12 @@ def main():
     if missing:
         sys.exit(f"test/bench/run.py: {', '.join(missing)} not found in {options.build / 'bin'}; run `make build` or give --build")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    cases = choose(options)
-    if not cases:
-        sys.exit(f"test/bench/run.py: no case contains \"{options.only}\"; there are: " + "; ".join(case.name for case in CASES))
+    groups = choose(options)
+    if not groups:
+        sys.exit(f"test/bench/run.py: no case contains \"{options.only}\"; there are: " + "; ".join(case.name for group in GROUPS for case in group))
     benchmark = Benchmark(options)
     try:
-        benchmark.run(cases)
+        benchmark.run(groups)
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(conclude(benchmark, options.output))
