@@ -21,6 +21,7 @@ struct sweep {
 	struct bng_meta *meta;
 	__u64 now_ns;
 	__u32 tick;
+	__u32 first_kept; /* closed session that was put back first in this run; 0: none */
 };
 
 struct block_sweep {
@@ -196,15 +197,22 @@ static long sweep_release(__u32 step __attribute__((unused)), struct sweep *swee
 
 	if (bpf_map_pop_elem(&release, &slot))
 		return 1;
+	if (sweep->first_kept && slot == sweep->first_kept) { /* once round */
+		bpf_map_push_elem(&release, &slot, 0);
+		return 1;
+	}
 	session = subscriber_get(slot);
 	if (!session || session->state != BNG_SUBSCRIBER_CLOSING)
 		return 0;
 	if (!session->closed_tick)
 		session->closed_tick = sweep->tick | 1;
-	if (release_blocks(sweep, session) && sweep->tick - session->closed_tick > RELEASE_GRACE) {
+	/* Signed: closed_tick may be one ahead. */
+	if (release_blocks(sweep, session) && (__s32)(sweep->tick - session->closed_tick) > RELEASE_GRACE) {
 		release_done(sweep, session, slot);
 		return 0;
 	}
+	if (!sweep->first_kept)
+		sweep->first_kept = slot;
 	return bpf_map_push_elem(&release, &slot, 0) != 0;
 }
 
