@@ -228,6 +228,7 @@ def main():
     missing = [name for name in ("bng-meter", "bng-bench-gateway") if not (options.build / "bin" / name).exists()]
     if missing:
         sys.exit(f"test/bench/run.py: {', '.join(missing)} not found in {options.build / 'bin'}; run `make build` or give --build")
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     groups = choose(options)
     if not groups:
