@@ -91,7 +91,7 @@ static __always_inline __u64 find_or_create(struct bng_pkt *pkt, __u32 key, int 
 		port = cgnat_search(pkt->slot, key);
 		return port != PORT_NONE ? port : PORT_REFUSED | BNG_DROP_TCP_FLAGS;
 	}
-	return cgnat_create(pkt->slot, key, first_state(pkt->protocol));
+	return cgnat_create(pkt->slot, key, first_state(pkt->protocol), pkt->tick);
 }
 
 /* Public end of the packet's source: 0, *address_be, *port_be; or a verdict. */

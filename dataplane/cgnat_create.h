@@ -32,10 +32,22 @@ static long lock_step(__u32 index __attribute__((unused)), struct lock_attempt *
 	__u32 *lock = &attempt->session->lock;
 	__u32 held = *(volatile __u32 *)lock;
 
-	if (held && attempt->mine - held < LOCK_STALE_TICKS)
+	/* Either may be the later one: the lock may have changed hands while we waited. */
+	if (held && attempt->mine - held + LOCK_STALE_TICKS < 2 * LOCK_STALE_TICKS)
 		return 0;
 	attempt->taken = __sync_val_compare_and_swap(lock, held, attempt->mine) == held;
 	return attempt->taken;
+}
+
+/* True when the session's lock is ours. It nearly always is at once. */
+static __always_inline int lock_take(struct bng_subscriber *session, __u32 mine)
+{
+	struct lock_attempt attempt = {.session = session, .mine = mine};
+
+	if (!__sync_val_compare_and_swap(&session->lock, 0, mine))
+		return 1;
+	bpf_loop(LOCK_SPINS, lock_step, &attempt, 0);
+	return attempt.taken;
 }
 
 struct create {
@@ -93,18 +105,17 @@ static long create_step(__u32 probe, struct create *create)
 
 /* In the block that starts at `first`: the port; PORT_NONE when it is full;
  * PORT_LEAVING when bng_sweep is taking it back, so that it counts as gone. */
-__noinline __u64 cgnat_create_in_block(__u32 slot, __u32 first, __u32 key, __u8 state)
+__noinline __u64 cgnat_create_in_block(__u32 slot, __u32 first, __u32 key, __u8 state, __u32 tick)
 {
 	struct create create = {.first = first, .port = PORT_NONE, .session = subscriber_get(slot)};
-	struct bng_meta *facts = meta_get();
 
 	create.block = block_of_port(first);
-	if (!facts || !create.session || !create.block)
+	if (!create.session || !create.block)
 		return PORT_LEAVING;
 	create.pool = pool_get(create.session->pool);
 	if (!create.pool || *(volatile __u8 *)&create.block->state != BNG_BLOCK_ALLOCATED)
 		return PORT_LEAVING;
-	create.word = bng_mapping_word(key, state, 0, clock_tick(clock_now(facts)));
+	create.word = bng_mapping_word(key, state, 0, tick);
 	create.hash = cgnat_hash(create.session->port_key, key);
 	create.shift = create.session->block_shift & 15;
 	bpf_loop(1U << ((create.shift - 3) & 15), create_step, &create, 0);
@@ -113,7 +124,7 @@ __noinline __u64 cgnat_create_in_block(__u32 slot, __u32 first, __u32 key, __u8 
 
 /* In a block the session has, else in one more. */
 static __always_inline __u64 create_anywhere(struct bng_subscriber *session, __u32 slot, __u32 key,
-					     __u8 state)
+					     __u8 state, __u32 tick)
 {
 	__u32 hole = BNG_BLOCKS_PER_SUBSCRIBER, blocks = 0;
 	int verdict;
@@ -127,7 +138,7 @@ static __always_inline __u64 create_anywhere(struct bng_subscriber *session, __u
 				hole = i;
 			continue;
 		}
-		port = cgnat_create_in_block(slot, first, key, state);
+		port = cgnat_create_in_block(slot, first, key, state, tick);
 		if (port < PORT_REFUSED)
 			return port;
 		blocks += port == PORT_NONE;
@@ -137,8 +148,8 @@ static __always_inline __u64 create_anywhere(struct bng_subscriber *session, __u
 	verdict = cgnat_take_block(slot, hole, blocks > 0);
 	if (verdict)
 		return PORT_REFUSED | verdict;
-	port = cgnat_create_in_block(slot, session->block[hole & (BNG_BLOCKS_PER_SUBSCRIBER - 1)], key,
-				     state);
+	port = cgnat_create_in_block(slot, session->block[hole & (BNG_BLOCKS_PER_SUBSCRIBER - 1)], key, state,
+				     tick);
 	return port < PORT_REFUSED ? port : PORT_REFUSED | BNG_DROP_CGNAT_BUSY;
 }
 
@@ -150,47 +161,51 @@ static __always_inline void count_limit_hit(struct bng_subscriber *session)
 		__sync_fetch_and_add(&address->limit_hits, 1);
 }
 
-/* Finds or makes, with the lock held. */
-static __always_inline __u64 create_locked(struct bng_subscriber *session, __u32 slot, __u32 key, __u8 state)
+/* With the lock held. `created` is the count the session had when the mapping was
+ * looked for in vain; if another CPU has made some since, it may be among them. */
+static __always_inline __u64 create_locked(struct bng_subscriber *session, __u32 slot, __u32 key, __u8 state,
+					   __u32 tick, __u16 created)
 {
-	__u64 port = cgnat_search(slot, key);
+	__u64 port = PORT_NONE;
 
+	if (session->created != created)
+		port = cgnat_search(slot, key);
 	if (port != PORT_NONE)
 		return port;
 	if (session->mappings >= session->max_mappings)
 		port = PORT_REFUSED | BNG_DROP_CGNAT_MAPPING_LIMIT;
 	else
-		port = create_anywhere(session, slot, key, state);
+		port = create_anywhere(session, slot, key, state, tick);
 	if (port == (PORT_REFUSED | BNG_DROP_CGNAT_MAPPING_LIMIT) ||
 	    port == (PORT_REFUSED | BNG_DROP_CGNAT_BLOCK_LIMIT))
 		count_limit_hit(session);
+	session->created++;
 	return port;
 }
 
 /* The public port of an inner end, made if need be: a global port, or
  * PORT_REFUSED | verdict. */
-__noinline __u64 cgnat_create(__u32 slot, __u32 key, __u8 state)
+__noinline __u64 cgnat_create(__u32 slot, __u32 key, __u8 state, __u32 tick)
 {
-	struct bng_meta *facts = meta_get();
 	struct bng_subscriber *session = subscriber_get(slot);
-	struct lock_attempt attempt = {.session = session};
+	__u32 mine = tick | 1; /* never 0 */
 	struct bng_pool *nat_pool;
+	__u16 created;
 	__u64 port;
 
-	if (!facts || !session)
+	if (!session)
 		return PORT_REFUSED | BNG_DROP_INTERNAL;
 	nat_pool = pool_get(session->pool);
 	if (!nat_pool || !nat_pool->address_count)
 		return PORT_REFUSED | BNG_DROP_CGNAT_NO_POOL;
+	created = *(volatile __u16 *)&session->created;
 	port = cgnat_search(slot, key);
 	if (port != PORT_NONE)
 		return port;
-	attempt.mine = clock_tick(clock_now(facts)) | 1;
-	bpf_loop(LOCK_SPINS, lock_step, &attempt, 0);
-	if (!attempt.taken)
+	if (!lock_take(session, mine))
 		return PORT_REFUSED | BNG_DROP_CGNAT_BUSY;
-	port = create_locked(session, slot, key, state);
-	__sync_val_compare_and_swap(&session->lock, attempt.mine, 0);
+	port = create_locked(session, slot, key, state, tick, created);
+	__sync_val_compare_and_swap(&session->lock, mine, 0);
 	return port;
 }
 

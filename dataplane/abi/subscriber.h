@@ -58,7 +58,8 @@ struct bng_subscriber {
 	__u8 reserved0;
 	__u32 port_key;   /* secret that spreads this session's ports */
 	__u8 block_shift; /* log2 of ports per block; the pool's when the session was opened */
-	__u8 reserved1[3];
+	__u8 reserved1;
+	__u16 created; /* mappings ever made, modulo 2^16; under lock */
 	/* First port of each block: public address index << 16 | port; 0: none. Holes
 	 * occur. Entries are changed by compare-and-swap. */
 	__u32 block[BNG_BLOCKS_PER_SUBSCRIBER];
