@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Fuzz target of the DHCP server: the input is a frame from a subscriber, served
+ * as it is, and once more with its checksums made right, so that mutations reach
+ * the message and the states behind it. A reply must be a frame that the parser
+ * reads.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "test/unit/dhcp4_double.h"
+
+#define TABLE  16
+#define ROUNDS 3 /* the same again: an offer, then what is known of it */
+
+static uint16_t fold(const uint8_t *data, size_t length, uint32_t sum)
+{
+	for (size_t i = 0; i < length; i++)
+		sum += i & 1 ? data[i] : (uint32_t)data[i] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
+/* Where the ethertype behind the tags is. */
+static size_t skip_tags(const uint8_t *frame, size_t length)
+{
+	size_t at = 12;
+
+	while (at + 4 < length && at < 20 &&
+	       (memcmp(frame + at, "\x81\x00", 2) == 0 || memcmp(frame + at, "\x88\xa8", 2) == 0))
+		at += 4;
+	return at;
+}
+
+/* Header checksum right, no UDP checksum: where there is an IPv4 header at all. */
+static void repair(uint8_t *frame, size_t length)
+{
+	size_t at = skip_tags(frame, length);
+	uint8_t *ip = frame + at + 2;
+	if (at + 2 + 20 > length)
+		return;
+	size_t header = (ip[0] & 15) * 4u;
+	if (header < 20 || at + 2 + header + 8 > length)
+		return;
+	memset(ip + 10, 0, 2);
+	uint16_t sum = fold(ip, header, 0);
+	ip[10] = (uint8_t)(sum >> 8);
+	ip[11] = (uint8_t)sum;
+	memset(ip + header + 6, 0, 2);
+}
+
+static void serve(const uint8_t *frame, size_t length)
+{
+	struct dhcp4_packet reply;
+
+	world.length = 0;
+	dhcp4_serve(world.dhcp4, 1, frame, length, world.now_ns);
+	if (!world.length)
+		return;
+	/* A reply is for a client's port, which the parser would refuse. */
+	uint8_t *udp = world.frame + skip_tags(world.frame, world.length) + 2 + 20;
+	if (memcmp(udp, "\0\x43\0\x44", 4) != 0)
+		abort();
+	udp[3] = 67;
+	memset(udp + 6, 0, 2);
+	if (dhcp4_packet_parse(world.frame, world.length, &reply) ||
+	    reply.message.header.op != DHCP4_OP_REPLY)
+		abort();
+}
+
+static void renew_table(struct reservations **table, uint64_t seconds)
+{
+	reservations_free(*table);
+	*table = reservations_new(TABLE, seconds * 1000000000ULL);
+}
+
+/* The world as it was at first, without the cost of tables of full size. */
+static void begin(void)
+{
+	if (!world.dhcp4)
+		world_init();
+	renew_table(&world.dhcp4->offers, DHCP4_OFFER_SECONDS);
+	renew_table(&world.dhcp4->declined, DHCP4_DECLINE_SECONDS);
+	renew_table(&world.dhcp4->previous, DHCP4_PREVIOUS_SECONDS);
+	memset(world.record, 0, sizeof(world.record));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	uint8_t *frame = malloc(size ? size : 1);
+
+	if (!frame || size > 4096) {
+		free(frame);
+		return 0;
+	}
+	begin();
+	memcpy(frame, data, size);
+	serve(frame, size);
+	repair(frame, size);
+	for (int i = 0; i < ROUNDS; i++)
+		serve(frame, size);
+	free(frame);
+	return 0;
+}
