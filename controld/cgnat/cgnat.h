@@ -1,51 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
- * What the files of this folder share: walking over what is allocated, and the
- * methods.
+ * The methods of this folder.
  */
 #ifndef BNG_CONTROLD_CGNAT_H
 #define BNG_CONTROLD_CGNAT_H
 
-#include <jansson.h>
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "controld/maps/maps.h"
-
-struct controld;
 struct rpc_request;
-
-/* What a walk is restricted to; 0: anything. */
-struct cgnat_filter {
-	uint32_t inner_be;
-	uint32_t public_be;
-	uint8_t protocol; /* enum bng_protocol */
-};
-
-/* A mapping as found: live when it was read. */
-struct cgnat_mapping {
-	uint8_t protocol;
-	uint8_t state;
-	uint16_t inner_port;
-	uint16_t public_port;
-	uint32_t public_be;
-	uint32_t idle_ticks;
-	uint32_t timeout_ticks;
-	const struct bng_subscriber *session;
-};
-
-typedef void cgnat_each(const struct cgnat_mapping *mapping, void *context);
-
-/* Every live mapping of an active session. Only blocks that are allocated are
- * looked at: no system call, nothing proportional to what is free. */
-void cgnat_walk(const struct maps *maps, const struct cgnat_filter *filter, cgnat_each *each, void *context);
-/* The public address of a block, or NULL when its entry makes no sense. */
-const struct bng_pool_address *cgnat_address_of(const struct maps *maps, const struct bng_port_block *block);
-
-const char *cgnat_protocol_name(uint8_t protocol);
-
-/* {"sessions": {count, sha256}, "mappings": {count, sha256}}, or NULL: out of memory. */
-json_t *cgnat_digest(struct controld *controld);
 
 void cgnat_handle_pools(struct rpc_request *request, void *context);
 void cgnat_handle_blocks(struct rpc_request *request, void *context);

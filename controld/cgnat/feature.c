@@ -51,73 +51,86 @@ static int apply_pools(struct controld *controld, const struct config *config)
 	return 0;
 }
 
-static struct bng_exempt_key exempt_key(const struct config_prefix *prefix)
-{
-	return (struct bng_exempt_key){.prefix_length = prefix->length, .address_be = htonl(prefix->first)};
-}
+struct exempt {
+	struct bng_exempt_key key;
+	uint32_t found; /* its flags in the map; 0: not there */
+};
 
 static int key_compare(const void *a, const void *b)
 {
 	return memcmp(a, b, sizeof(struct bng_exempt_key));
 }
 
-/* What the configuration no longer names goes, or stays as a dynamic entry. */
-static uint32_t drop_exempt(struct maps *maps, const struct bng_exempt_key *wanted, size_t wanted_count)
+static struct exempt *exempt_wanted(const struct config *config)
 {
-	uint32_t count = 0, left = 0;
-	void *keys, *values;
+	struct exempt *wanted = calloc(config->exempt_count + 1, sizeof(*wanted));
 
-	if (maps_snapshot(maps, MAP_exempt, &keys, &values, &count))
-		return maps->meta->exempt_count;
-	left = count;
-	for (uint32_t i = 0; i < count; i++) {
-		const struct bng_exempt_key *key = &((struct bng_exempt_key *)keys)[i];
-		uint32_t flags = ((uint32_t *)values)[i];
+	for (size_t i = 0; wanted && i < config->exempt_count; i++)
+		wanted[i].key = (struct bng_exempt_key){.prefix_length = config->exempt[i].length,
+							.address_be = htonl(config->exempt[i].first)};
+	if (wanted)
+		qsort(wanted, config->exempt_count, sizeof(*wanted), key_compare);
+	return wanted;
+}
 
-		if (!(flags & BNG_EXEMPT_PERMANENT) ||
-		    (wanted_count && bsearch(key, wanted, wanted_count, sizeof(*key), key_compare)))
+static int exempt_add(struct maps *maps, struct exempt *wanted, size_t count, uint32_t *entries)
+{
+	int failure = 0;
+
+	for (size_t i = 0; !failure && i < count; i++) {
+		uint32_t flags = wanted[i].found | BNG_EXEMPT_PERMANENT;
+
+		if (wanted[i].found == flags)
 			continue;
-		flags &= ~(uint32_t)BNG_EXEMPT_PERMANENT;
-		if (flags)
-			maps_set(maps, MAP_exempt, key, &flags);
-		else if (!maps_delete(maps, MAP_exempt, key))
-			left--;
+		failure = maps_set(maps, MAP_exempt, &wanted[i].key, &flags);
+		if (!failure && !wanted[i].found)
+			__atomic_store_n(&maps->meta->exempt_count, ++*entries, __ATOMIC_RELEASE);
 	}
-	free(keys);
-	free(values);
-	return left;
+	return failure;
+}
+
+/* What the configuration no longer names goes, or stays as a dynamic entry. */
+static void exempt_drop(struct maps *maps, const struct bng_exempt_key *key, uint32_t flags,
+			uint32_t *entries)
+{
+	flags &= ~(uint32_t)BNG_EXEMPT_PERMANENT;
+	if (flags)
+		maps_set(maps, MAP_exempt, key, &flags);
+	else if (!maps_delete(maps, MAP_exempt, key))
+		--*entries;
 }
 
 /* New entries are there before stale ones go. */
 static int apply_exempt(struct controld *controld, const struct config *next)
 {
-	struct bng_exempt_key *wanted = calloc(next->exempt_count + 1, sizeof(*wanted));
+	struct exempt *wanted = exempt_wanted(next), *hit;
 	struct maps *maps = controld->maps;
-	int failure = wanted ? 0 : -ENOMEM;
+	struct bng_exempt_key *keys = NULL;
+	uint32_t *flags = NULL, count = 0, entries;
+	int failure =
+		wanted ? maps_snapshot(maps, MAP_exempt, (void **)&keys, (void **)&flags, &count) : -ENOMEM;
 
-	for (size_t i = 0; !failure && i < next->exempt_count; i++) {
-		uint32_t flags = 0;
-
-		wanted[i] = exempt_key(&next->exempt[i]);
-		maps_get(maps, MAP_exempt, &wanted[i], &flags);
-		/* A lookup finds the longest prefix that holds it, perhaps another entry:
-		 * writing what is there already does no harm. */
-		flags = BNG_EXEMPT_PERMANENT | (flags & BNG_EXEMPT_DYNAMIC);
-		failure = maps_set(maps, MAP_exempt, &wanted[i], &flags);
+	entries = count;
+	for (uint32_t i = 0; !failure && i < count; i++) {
+		hit = bsearch(&keys[i], wanted, next->exempt_count, sizeof(*wanted), key_compare);
+		if (hit)
+			hit->found = flags[i];
 	}
-	if (failure) {
+	if (!failure)
+		failure = exempt_add(maps, wanted, next->exempt_count, &entries);
+	for (uint32_t i = 0; !failure && i < count; i++)
+		if (flags[i] & BNG_EXEMPT_PERMANENT &&
+		    !bsearch(&keys[i], wanted, next->exempt_count, sizeof(*wanted), key_compare))
+			exempt_drop(maps, &keys[i], flags[i], &entries);
+	if (failure)
 		log_error("/cgnat/exempt: writing %zu prefixes failed: %s", next->exempt_count,
 			  strerror(-failure));
-		free(wanted);
-		return failure;
-	}
-	__atomic_store_n(&maps->meta->exempt_count, maps->meta->exempt_count + (uint32_t)next->exempt_count,
-			 __ATOMIC_RELEASE);
-	qsort(wanted, next->exempt_count, sizeof(*wanted), key_compare);
-	__atomic_store_n(&maps->meta->exempt_count, drop_exempt(maps, wanted, next->exempt_count),
-			 __ATOMIC_RELEASE);
+	else
+		__atomic_store_n(&maps->meta->exempt_count, entries, __ATOMIC_RELEASE);
+	free(keys);
+	free(flags);
 	free(wanted);
-	return 0;
+	return failure;
 }
 
 static int apply(struct controld *controld, const struct config *old, const struct config *next)

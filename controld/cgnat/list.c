@@ -10,7 +10,9 @@
 #include "controld/config/parse.h"
 #include "controld/controld.h"
 #include "controld/ctl/ctl.h"
+#include "controld/maps/mappings.h"
 #include "controld/maps/names.h"
+#include "controld/session/digest.h"
 #include "lib/address.h"
 #include "lib/clock.h"
 
@@ -261,4 +263,19 @@ void cgnat_handle_mappings(struct rpc_request *request, void *context)
 	rpc_reply(request,
 		  json_pack("{s:o, s:I}", "mappings", listing.list, "total", (json_int_t)listing.total), NULL,
 		  0);
+}
+
+void cgnat_handle_digest(struct rpc_request *request, void *context)
+{
+	static const char *const members[] = {NULL};
+	struct json_reader reader;
+	json_t *digest;
+
+	if (!ctl_params(request, &reader, members))
+		return;
+	digest = session_digest(context);
+	if (digest)
+		rpc_reply(request, digest, NULL, 0);
+	else
+		rpc_fail(request, RPC_INTERNAL, NULL, "making the digest failed: out of memory");
 }

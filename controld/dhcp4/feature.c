@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "controld/controld.h"
+#include "controld/ctl/ctl.h"
 #include "controld/feature.h"
 #include "controld/punt/punt.h"
 #include "lib/clock.h"
@@ -111,11 +112,15 @@ static json_t *refused_json(const struct dhcp4_stats *stats)
 
 static void handle_stats(struct rpc_request *request, void *context)
 {
+	static const char *const members[] = {NULL};
 	struct controld *controld = context;
 	struct dhcp4 *dhcp4 = controld->dhcp4;
+	struct json_reader reader;
 	uint64_t now_ns = clock_boottime_ns();
-	json_t *leases = json_object(), *result = json_object();
 
+	if (!ctl_params(request, &reader, members))
+		return;
+	json_t *leases = json_object(), *result = json_object();
 	set_count(leases, "bound", dhcp4->stats.bound);
 	set_count(leases, "renewed", dhcp4->stats.renewed);
 	set_count(leases, "expired", dhcp4->stats.expired);

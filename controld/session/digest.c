@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "controld/cgnat/cgnat.h"
 #include "controld/controld.h"
-#include "controld/ctl/ctl.h"
+#include "controld/maps/mappings.h"
 #include "controld/maps/names.h"
+#include "controld/session/digest.h"
 #include "controld/session/session.h"
 #include "lib/address.h"
 
@@ -147,7 +147,7 @@ static void add_mapping(const struct cgnat_mapping *mapping, void *context)
 		  address_format(mapping->public_be, public), mapping->public_port);
 }
 
-json_t *cgnat_digest(struct controld *controld)
+json_t *session_digest(struct controld *controld)
 {
 	struct cgnat_filter all = {0};
 	struct lines lines = {0};
@@ -160,19 +160,4 @@ json_t *cgnat_digest(struct controld *controld)
 	json_decref(sessions);
 	json_decref(mappings);
 	return NULL;
-}
-
-void cgnat_handle_digest(struct rpc_request *request, void *context)
-{
-	static const char *const members[] = {NULL};
-	struct json_reader reader;
-	json_t *digest;
-
-	if (!ctl_params(request, &reader, members))
-		return;
-	digest = cgnat_digest(context);
-	if (digest)
-		rpc_reply(request, digest, NULL, 0);
-	else
-		rpc_fail(request, RPC_INTERNAL, NULL, "making the digest failed: out of memory");
 }

@@ -5,7 +5,7 @@
  */
 #include <arpa/inet.h>
 
-#include "controld/cgnat/cgnat.h"
+#include "controld/maps/mappings.h"
 #include "dataplane/abi/mapping_word.h"
 
 const char *cgnat_protocol_name(uint8_t protocol)
@@ -60,6 +60,7 @@ static void walk_block(const struct maps *maps, const struct bng_port_block *blo
 			.state = bng_mapping_word_state(word),
 			.inner_port = ntohs((uint16_t)word),
 			.public_port = (uint16_t)port,
+			.port = port,
 			.public_be = address->address_be,
 			.idle_ticks = idle,
 			.timeout_ticks = pool->timeout[bng_mapping_word_state(word) & 7],

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * The features of bng-controld, in the order in which they are initialised and
+ * apply a configuration: what sessions need is there before sessions are.
+ */
+#include <stddef.h>
+
+#include "controld/feature.h"
+
+extern const struct bng_feature startup_feature, interfaces_feature, punt_feature, cgnat_feature,
+	session_feature, dhcp4_feature, events_feature, drops_feature, issu_feature;
+
+const struct bng_feature *const bng_features[] = {
+	&startup_feature, &interfaces_feature, &punt_feature,  &cgnat_feature, &session_feature,
+	&dhcp4_feature,   &events_feature,     &drops_feature, &issu_feature,  NULL,
+};

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Upgrading the data plane on request: one at a time, step by step, each step in
+ * its own turn of the loop so that the caller sees it when it is done and DHCP
+ * clients are served in between.
+ */
+#include <errno.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "controld/controld.h"
+#include "controld/ctl/ctl.h"
+#include "controld/ctl/holder.h"
+#include "controld/feature.h"
+#include "controld/issu/upgrade.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+struct issu {
+	struct upgrade *running; /* NULL: none */
+};
+
+static void upgrade_free(struct upgrade *upgrade)
+{
+	if (upgrade->timer)
+		event_free(upgrade->timer);
+	if (upgrade->object >= 0)
+		close(upgrade->object);
+	kept_free(upgrade->kept);
+	json_decref(upgrade->report);
+	json_decref(upgrade->data);
+	free(upgrade);
+}
+
+/* The step's line in the report, and to the caller at once. */
+static void step_done(struct upgrade *upgrade, const char *outcome, double ms)
+{
+	json_t *step = json_pack("{s:s, s:s, s:s, s:f}", "step", upgrade->steps->name, "outcome", outcome,
+				 "detail", upgrade->detail, "ms", ms);
+
+	log_info("upgrade: %-16s %s  %s  %.1f ms", upgrade->steps->name, outcome, upgrade->detail, ms);
+	if (upgrade->peer)
+		rpc_notify(upgrade->peer, "issu.step", json_incref(step));
+	json_array_append_new(json_object_get(upgrade->report, "steps"), step);
+}
+
+/* What was staged for nothing goes. */
+static void drop_staged(struct upgrade *upgrade)
+{
+	struct rpc_result result;
+
+	if (upgrade->object < 0 || !upgrade->generation || upgrade->swapped)
+		return;
+	holder_call(upgrade->controld->holder, "object.drop",
+		    json_pack("{s:I}", "generation", (json_int_t)upgrade->generation), NULL, 0, &result);
+	rpc_result_done(&result);
+}
+
+static void finish(struct upgrade *upgrade)
+{
+	upgrade->controld->issu->running = NULL;
+	upgrade_judge(upgrade);
+	log_notice("upgrade: generation %llu -> %llu, %s%s", (unsigned long long)upgrade->generation_before,
+		   (unsigned long long)upgrade->generation,
+		   json_is_true(json_object_get(upgrade->report, "hitless")) ? "hitless" : "NOT hitless: ",
+		   json_string_value(json_object_get(upgrade->report, "lost")));
+	rpc_reply(upgrade->request, json_incref(upgrade->report), NULL, 0);
+	upgrade_free(upgrade);
+}
+
+static void give_up(struct upgrade *upgrade, int failure)
+{
+	upgrade->controld->issu->running = NULL;
+	drop_staged(upgrade);
+	rpc_fail(upgrade->request, upgrade->code ? upgrade->code : ctl_code(failure),
+		 json_incref(upgrade->data), "%s: %s; nothing was changed", upgrade->steps->name,
+		 upgrade->detail);
+	upgrade_free(upgrade);
+}
+
+static void schedule(struct upgrade *upgrade)
+{
+	struct timeval delay = {.tv_usec = (suseconds_t)upgrade->steps->delay_ms * 1000};
+
+	event_add(upgrade->timer, &delay);
+}
+
+static void on_step(evutil_socket_t fd, short what, void *context)
+{
+	struct upgrade *upgrade = context;
+	uint64_t begun = clock_boottime_ns();
+	int failure;
+
+	(void)fd;
+	(void)what;
+	upgrade->detail[0] = '\0';
+	failure = upgrade->steps->run(upgrade);
+	step_done(upgrade, failure ? "failed" : "ok", (double)(clock_boottime_ns() - begun) / 1e6);
+	if (failure) {
+		give_up(upgrade, failure);
+		return;
+	}
+	upgrade->steps++;
+	if (upgrade->steps->name)
+		schedule(upgrade);
+	else
+		finish(upgrade);
+}
+
+static struct upgrade *upgrade_new(struct controld *controld, struct rpc_request *request,
+				   const struct upgrade_step *steps)
+{
+	struct upgrade *upgrade = calloc(1, sizeof(*upgrade));
+
+	if (!upgrade)
+		return NULL;
+	*upgrade = (struct upgrade){
+		.controld = controld,
+		.request = request,
+		.peer = rpc_request_peer(request),
+		.steps = steps,
+		.object = -1,
+		.report = json_pack("{s:[]}", "steps"),
+	};
+	upgrade->timer = event_new(controld->base, -1, 0, on_step, upgrade);
+	if (upgrade->timer && upgrade->report)
+		return upgrade;
+	upgrade_free(upgrade);
+	return NULL;
+}
+
+static bool busy(struct controld *controld, struct rpc_request *request)
+{
+	if (!controld->issu->running)
+		return false;
+	rpc_fail(request, RPC_CONFLICT, NULL, "an upgrade is in progress (%s): wait until it has ended",
+		 controld->issu->running->steps->name);
+	return true;
+}
+
+static void start(struct controld *controld, struct upgrade *upgrade, struct rpc_request *request)
+{
+	if (!upgrade) {
+		rpc_fail(request, RPC_INTERNAL, NULL, "starting the upgrade failed: out of memory");
+		return;
+	}
+	controld->issu->running = upgrade;
+	schedule(upgrade);
+}
+
+static void handle_upgrade(struct rpc_request *request, void *context)
+{
+	static const char *const members[] = {"name", NULL};
+	struct controld *controld = context;
+	struct json_reader reader;
+	struct upgrade *upgrade;
+	const char *name;
+	json_t *params = ctl_params(request, &reader, members);
+
+	if (!params)
+		return;
+	name = json_read_string(&reader, params, "name");
+	if (ctl_refused(request, &reader) || busy(controld, request))
+		return;
+	if (rpc_fd_count(request) != 1) {
+		rpc_fail(request, RPC_INVALID_PARAMS, NULL,
+			 "issu.upgrade needs one descriptor, of the object file; %zu came",
+			 rpc_fd_count(request));
+		return;
+	}
+	upgrade = upgrade_new(controld, request, upgrade_steps);
+	if (upgrade) {
+		upgrade->object = dup(rpc_fd(request, 0));
+		snprintf(upgrade->name, sizeof(upgrade->name), "%s", name);
+	}
+	start(controld, upgrade, request);
+}
+
+static void handle_rollback(struct rpc_request *request, void *context)
+{
+	static const char *const members[] = {"generation", NULL};
+	struct controld *controld = context;
+	struct json_reader reader;
+	struct upgrade *upgrade;
+	json_t *params = ctl_params(request, &reader, members);
+	int64_t generation;
+
+	if (!params)
+		return;
+	generation = json_read_integer_or(&reader, params, "generation", 1, INT64_MAX, 0);
+	if (ctl_refused(request, &reader) || busy(controld, request))
+		return;
+	upgrade = upgrade_new(controld, request, rollback_steps);
+	if (upgrade) {
+		upgrade->generation = (uint64_t)generation;
+		snprintf(upgrade->name, sizeof(upgrade->name), "rollback");
+	}
+	start(controld, upgrade, request);
+}
+
+static void handle_status(struct rpc_request *request, void *context)
+{
+	static const char *const members[] = {NULL};
+	struct controld *controld = context;
+	struct json_reader reader;
+	struct rpc_result status;
+	int failure;
+
+	if (!ctl_params(request, &reader, members))
+		return;
+	failure = holder_call(controld->holder, "holder.status", NULL, NULL, 0, &status);
+	if (failure)
+		rpc_fail(request, status.code ? status.code : ctl_code(failure), NULL, "%s", status.message);
+	else
+		rpc_reply(request,
+			  json_pack("{s:O?, s:O?, s:O?, s:O?, s:s?}", "current",
+				    json_object_get(status.value, "generation"), "previous",
+				    json_object_get(status.value, "previous"), "generations",
+				    json_object_get(status.value, "generations"), "links",
+				    json_object_get(status.value, "links"), "running",
+				    controld->issu->running ? controld->issu->running->steps->name : NULL),
+			  NULL, 0);
+	rpc_result_done(&status);
+}
+
+static void on_closed(struct controld *controld, struct rpc_peer *peer)
+{
+	if (controld->issu && controld->issu->running && controld->issu->running->peer == peer)
+		controld->issu->running->peer = NULL;
+}
+
+static int init(struct controld *controld)
+{
+	controld->issu = calloc(1, sizeof(*controld->issu));
+	return controld->issu ? ctl_on_close(controld, on_closed) : -ENOMEM;
+}
+
+static void done(struct controld *controld)
+{
+	struct upgrade *running = controld->issu ? controld->issu->running : NULL;
+
+	if (running) {
+		rpc_fail(running->request, RPC_UNAVAILABLE, NULL, "%s: bng-controld is ending",
+			 running->steps->name);
+		upgrade_free(running);
+	}
+	free(controld->issu);
+	controld->issu = NULL;
+}
+
+static const struct rpc_method methods[] = {
+	{"issu.upgrade", 0, handle_upgrade},
+	{"issu.status", 0, handle_status},
+	{"issu.rollback", 0, handle_rollback},
+	{0},
+};
+
+const struct bng_feature issu_feature = {
+	.name = "issu",
+	.init = init,
+	.free = done,
+	.methods = methods,
+};

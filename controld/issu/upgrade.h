@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * One upgrade or rollback in progress, and its steps.
+ */
+#ifndef BNG_CONTROLD_ISSU_UPGRADE_H
+#define BNG_CONTROLD_ISSU_UPGRADE_H
+
+#include <jansson.h>
+
+#include "controld/issu/issu.h"
+#include "lib/rpc.h"
+
+struct event;
+
+struct upgrade {
+	struct controld *controld;
+	struct rpc_request *request;
+	struct rpc_peer *peer; /* NULL: it hung up; the upgrade goes on */
+	struct event *timer;
+	const struct upgrade_step *steps; /* the one to do next */
+	int object;                       /* the file, or -1: a rollback */
+	char name[64];
+	uint64_t generation_before;
+	uint64_t generation; /* to commit; 0: the previous one */
+	bool swapped;
+	json_t *report;
+	struct kept *kept;
+	struct kept_result kept_result;
+	struct drops_window start, swap, end;
+	struct sample sample;
+	int code; /* of the RPC error that ends it */
+	json_t *data;
+	char detail[512]; /* of the step, or the error's message */
+};
+
+/* 0: go on. -errno: ends it; upgrade->detail says why. */
+struct upgrade_step {
+	const char *name;
+	int (*run)(struct upgrade *upgrade);
+	unsigned delay_ms; /* before it */
+};
+
+extern const struct upgrade_step upgrade_steps[];
+extern const struct upgrade_step rollback_steps[];
+
+/* {hitless, lost: text} into the report: the verdict, from what was measured. */
+void upgrade_judge(struct upgrade *upgrade);
+
+#endif

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * The phases of a start.
+ */
+#include "controld/startup/phases.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "controld/config/config.h"
+#include "controld/controld.h"
+#include "controld/ctl/ctl.h"
+#include "controld/ctl/reload.h"
+#include "controld/feature.h"
+#include "controld/punt/socket.h"
+#include "dataplane/abi/version.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+
+void phase_say(struct startup *startup, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(startup->detail, sizeof(startup->detail), format, arguments);
+	va_end(arguments);
+}
+
+static int phase_hello(struct controld *controld, struct startup *startup)
+{
+	char path[108], error[1024];
+	int failure;
+
+	snprintf(path, sizeof(path), "%s/holder.sock", startup->options->state);
+	failure = holder_open(controld, path);
+	if (failure)
+		return failure;
+	failure = holder_hello(controld->holder, &startup->hello, error, sizeof(error));
+	if (failure) {
+		log_error("greeting bpfholder failed: %s", error);
+		return failure;
+	}
+	phase_say(startup, "bpfholder pid %d, generation %" PRIu64, holder_pid(controld->holder),
+		  startup->hello.generation);
+	return 0;
+}
+
+static void set_size(json_t *sizes, enum map_id id, uint64_t entries)
+{
+	json_object_set_new(sizes, maps_name(id), json_integer((json_int_t)entries));
+}
+
+/* How large the maps are made. Only the first load decides. */
+static json_t *map_sizes(const struct config *config)
+{
+	json_t *sizes = json_object();
+
+	set_size(sizes, MAP_subscriber, config->sizes.subscribers);
+	set_size(sizes, MAP_slot_of_address, config->sizes.subscribers);
+	set_size(sizes, MAP_release, config->sizes.subscribers);
+	set_size(sizes, MAP_pool_address, config->sizes.public_addresses);
+	set_size(sizes, MAP_mapping, config->sizes.public_addresses * (65536ull / BNG_PORTS_PER_BUCKET));
+	set_size(sizes, MAP_port_block, config->sizes.port_blocks);
+	set_size(sizes, MAP_exempt, config->sizes.exempt);
+	return sizes;
+}
+
+static int stage(struct controld *controld, struct startup *startup, json_int_t *generation)
+{
+	const char *object = startup->options->object, *name = strrchr(object, '/');
+	struct rpc_result result;
+	int fd = open(object, O_RDONLY | O_CLOEXEC), failure;
+
+	if (fd < 0) {
+		failure = -errno;
+		log_error("opening the object file %s failed: %s", object, strerror(-failure));
+		return failure;
+	}
+	failure = holder_call(controld->holder, "object.stage",
+			      json_pack("{s:s, s:o}", "name", name ? name + 1 : object, "max_entries",
+					map_sizes(startup->config)),
+			      &fd, 1, &result);
+	close(fd);
+	if (failure)
+		log_error("loading the object file %s failed: %s", object, result.message);
+	*generation = json_integer_value(json_object_get(result.value, "generation"));
+	rpc_result_done(&result);
+	return failure;
+}
+
+static int commit(struct controld *controld, json_int_t generation)
+{
+	struct rpc_result result;
+	int failure = holder_call(controld->holder, "swap.commit",
+				  json_pack("{s:I}", "generation", generation), NULL, 0, &result);
+
+	if (failure)
+		log_error("making generation %" JSON_INTEGER_FORMAT " current failed: %s", generation,
+			  result.message);
+	rpc_result_done(&result);
+	return failure;
+}
+
+/* An upgrade that a dying controller left half done is dropped. */
+static void drop_staged(struct controld *controld, const json_t *status)
+{
+	json_t *generation;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "generations"), i, generation)
+	{
+		const char *state = json_string_value(json_object_get(generation, "state"));
+		json_t *number = json_object_get(generation, "generation");
+		struct rpc_result result;
+
+		if (!state || strcmp(state, "staged") != 0)
+			continue;
+		log_notice("dropping staged generation %" JSON_INTEGER_FORMAT
+			   ", left by an earlier controller",
+			   json_integer_value(number));
+		holder_call(controld->holder, "object.drop", json_pack("{s:O}", "generation", number), NULL,
+			    0, &result);
+		rpc_result_done(&result);
+	}
+}
+
+static int phase_object(struct controld *controld, struct startup *startup)
+{
+	struct rpc_result status;
+	json_int_t generation = (json_int_t)startup->hello.generation;
+	int failure = holder_call(controld->holder, "holder.status", NULL, NULL, 0, &status);
+
+	if (failure) {
+		log_error("asking bpfholder for its status failed: %s", status.message);
+		rpc_result_done(&status);
+		return failure;
+	}
+	drop_staged(controld, status.value);
+	startup->attached = json_array_size(json_object_get(status.value, "links")) > 0;
+	rpc_result_done(&status);
+	if (generation) {
+		phase_say(startup, "generation %" JSON_INTEGER_FORMAT " is current", generation);
+		return 0;
+	}
+	if (!startup->options->object) {
+		log_error("bpfholder has no generation and --object was not given: give the file to load");
+		return -ENOENT;
+	}
+	failure = stage(controld, startup, &generation);
+	if (!failure)
+		failure = commit(controld, generation);
+	startup->loaded = !failure;
+	phase_say(startup, "%s loaded as generation %" JSON_INTEGER_FORMAT, startup->options->object,
+		  generation);
+	return failure;
+}
+
+static int open_maps(struct controld *controld, struct rpc_result *result)
+{
+	int fds[MAP_COUNT];
+	char error[512];
+	int failure;
+
+	for (int i = 0; i < MAP_COUNT; i++)
+		fds[i] = result->fds[i];
+	result->fd_count = 0;
+	failure = maps_open(fds, &controld->maps, error, sizeof(error));
+	if (failure)
+		log_error("%s", error);
+	return failure;
+}
+
+/* Maps that are empty where the holder says that packets run on them would be an
+ * outage if we believed them. */
+static int check_meta(struct controld *controld, struct startup *startup)
+{
+	struct bng_meta *meta = controld->maps->meta;
+
+	if (!meta->abi_version && startup->attached) {
+		log_error(
+			"the maps are empty, but bpfholder has programs attached that use them: not touching "
+			"anything; look at bngcli holder status");
+		return -ESTALE;
+	}
+	if (!meta->abi_version)
+		__atomic_store_n(&meta->abi_version, BNG_ABI_VERSION, __ATOMIC_RELEASE);
+	if (meta->abi_version == BNG_ABI_VERSION)
+		return 0;
+	log_error("the maps have layout %u, this bng-controld knows %u: install the version that belongs to "
+		  "the "
+		  "running object, or upgrade the object first",
+		  meta->abi_version, BNG_ABI_VERSION);
+	return -EPROTO;
+}
+
+static int phase_maps(struct controld *controld, struct startup *startup)
+{
+	json_t *names = json_array();
+	struct rpc_result result;
+	int failure;
+
+	for (int i = 0; i < MAP_COUNT; i++)
+		json_array_append_new(names, json_string(maps_name(i)));
+	failure = holder_call(controld->holder, "map.open", json_pack("{s:o}", "names", names), NULL, 0,
+			      &result);
+	if (!failure && result.fd_count != MAP_COUNT)
+		failure = -EPROTO;
+	if (failure)
+		log_error("opening the maps failed: %s",
+			  result.message[0] ? result.message : "bpfholder gave another number of them");
+	else
+		failure = open_maps(controld, &result);
+	rpc_result_done(&result);
+	if (!failure)
+		failure = check_meta(controld, startup);
+	if (!failure)
+		phase_say(startup, "%d maps, room for %u sessions, %u public addresses", MAP_COUNT,
+			  maps_entries(controld->maps, MAP_subscriber),
+			  maps_entries(controld->maps, MAP_pool_address));
+	return failure;
+}
+
+static int phase_descriptors(struct controld *controld, struct startup *startup)
+{
+	bool listener_made, socket_made;
+	char path[108];
+	int failure;
+
+	snprintf(path, sizeof(path), "%s/control/controld.sock", startup->options->state);
+	failure = ctl_new(controld);
+	if (!failure)
+		failure = ctl_listen(controld, path, &startup->listener, &listener_made);
+	if (!failure)
+		failure = punt_new(controld);
+	if (!failure)
+		failure = punt_open(controld, &socket_made);
+	if (!failure)
+		phase_say(startup, "control socket %s, punt socket %s", listener_made ? "made" : "taken",
+			  socket_made ? "made" : "taken");
+	return failure;
+}
+
+static int init_features(struct controld *controld, struct startup *startup)
+{
+	int failure = 0;
+
+	for (int i = 0; !failure && bng_features[i]; i++) {
+		if (bng_features[i]->init)
+			failure = bng_features[i]->init(controld);
+		startup->inits = i + 1;
+		if (failure)
+			log_error("feature %s: starting it failed: %s", bng_features[i]->name,
+				  strerror(-failure));
+	}
+	return failure;
+}
+
+static int phase_sessions(struct controld *controld, struct startup *startup)
+{
+	int failure = sessions_new(controld, controld->epoch / 1000000);
+
+	if (!failure)
+		failure = init_features(controld, startup);
+	if (!failure)
+		failure = sessions_adopt(controld, &startup->sessions);
+	if (failure)
+		log_error("adopting the sessions failed: %s", strerror(-failure));
+	phase_say(startup, "%u sessions, %u closing", startup->sessions.active, startup->sessions.closing);
+	return failure;
+}
+
+static int phase_blocks(struct controld *controld, struct startup *startup)
+{
+	maps_blocks_count(controld->maps, &startup->blocks);
+	phase_say(startup,
+		  "%" PRIu64 " port blocks, %" PRIu64 " mappings, none re-allocated; %" PRIu64 " held",
+		  startup->blocks.allocated, startup->blocks.mappings, startup->blocks.held);
+	return 0;
+}
+
+static void warn_sizes(const struct controld *controld, const struct config *config)
+{
+	const struct {
+		const char *name;
+		uint32_t wanted;
+		enum map_id map;
+	} sizes[] = {
+		{"subscribers", config->sizes.subscribers, MAP_subscriber},
+		{"public_addresses", config->sizes.public_addresses, MAP_pool_address},
+		{"port_blocks", config->sizes.port_blocks, MAP_port_block},
+		{"exempt", config->sizes.exempt, MAP_exempt},
+	};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		if (sizes[i].wanted != maps_entries(controld->maps, sizes[i].map))
+			log_warning(
+				"/sizes/%s is %u, the running maps have %u: it takes effect when the gateway "
+				"starts from nothing",
+				sizes[i].name, sizes[i].wanted, maps_entries(controld->maps, sizes[i].map));
+}
+
+static int phase_config(struct controld *controld, struct startup *startup)
+{
+	char error[CONFIG_ERROR_TEXT];
+	uint32_t before = session_count(controld);
+	int failure = reload_init(controld, startup->options->config_file);
+
+	warn_sizes(controld, startup->config);
+	if (!failure)
+		failure = reload_change(controld, startup->config, error, sizeof(error));
+	else
+		snprintf(error, sizeof(error), "%s", strerror(-failure));
+	if (failure) {
+		log_error("%s %s", startup->options->config_file, error);
+		return failure;
+	}
+	startup->config = NULL;
+	phase_say(startup, "%s, %+d sessions", startup->options->config_file,
+		  (int)(session_count(controld) - before));
+	return 0;
+}
+
+static int phase_ready(struct controld *controld, struct startup *startup)
+{
+	char error[1024];
+	int failure = ctl_serve(controld, startup->listener);
+
+	startup->listener = -1;
+	if (!failure)
+		failure = punt_start(controld);
+	snprintf(error, sizeof(error), "%s", strerror(-failure));
+	if (!failure)
+		failure = holder_ready(controld->holder, error, sizeof(error));
+	if (failure) {
+		log_error("getting ready failed: %s", error);
+		return failure;
+	}
+	if (startup->hello.away_ns)
+		startup->away_ms =
+			(double)(startup->hello.away_ns + clock_boottime_ns() - controld->started_ns) / 1e6;
+	phase_say(startup, "%u sessions", session_count(controld));
+	return 0;
+}
+
+const struct phase startup_phases[] = {
+	{"holder greeted", 10, phase_hello},
+	{"object loaded", 60, phase_object},
+	{"maps adopted", 10, phase_maps},
+	{"descriptors taken", 10, phase_descriptors},
+	{"sessions adopted", 10, phase_sessions},
+	{"port blocks adopted", 10, phase_blocks},
+	{"configuration applied", 60, phase_config},
+	{"ready", 10, phase_ready},
+	{0},
+};
