@@ -61,14 +61,14 @@ const struct command commands[] = {
 	 .arguments = {
 		 {"--address", ARGUMENT_ADDRESS, "of the subscriber with this address", 0, 0, NULL},
 		 {"--public", ARGUMENT_ADDRESS, "of this public address", 0, 0, NULL},
-		 {"--limit", ARGUMENT_NUMBER, LIMIT_HELP, 1, 100000000, NULL}},
+		 {"--limit", ARGUMENT_NUMBER, LIMIT_HELP, 1, 20000, NULL}},
 	 .method = "cgnat.blocks", .params = params_filter, .print = print_blocks},
 	{.path = "cgnat mappings", .help = "translations in use",
 	 .arguments = {
 		 {"--address", ARGUMENT_ADDRESS, "of the subscriber with this address", 0, 0, NULL},
 		 {"--public", ARGUMENT_ADDRESS, "of this public address", 0, 0, NULL},
 		 {"--protocol", ARGUMENT_CHOICE, "of this protocol", 0, 0, protocols},
-		 {"--limit", ARGUMENT_NUMBER, LIMIT_HELP, 1, 100000000, NULL}},
+		 {"--limit", ARGUMENT_NUMBER, LIMIT_HELP, 1, 20000, NULL}},
 	 .method = "cgnat.mappings", .params = params_filter, .print = print_mappings},
 	{.path = "drops", .help = "packets dropped, by reason, most first",
 	 .arguments = {{"--all", ARGUMENT_FLAG, "all verdicts, also those that never came", 0, 0, NULL}},

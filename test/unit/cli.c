@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * The command table and what is made from it: parsing, values, completion.
+ */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/print.h"
+
+#define LINE_WORDS 24
+
+/* Splits at blanks; "_" stands for an empty word. */
+static int split(const char *line, char *copy, char *words[LINE_WORDS])
+{
+	int count = 0;
+	char *rest;
+
+	strcpy(copy, line);
+	for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+		words[count++] = strcmp(word, "_") == 0 ? "" : word;
+	return count;
+}
+
+static char *words[LINE_WORDS];
+static char copy[512];
+static struct cli cli;
+static struct parsed parsed;
+
+static int parse(const char *line)
+{
+	cli = (struct cli){.state = "/run/bng", .name = "bngcli", .color = true};
+	return cli_parse(&cli, split(line, copy, words), words, &parsed);
+}
+
+/* ---- Rows -------------------------------------------------------------------- */
+
+static size_t command_count(void)
+{
+	size_t count = 0;
+
+	while (commands[count].path)
+		count++;
+	return count;
+}
+
+START_TEST(rows_are_whole)
+{
+	ck_assert_uint_ge(command_count(), 20);
+	for (size_t i = 0; i < command_count(); i++) {
+		const struct command *command = &commands[i];
+		ck_assert_msg(command->help && command->help[0], "%s: no help", command->path);
+		ck_assert_msg(!command->run == (command->method && command->print),
+			      "%s: run or method and print", command->path);
+		for (size_t k = 0; k < i; k++)
+			ck_assert_str_ne(commands[k].path, command->path);
+		ck_assert_msg(!command->arguments[ARGUMENTS_MAX].name, "%s: arguments have no end",
+			      command->path);
+	}
+}
+END_TEST
+
+static const struct argument *general(const char *name)
+{
+	for (const struct argument *option = cli_options; option->name; option++)
+		if (strcmp(option->name, name) == 0)
+			return option;
+	return NULL;
+}
+
+START_TEST(arguments_are_whole)
+{
+	for (size_t i = 0; i < command_count(); i++) {
+		const struct argument *arguments = commands[i].arguments;
+		for (size_t k = 0; arguments[k].name; k++) {
+			const struct argument *argument = &arguments[k];
+			ck_assert_msg(argument->help && argument->help[0], "%s: no help", argument->name);
+			ck_assert_msg(!general(argument->name), "%s %s hides an option of all",
+				      commands[i].path, argument->name);
+			ck_assert_int_eq(argument->kind == ARGUMENT_CHOICE, argument->choices != NULL);
+			if (argument->kind == ARGUMENT_NUMBER)
+				ck_assert_int_lt(argument->min, argument->max);
+			if (argument_is_option(argument))
+				ck_assert_int_eq(strncmp(argument->name, "--", 2), 0);
+			else
+				ck_assert_int_ne(argument->kind, ARGUMENT_FLAG);
+		}
+	}
+}
+END_TEST
+
+/* Options are read before the command is known: a name means the same everywhere. */
+START_TEST(option_takes_a_value_everywhere_or_nowhere)
+{
+	for (size_t i = 0; i < command_count(); i++)
+		for (const struct argument *one = commands[i].arguments; one->name; one++)
+			for (size_t k = 0; k < i; k++)
+				for (const struct argument *other = commands[k].arguments; other->name;
+				     other++)
+					if (argument_is_option(one) && strcmp(one->name, other->name) == 0)
+						ck_assert_int_eq(one->kind == ARGUMENT_FLAG,
+								 other->kind == ARGUMENT_FLAG);
+}
+END_TEST
+
+/* ---- Parsing ------------------------------------------------------------------- */
+
+static const struct {
+	const char *line;
+	const char *path;
+	const char *name; /* of an argument, or NULL */
+	const char *value;
+} good[] = {
+	{"status", "status", NULL, NULL},
+	{"sessions", "sessions", "--limit", NULL},
+	{"sessions --limit 5", "sessions", "--limit", "5"},
+	{"sessions --limit=5", "sessions", "--limit", "5"},
+	{"--limit 5 sessions", "sessions", "--limit", "5"},
+	{"sessions --in-state active --mac 02:00:00:00:00:07", "sessions", "--mac", "02:00:00:00:00:07"},
+	{"session show 7", "session show", "ID|ADDRESS", "7"},
+	{"session show 10.0.0.7", "session show", "ID|ADDRESS", "10.0.0.7"},
+	{"session --json show 10.0.0.7", "session show", "ID|ADDRESS", "10.0.0.7"},
+	{"session add 10.9.0.2 02:00:00:00:00:02 access0 --outer-vid 100", "session add", "INTERFACE",
+	 "access0"},
+	{"drops --all", "drops", "--all", ""},
+	{"issu upgrade bng.bpf.o", "issu upgrade", "FILE", "bng.bpf.o"},
+	{"issu upgrade -", "issu upgrade", "FILE", "-"},
+	{"cgnat mappings --protocol tcp", "cgnat mappings", "--protocol", "tcp"},
+	{"--state /x --timeout 3 help session show", "help", NULL, NULL},
+};
+
+START_TEST(good_lines)
+{
+	ck_assert_msg(parse(good[_i].line) == 0, "%s: %s", good[_i].line, parsed.error);
+	ck_assert_str_eq(parsed.invocation.command->path, good[_i].path);
+	if (good[_i].name && good[_i].value)
+		ck_assert_str_eq(invocation_value(&parsed.invocation, good[_i].name), good[_i].value);
+	else if (good[_i].name)
+		ck_assert_ptr_null(invocation_value(&parsed.invocation, good[_i].name));
+}
+END_TEST
+
+static const struct {
+	const char *line;
+	const char *error;
+} bad[] = {
+	{"", "a command is missing"},
+	{"--json", "a command is missing"},
+	{"nonsense", "nonsense: no such command"},
+	{"session", "session: no such command"},
+	{"cgnat nonsense", "cgnat: no such command"},
+	{"status now", "now: one word too many"},
+	{"session show", "ID|ADDRESS is missing"},
+	{"session show x", "ID|ADDRESS: \"x\": must be a session id or an IPv4 address"},
+	{"session show -7", "-7: this command has no such option"},
+	{"session show 1 2", "2: one word too many"},
+	{"session add 10.0.0.256 02:00:00:00:00:02 access0",
+	 "ADDRESS: \"10.0.0.256\": must be an IPv4 address such as 10.0.0.7"},
+	{"session add 10.0.0.2 02:00 access0", "MAC: \"02:00\": must be a MAC such as 02:00:00:00:00:07"},
+	{"session add 10.0.0.2 02:00:00:00:00:02 _", "INTERFACE: \"\": must be something"},
+	{"session add 10.0.0.2 02:00:00:00:00:02 a --outer-vid 4095",
+	 "--outer-vid: \"4095\": must be a number 1-4094"},
+	{"sessions --limit", "--limit needs a value"},
+	{"sessions --limit 0", "--limit: \"0\": must be a number 1-100000000"},
+	{"sessions --limit 5x", "--limit: \"5x\": must be a number 1-100000000"},
+	{"sessions --limit 99999999999999999999",
+	 "--limit: \"99999999999999999999\": must be a number 1-100000000"},
+	{"sessions --in-state open", "--in-state: \"open\": must be one of active closing"},
+	{"sessions --all", "--all: this command has no such option"},
+	{"drops --all=yes", "--all takes no value"},
+	{"--nonsense status", "--nonsense: this command has no such option"},
+	{"--nonsense", "--nonsense: no such option"},
+	{"--timeout 0 status", "--timeout: \"0\": must be a number 1-86400"},
+};
+
+START_TEST(bad_lines)
+{
+	ck_assert_msg(parse(bad[_i].line) == -EINVAL, "%s", bad[_i].line);
+	ck_assert_str_eq(parsed.error, bad[_i].error);
+}
+END_TEST
+
+START_TEST(options_for_every_command)
+{
+	ck_assert_int_eq(parse("--state /x --timeout 3 status --json --no-color"), 0);
+	ck_assert_str_eq(cli.state, "/x");
+	ck_assert_int_eq(cli.timeout_ms, 3000);
+	ck_assert(cli.json);
+	ck_assert(!cli.color);
+	ck_assert_int_eq(parse("session show --help"), 0);
+	ck_assert(parsed.help);
+	ck_assert_int_eq(parse("--version"), 0);
+	ck_assert(parsed.version);
+}
+END_TEST
+
+START_TEST(too_many_words)
+{
+	char *many[WORDS_MAX + 1];
+
+	for (int i = 0; i <= WORDS_MAX; i++)
+		many[i] = "help";
+	ck_assert_int_eq(cli_parse(&cli, WORDS_MAX, many, &parsed), 0);
+	ck_assert_uint_eq(parsed.invocation.rest_count, WORDS_MAX - 1);
+	ck_assert_int_eq(cli_parse(&cli, WORDS_MAX + 1, many, &parsed), -EINVAL);
+}
+END_TEST
+
+/* ---- Requests --------------------------------------------------------------------- */
+
+static const struct {
+	const char *line;
+	const char *params;
+} requests[] = {
+	{"session show 7", "{\"id\":7}"},
+	{"session disconnect 10.0.0.7", "{\"address\":\"10.0.0.7\"}"},
+	{"session add 10.9.0.2 02:00:00:00:00:02 access0 --outer-vid 100 --outer-tpid 802.1ad --max-blocks 2",
+	 "{\"sessions\":[{\"address\":\"10.9.0.2\",\"interface\":\"access0\",\"mac\":\"02:00:00:00:00:02\","
+	 "\"max_blocks\":2,\"outer_tpid\":\"802.1ad\",\"outer_vid\":100}]}"},
+	{"cgnat blocks", "{\"filter\":{},\"limit\":1000}"},
+	{"cgnat mappings --address 10.0.0.7 --protocol udp --limit 3",
+	 "{\"filter\":{\"address\":\"10.0.0.7\",\"protocol\":\"udp\"},\"limit\":3}"},
+};
+
+START_TEST(requests_say_what_was_asked)
+{
+	ck_assert_int_eq(parse(requests[_i].line), 0);
+	json_t *params = parsed.invocation.command->params(&parsed.invocation);
+	char *text = json_dumps(params, JSON_COMPACT | JSON_SORT_KEYS);
+	ck_assert_str_eq(text, requests[_i].params);
+	free(text);
+	json_decref(params);
+}
+END_TEST
+
+START_TEST(numbers_as_text)
+{
+	static const struct {
+		json_int_t value;
+		const char *text;
+	} numbers[] = {{0, "0"},          {999, "999"},  {1000, "1,000"}, {1234567, "1,234,567"},
+		       {-1234, "-1,234"}, {-123, "-123"}};
+	char text[32];
+
+	cli.separators = true;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		ck_assert_str_eq(count_text(&cli, numbers[i].value, text, sizeof(text)), numbers[i].text);
+	cli.separators = false;
+	ck_assert_str_eq(count_text(&cli, 1234567, text, sizeof(text)), "1234567");
+	ck_assert_str_eq(duration_text(59, text, sizeof(text)), "00:00:59");
+	ck_assert_str_eq(duration_text(2 * 86400 + 3661, text, sizeof(text)), "2d 01:01:01");
+}
+END_TEST
+
+/* ---- Completion --------------------------------------------------------------------- */
+
+static const struct {
+	const char *line;
+	const char *candidates;
+} completions[] = {
+	{"st", "status\n"},
+	{"s", "status\nsessions\nsession\n"},
+	{"session _", "show\ndisconnect\nadd\n"},
+	{"session s", "show\n"},
+	{"cgnat mappings --p", "--public\n--protocol\n"},
+	{"cgnat mappings --protocol _", "tcp\nudp\nicmp\n"},
+	{"cgnat mappings --protocol i", "icmp\n"},
+	{"cgnat mappings --protocol tcp --p", "--public\n"},
+	{"--json --state /x cg", "cgnat\n"},
+	{"--st", "--state\n"},
+	{"--state _", ":file\n"},
+	{"issu upgrade _", ":file\n"},
+	{"issu upgrade file _", ""},
+	{"status _", ""},
+	{"session show _", ""},
+	{"help cgnat _", "pools\nblocks\nmappings\n"},
+	{"nonsense _", ""},
+};
+
+START_TEST(completion_of_the_last_word)
+{
+	char line[512], said[4096];
+	char *arguments[LINE_WORDS];
+	int ends[2], saved = dup(STDOUT_FILENO);
+
+	ck_assert_int_eq(pipe(ends), 0);
+	fflush(stdout);
+	dup2(ends[1], STDOUT_FILENO);
+	complete_words(split(completions[_i].line, line, arguments), arguments);
+	fflush(stdout);
+	dup2(saved, STDOUT_FILENO);
+	close(ends[1]);
+	ssize_t length = read(ends[0], said, sizeof(said) - 1);
+	close(ends[0]);
+	close(saved);
+	said[length > 0 ? length : 0] = '\0';
+	ck_assert_str_eq(said, completions[_i].candidates);
+}
+END_TEST
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+int main(void)
+{
+	Suite *suite = suite_create("cli");
+	TCase *tests = tcase_create("cli");
+
+	tcase_add_test(tests, rows_are_whole);
+	tcase_add_test(tests, arguments_are_whole);
+	tcase_add_test(tests, option_takes_a_value_everywhere_or_nowhere);
+	tcase_add_loop_test(tests, good_lines, 0, COUNT(good));
+	tcase_add_loop_test(tests, bad_lines, 0, COUNT(bad));
+	tcase_add_test(tests, options_for_every_command);
+	tcase_add_test(tests, too_many_words);
+	tcase_add_loop_test(tests, requests_say_what_was_asked, 0, COUNT(requests));
+	tcase_add_test(tests, numbers_as_text);
+	tcase_add_loop_test(tests, completion_of_the_last_word, 0, COUNT(completions));
+	suite_add_tcase(suite, tests);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
