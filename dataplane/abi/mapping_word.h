@@ -53,12 +53,14 @@ static inline __u32 bng_mapping_word_tick(__u64 word)
 	return word >> 32;
 }
 
-/* No mapping, or one whose timer has run out. `timeout` is bng_pool.timeout. */
+/* No mapping, or one whose timer has run out. `timeout` is bng_pool.timeout. Signed:
+ * another CPU may have seen it a tick later than `now_tick`. */
 static inline int bng_mapping_word_free(__u64 word, const __u32 *timeout, __u32 now_tick)
 {
 	if (!(word & BNG_MAPPING_PROTOCOL_MASK))
 		return 1;
-	return now_tick - bng_mapping_word_tick(word) > timeout[bng_mapping_word_state(word) & 7];
+	return (__s32)(now_tick - bng_mapping_word_tick(word)) >
+	       (__s32)timeout[bng_mapping_word_state(word) & 7];
 }
 
 #endif
