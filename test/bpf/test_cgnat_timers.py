@@ -221,3 +221,15 @@ def test_block_of_an_ended_session_is_stale(plane):
     record.state = abi.SUBSCRIBER_FREE
     assert plane.core(frame).verdict == "DROP_CGNAT_STALE"
     assert record.address_be == be32("10.0.0.5") and record.down_packets == 1
+
+
+@pytest.mark.parametrize("protocol", frames.PROTOCOLS)
+def test_a_mapping_refreshed_a_tick_later_elsewhere_is_alive(plane, protocol):
+    """Another CPU read the clock just after a tick, this one just before: not 36 years old."""
+    session = plane.session("10.0.0.5")
+    public = open_port(plane, session, 4000, protocol)
+    plane.advance(-1)
+    assert reaches(plane, public, session, 4000, protocol)
+    plane.sweep()
+    assert reaches(plane, public, session, 4000, protocol)
+    assert open_port(plane, session, 4000, protocol) == public
