@@ -72,7 +72,12 @@ static bool has_gateway(const struct config *config, const char *interface, uint
 static void check_interfaces(struct check *check)
 {
 	const struct config *config = check->config;
+	json_t *list = json_enter(check->reader, config->document, "interfaces");
 
+	/* A file that lost its content must not take the gateway apart. */
+	if (!config->interface_count)
+		json_reader_fail(check->reader, list, "must name at least one interface");
+	json_leave(check->reader);
 	for (size_t i = 0; i < config->interface_count; i++)
 		if (config_find_interface(config, config->interfaces[i].name) != &config->interfaces[i])
 			fail_at(check, "interfaces", NULL, i, "name", "is listed twice");
