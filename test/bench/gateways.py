@@ -6,6 +6,7 @@
 #   nftables  the same with source NAT to as many public addresses as Holdfast has
 #   holdfast  bpfholder and bng-controld, sessions opened by RPC
 #   direct    Holdfast's data plane alone, its maps filled by bng-bench-gateway
+import ipaddress
 import json
 import os
 import pathlib
@@ -114,17 +115,19 @@ class Holdfast(Gateway):
     def config(self):
         case = self.case
         blocks = case.publics * 65536 // case.block_size
-        prefix = f"{topology.FIRST_PUBLIC}/{32 - (case.publics - 1).bit_length()}"
+        public = f"{topology.FIRST_PUBLIC}/{32 - (case.publics - 1).bit_length()}"
+        first = topology.FIRST_SUBSCRIBER
+        homes = ipaddress.ip_network(f"{first}/{32 - (case.subscribers + 10).bit_length()}", strict=False)
         return {
             "interfaces": [{"name": "access0", "role": "access"}, {"name": "core0", "role": "core"}],
-            "sizes": {"subscribers": case.subscribers + 1024, "public_addresses": case.publics, "port_blocks": blocks,
+            "sizes": {"subscribers": homes.num_addresses + 1, "public_addresses": case.publics, "port_blocks": blocks,
                       "exempt": 1024},
             "gateways": [{"interface": "access0", "address": topology.GATEWAY}],
             "dhcp4": {"pools": [{
-                "name": "homes", "interfaces": ["access0"], "prefix": "10.0.0.0/15",
-                "first": str(topology.FIRST_SUBSCRIBER), "last": "10.1.255.254", "router": topology.GATEWAY,
+                "name": "homes", "interfaces": ["access0"], "prefix": str(homes), "first": str(first),
+                "last": str(homes.broadcast_address - 1), "router": topology.GATEWAY,
                 "dns": ["192.0.2.1"], "mtu": 1500, "lease_seconds": 3600, "nat_pool": "default"}]},
-            "cgnat": {"pools": [{"name": "default", "prefixes": [prefix], "block_size": case.block_size,
+            "cgnat": {"pools": [{"name": "default", "prefixes": [public], "block_size": case.block_size,
                                  "blocks_per_subscriber": case.blocks,
                                  "mappings_per_subscriber": case.block_size * case.blocks}]},
         }
@@ -147,13 +150,13 @@ class Holdfast(Gateway):
 
     def start_holder(self):
         process = self.place.start(self.place.gateway, self.place.directory / "bpfholder", "--state", self.state,
-                                   "--group", "bng", log="holder")
+                                   "--group", "bng", log="holder.log")
         self.wait(process, "holder", "holder.sock", "holder.status")
 
     def start_controld(self):
         self.controld = self.place.start(self.place.gateway, *AS_BNG, self.place.directory / "bng-controld", "--config",
                                          self.config_file, "--state", self.state, "--object", self.object,
-                                         log="controld")
+                                         log="controld.log")
         self.wait(self.controld, "controld", "control/controld.sock", "status")
 
     def add_sessions(self):

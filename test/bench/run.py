@@ -238,6 +238,8 @@ def main():
         benchmark.run(groups)
     except KeyboardInterrupt:
         sys.exit(130)
+    except (RuntimeError, OSError) as error:
+        sys.exit(f"test/bench/run.py: {error}")
     sys.exit(conclude(benchmark, options.output))
 
 
