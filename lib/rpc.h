@@ -101,6 +101,9 @@ void rpc_notify(struct rpc_peer *peer, const char *method, json_t *params);
 void rpc_peer_subscribe(struct rpc_peer *peer, unsigned topics); /* bit mask of the caller's */
 void rpc_broadcast(struct rpc_server *server, unsigned topic, const char *method, json_t *params);
 
+/* A JSON string of any bytes: where it is not UTF-8, '?'. */
+json_t *rpc_text(const char *text);
+
 /* ---- Client, blocking ----------------------------------------------------- */
 
 struct rpc_client;

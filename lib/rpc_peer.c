@@ -197,7 +197,7 @@ void rpc_peer_send(struct rpc_peer *peer, char *line, size_t length, const int *
 void rpc_peer_fail(struct rpc_peer *peer, json_t *id, int code, json_t *data, const char *message)
 {
 	json_t *error =
-		json_pack("{s:i, s:o*, s:o*}", "code", code, "message", rpc_wire_text(message), "data", data);
+		json_pack("{s:i, s:o*, s:o*}", "code", code, "message", rpc_text(message), "data", data);
 	json_t *reply = json_pack("{s:s, s:O?, s:o*}", "jsonrpc", "2.0", "id", id, "error", error);
 	size_t length = 0;
 	char *line = rpc_wire_line(reply, &length);

@@ -190,7 +190,7 @@ char *rpc_wire_line(const json_t *object, size_t *length)
 	return line;
 }
 
-json_t *rpc_wire_text(const char *text)
+json_t *rpc_text(const char *text)
 {
 	json_t *string = json_string(text);
 	if (string)

@@ -43,7 +43,4 @@ void rpc_fds_close(struct rpc_fds *fds);
 ssize_t rpc_wire_send(int fd, const char *data, size_t length, const int *fds, size_t fd_count);
 /* `object` as one line with its newline; NULL when it cannot be written. */
 char *rpc_wire_line(const json_t *object, size_t *length);
-/* A JSON string of any bytes: what is not UTF-8 becomes '?'. */
-json_t *rpc_wire_text(const char *text);
-
 #endif

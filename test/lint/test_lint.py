@@ -27,6 +27,7 @@ MAY_INCLUDE = {
     "dataplane/abi": ({}, {"dataplane/abi"}),
     "dataplane": ({"libbpf"}, {"dataplane"}),
     "lib": ({"jansson", "libevent"}, {"lib"}),
+    "lib/bpf": ({"libbpf", "libxdp", "jansson"}, {"lib"}),
     "holder": ({"libbpf", "libxdp", "jansson", "libevent"}, {"holder", "lib", "dataplane/abi/version.h"}),
     "bngsync": ({"jansson", "libevent", "sqlite"}, {"bngsync", "lib"}),
     "controld": ({"jansson", "libevent", "openssl"}, {"controld", "lib", "dataplane/abi"}),

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * DIR/journal.json says what was being done, so that the next start can tell a
+ * half-done commit from a finished one. It is replaced by rename, never edited.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "holder/holder.h"
+#include "lib/log.h"
+#include "lib/rpc.h"
+
+static const char *const step_names[] = {
+#define STEP_NAME(name) #name,
+	HOLDER_STEPS(STEP_NAME)
+#undef STEP_NAME
+};
+
+const char *step_name(enum holder_step step)
+{
+	return step_names[step];
+}
+
+/* BNG_HOLDER_DIE_AT=<step>: dies as by SIGKILL, for the tests of adoption. */
+void step(enum holder_step step)
+{
+	const char *die_at = getenv("BNG_HOLDER_DIE_AT");
+	if (die_at && !strcmp(die_at, step_names[step]))
+		raise(SIGKILL);
+}
+
+int journal_load(struct holder *holder)
+{
+	char path[DIR_TEXT + 16];
+	int committing = 0;
+	json_t *maps = NULL;
+	json_error_t error;
+	snprintf(path, sizeof(path), "%s/journal.json", holder->dir);
+	json_t *document = json_load_file(path, 0, &error);
+	if (document && json_unpack_ex(document, &error, 0, "{s:b, s:i, s:i, s:i, s:i, s:o}", "committing",
+				       &committing, "from", &holder->journal.from, "to", &holder->journal.to,
+				       "retire", &holder->journal.retire, "last_generation",
+				       &holder->journal.last_generation, "new_maps", &maps))
+		log_error("%s: %s; going by the pins alone", path, error.text);
+	else if (!document && json_error_code(&error) != json_error_cannot_open_file)
+		log_error("%s:%d: %s; going by the pins alone", path, error.line, error.text);
+	holder->journal.committing = committing;
+	holder->journal.new_maps = json_is_array(maps) ? json_incref(maps) : json_array();
+	json_decref(document);
+	return holder->journal.new_maps ? 0 : -ENOMEM;
+}
+
+int journal_write(struct holder *holder, bool committing)
+{
+	char path[DIR_TEXT + 16], next[DIR_TEXT + 20];
+	snprintf(path, sizeof(path), "%s/journal.json", holder->dir);
+	snprintf(next, sizeof(next), "%s.new", path);
+	json_t *document = json_pack("{s:b, s:i, s:i, s:i, s:i, s:O}", "committing", committing, "from",
+				     holder->journal.from, "to", holder->journal.to, "retire",
+				     holder->journal.retire, "last_generation",
+				     holder->journal.last_generation, "new_maps", holder->journal.new_maps);
+	errno = ENOMEM;
+	int error = !document || json_dump_file(document, next, JSON_COMPACT) ? -errno : 0;
+	json_decref(document);
+	step(STEP_journal_rename);
+	if (!error && rename(next, path))
+		error = -errno;
+	if (!error)
+		holder->journal.committing = committing;
+	return error;
+}
+
+void holder_event(struct holder *holder, json_t *event)
+{
+	rpc_broadcast(holder->server, TOPIC_EVENTS, "holder.event", event);
+}

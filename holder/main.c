@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * bpfholder: adopts what is pinned, then serves requests and a timer. It may end
+ * at any moment, by any signal: pins keep everything forwarding.
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <getopt.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "holder/holder.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/rpc.h"
+#include "lib/service.h"
+
+static const char usage[] = "usage: bpfholder --state DIR --group GROUP [--log-level 3-7] [--steps]\n";
+
+/* Ageing goes on with everybody else dead. */
+static void sweep(struct holder *holder)
+{
+	const struct program *program = generation_program(holder->current, "bng_sweep");
+	LIBBPF_OPTS(bpf_test_run_opts, options);
+	if (!program)
+		return;
+	uint64_t begun_ns = clock_boottime_ns();
+	int error = bpf_prog_test_run_opts(program->fd, &options);
+	error = error ? error : (int)options.retval;
+	holder->sweep.runs++;
+	holder->sweep.errors += error != 0;
+	holder->sweep.last_us = (clock_boottime_ns() - begun_ns) / 1000;
+	if (error && !holder->sweep.failing) {
+		log_error("bng_sweep: %d: ageing has stopped", error);
+		holder_event(holder, json_pack("{s:s, s:i}", "type", "sweep_error", "error", error));
+	}
+	holder->sweep.failing = error;
+}
+
+static void on_second(evutil_socket_t fd, short events, void *context)
+{
+	(void)fd;
+	(void)events;
+	links_watch(context);
+	sweep(context);
+}
+
+static void on_end(evutil_socket_t signal_number, short events, void *context)
+{
+	(void)events;
+	log_notice("signal %d: ending; everything stays pinned and forwards on", (int)signal_number);
+	event_base_loopbreak(((struct holder *)context)->base);
+}
+
+static int serve(struct holder *holder)
+{
+	holder->base = event_base_new();
+	if (!holder->base || control_start(holder))
+		return -errno;
+	struct event *events[] = {event_new(holder->base, -1, EV_PERSIST, on_second, holder),
+				  evsignal_new(holder->base, SIGTERM, on_end, holder),
+				  evsignal_new(holder->base, SIGINT, on_end, holder)};
+	for (size_t i = 0; i < 3; i++) {
+		if (!events[i] || event_add(events[i], i ? NULL : &(struct timeval){.tv_sec = 1}))
+			return -ENOMEM;
+	}
+	service_ready();
+	event_base_dispatch(holder->base);
+	rpc_server_free(holder->server);
+	for (size_t i = 0; i < 3; i++)
+		event_free(events[i]);
+	event_base_free(holder->base);
+	return 0;
+}
+
+static int start(struct holder *holder)
+{
+	int error = pins_open(holder);
+	if (error == -EWOULDBLOCK) {
+		log_error("%s/lock: another bpfholder runs here", holder->dir);
+		return error;
+	}
+	if (error) {
+		log_error("%s: making the state directory and its bpffs: %s", holder->dir, strerror(-error));
+		return error;
+	}
+	fdstore_take_back(&holder->store);
+	error = adopt(holder);
+	if (!error)
+		error = serve(holder);
+	if (error)
+		log_error("%s: starting: %s", holder->dir, strerror(-error));
+	return error;
+}
+
+static int parse(struct holder *holder, int argc, char **argv)
+{
+	static const struct option options[] = {{"state", required_argument, NULL, 's'},
+						{"group", required_argument, NULL, 'g'},
+						{"log-level", required_argument, NULL, 'l'},
+						{"steps", no_argument, NULL, 'S'},
+						{NULL, 0, NULL, 0}};
+	const char *group_name = "bng";
+	int level = LOG_LEVEL_INFO;
+	snprintf(holder->dir, sizeof(holder->dir), "/run/bng");
+	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+		if (c == 's' && strlen(optarg) < sizeof(holder->dir))
+			strcpy(holder->dir, optarg);
+		else if (c == 'g')
+			group_name = optarg;
+		else if (c == 'l')
+			level = atoi(optarg);
+		else if (c == 'S') {
+			for (int i = 0; i < STEP_COUNT; i++)
+				puts(step_name((enum holder_step)i));
+			exit(EXIT_SUCCESS);
+		} else {
+			fputs(usage, stderr);
+			return -EINVAL;
+		}
+	}
+	log_init("bpfholder", (enum log_level)level);
+	const struct group *group = getgrnam(group_name);
+	if (!group)
+		log_error("group %s: there is none: make it (groupadd --system %s)", group_name, group_name);
+	holder->group = group ? group->gr_gid : 0;
+	return group ? 0 : -ENOENT;
+}
+
+int main(int argc, char **argv)
+{
+	static struct holder holder;
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	if (parse(&holder, argc, argv))
+		return 2;
+	holder.started_ns = clock_boottime_ns();
+	int error = start(&holder);
+	json_decref(holder.journal.new_maps);
+	return error ? EXIT_FAILURE : EXIT_SUCCESS;
+}

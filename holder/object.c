@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Staging: from the bytes of an object file to a pinned generation. Durable maps
+ * (LIBBPF_PIN_BY_NAME) that exist are reused after our own comparison of layouts:
+ * libbpf compares sizes only, and a reordered struct has the same size. Everything
+ * else is made fresh. Nothing that runs is touched.
+ */
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "holder/holder.h"
+#include "lib/bpf/bpffs.h"
+#include "lib/bpf/diagnose.h"
+#include "lib/bpf/layout.h"
+#include "lib/file.h"
+#include "lib/rpc.h"
+
+#define OBJECT_BYTES_MAX (64u << 20)
+struct staging {
+	struct holder *holder;
+	struct bpf_object *object;
+	const json_t *sizes;
+	json_t *maps;        /* for the caller */
+	struct btf *kept[2]; /* what current and previous know of the maps, or NULL */
+	struct diagnosis diagnosis;
+	struct problem *problem;
+};
+
+static struct btf *btf_of(const struct generation *generation)
+{
+	struct bpf_prog_info info = {0};
+	__u32 size = sizeof(info);
+	if (!generation || !generation->program_count ||
+	    bpf_obj_get_info_by_fd(generation->programs[0].fd, &info, &size) || !info.btf_id)
+		return NULL;
+	return btf__load_from_kernel_by_id(info.btf_id);
+}
+
+static struct layout_map map_in_object(const struct staging *staging, const struct bpf_map *map)
+{
+	struct layout_map layout = {.type = bpf_map__type(map),
+				    .key_size = bpf_map__key_size(map),
+				    .value_size = bpf_map__value_size(map),
+				    .flags = bpf_map__map_flags(map),
+				    .max_entries = bpf_map__max_entries(map)};
+	layout_map_types(&layout, bpf_object__btf(staging->object), bpf_map__name(map));
+	return layout;
+}
+
+/* What current says counts; the map's own types and previous can only forbid. */
+static enum layout_result compare(struct staging *staging, const struct bpf_map_info *info,
+				  const struct bpf_map *map, struct layout_difference *difference)
+{
+	struct btf *own = info->btf_id ? btf__load_from_kernel_by_id(info->btf_id) : NULL;
+	const struct layout_map new = map_in_object(staging, map);
+	struct layout_map old = {own,
+				 info->btf_key_type_id,
+				 info->btf_value_type_id,
+				 info->type,
+				 info->key_size,
+				 info->value_size,
+				 info->map_flags,
+				 info->max_entries};
+	enum layout_result result = layout_compare_maps(&old, &new, difference);
+	for (int i = 1; i >= 0 && result != LAYOUT_BROKEN; i--) {
+		if (staging->kept[i])
+			layout_map_types(&old, staging->kept[i], bpf_map__name(map));
+		if (staging->kept[i] && (old.key_type || old.value_type))
+			result = layout_compare_maps(&old, &new, difference);
+	}
+	btf__free(own);
+	return result;
+}
+
+static int reuse_map(struct staging *staging, struct bpf_map *map, int fd, const char **result, char *detail)
+{
+	struct bpf_map_info info = {0};
+	__u32 size = sizeof(info);
+	const char *name = bpf_map__name(map);
+	struct layout_difference difference = {0};
+	if (bpf_obj_get_info_by_fd(fd, &info, &size))
+		return refuse_errno(staging->problem, errno, "asking the kernel about map %s", name);
+	if (!json_object_get(staging->sizes, name))
+		bpf_map__set_max_entries(map, info.max_entries);
+	enum layout_result layout = compare(staging, &info, map, &difference);
+	if (layout == LAYOUT_BROKEN)
+		return refuse(staging->problem, RPC_INCOMPATIBLE,
+			      json_pack("{s:s, s:s, s:s, s:s, s:s}", "map", name, "result", "incompatible",
+					"field", difference.field, "found", difference.found, "expected",
+					difference.expected),
+			      "map %s, %s: found %s in the object, expected %s as in the running map; "
+			      "nothing was changed",
+			      name, difference.field, difference.found, difference.expected);
+	*result = layout == LAYOUT_SAME ? "same" : "compatible";
+	strcpy(detail, layout == LAYOUT_SAME ? "" : difference.field);
+	return bpf_map__reuse_fd(map, fd) ? refuse_errno(staging->problem, errno, "reusing map %s", name) : 0;
+}
+
+static int prepare_map(struct staging *staging, struct bpf_map *map)
+{
+	char path[PIN_TEXT], detail[sizeof((struct layout_difference){0}.field)] = "";
+	const char *name = bpf_map__name(map), *result = bpf_map__pin_path(map) ? "new" : "scratch";
+	const json_t *entries = json_object_get(staging->sizes, name);
+	bool durable = bpf_map__pin_path(map);
+	int error = 0;
+	bpf_map__set_pin_path(map, NULL);
+	if (durable && bpf_map__type(map) == BPF_MAP_TYPE_PROG_ARRAY)
+		return refuse(staging->problem, RPC_INCOMPATIBLE, NULL,
+			      "map %s is a program array pinned by name, so the running program would call "
+			      "the new tails: "
+			      "declare it without LIBBPF_PIN_BY_NAME",
+			      name);
+	if (entries)
+		bpf_map__set_max_entries(map, (__u32)json_integer_value(entries));
+	int fd = durable ? bpf_obj_get(pin_path(staging->holder, path, "map/%s", name)) : -1;
+	if (fd >= 0)
+		error = reuse_map(staging, map, fd, &result, detail);
+	else if (durable && errno != ENOENT)
+		error = refuse_errno(staging->problem, errno, "opening the pinned map %s", name);
+	if (fd >= 0)
+		close(fd);
+	json_array_append_new(staging->maps,
+			      json_pack("{s:s, s:s, s:s*}", "name", bpf_map__name(map), "result", result,
+					"detail", detail[0] ? detail : NULL));
+	return error;
+}
+
+static int check_request(struct staging *staging)
+{
+	const char *name;
+	json_t *value;
+	struct bpf_program *program;
+	unsigned count = 0;
+	json_object_foreach((json_t *)staging->sizes, name, value)
+	{
+		if (!bpf_object__find_map_by_name(staging->object, name))
+			return refuse(staging->problem, RPC_INVALID_PARAMS, NULL,
+				      "max_entries names map %.64s, which the object does not have", name);
+		if (!json_is_integer(value) || json_integer_value(value) < 1 ||
+		    json_integer_value(value) > UINT32_MAX)
+			return refuse(staging->problem, RPC_INVALID_PARAMS, NULL,
+				      "max_entries of map %.64s must be an integer 1-%u", name, UINT32_MAX);
+	}
+	bpf_object__for_each_program(program, staging->object)
+	{
+		enum bpf_prog_type type = bpf_program__type(program);
+		if ((type != BPF_PROG_TYPE_XDP && type != BPF_PROG_TYPE_SYSCALL) || ++count > PROGRAMS_MAX ||
+		    strlen(bpf_program__name(program)) >= NAME_TEXT)
+			return refuse(staging->problem, RPC_INCOMPATIBLE, NULL,
+				      "program %s: the holder takes up to %d programs, all XDP or syscall",
+				      bpf_program__name(program), PROGRAMS_MAX);
+	}
+	return 0;
+}
+
+static int refuse_load(struct staging *staging, int error)
+{
+	struct diagnosis *diagnosis = &staging->diagnosis;
+	if (!diagnosis->program[0])
+		return refuse_errno(staging->problem, error, "loading it: %s", diagnosis->warning);
+	json_t *lines = diagnose_lines(diagnosis);
+	const char *why = diagnose_reason(lines);
+	return refuse(
+		staging->problem, RPC_SYSTEM,
+		json_pack("{s:s, s:o, s:i}", "program", diagnosis->program, "log", lines, "errno", -error),
+		"the kernel refused program %s: %s (the verifier's last lines are in the data); nothing was "
+		"changed",
+		diagnosis->program, why ? why : strerror(-error));
+}
+
+static int pin_in(struct staging *staging, int fd, const char *folder, const char *name)
+{
+	char path[PIN_TEXT];
+	pin_path(staging->holder, path, "gen/new/%s/%s", folder, name);
+	for (char *c = path + strlen(path) - strlen(name); *c; c++)
+		*c = *c == '.' ? '_' : *c;
+	return bpf_obj_pin(fd, path) ? -errno : 0;
+}
+
+static int pin_all(struct staging *staging, const char *name)
+{
+	static const char *const folders[] = {"", "/program", "/scratch", "/durable"};
+	struct bpf_program *program;
+	struct bpf_map *map;
+	char path[PIN_TEXT];
+	size_t at = 0;
+	int error = 0;
+	for (size_t i = 0; i < 4 && !error; i++)
+		error = mkdir(pin_path(staging->holder, path, "gen/new%s", folders[i]), 0700) ? -errno : 0;
+	if (!error)
+		error = bpffs_link(pin_path(staging->holder, path, "gen/new/name"), name);
+	step(STEP_stage_pin);
+	bpf_object__for_each_program(program, staging->object) error =
+		error ? error
+		      : pin_in(staging, bpf_program__fd(program), "program", bpf_program__name(program));
+	bpf_object__for_each_map(map, staging->object)
+	{
+		const json_t *row = json_array_get(staging->maps, at++);
+		bool scratch = !strcmp(json_string_value(json_object_get(row, "result")), "scratch");
+		error = error ? error
+			      : pin_in(staging, bpf_map__fd(map), scratch ? "scratch" : "durable",
+				       bpf_map__name(map));
+	}
+	return error;
+}
+
+/* Pins into gen/new, which becomes gen/N as a whole. */
+static int publish(struct staging *staging, const char *name, unsigned number)
+{
+	char path[PIN_TEXT], final[PIN_TEXT];
+	pin_path(staging->holder, path, "gen/new");
+	pin_path(staging->holder, final, "gen/%u", number);
+	int error = bpffs_remove(path);
+	if (!error)
+		error = pin_all(staging, name);
+	step(STEP_stage_publish);
+	if (!error && rename(path, final))
+		error = -errno;
+	if (!error)
+		error = generation_load(staging->holder, number);
+	if (!error)
+		return 0;
+	bpffs_remove(path);
+	bpffs_remove(final);
+	return refuse_errno(staging->problem, error, "pinning generation %u", number);
+}
+
+static int load(struct staging *staging, const char *name, unsigned number)
+{
+	struct bpf_map *map;
+	int error = check_request(staging);
+	bpf_object__for_each_map(map, staging->object) error = error ? error : prepare_map(staging, map);
+	if (error)
+		return error;
+	step(STEP_stage_load);
+	error = bpf_object__load(staging->object);
+	return error ? refuse_load(staging, error) : publish(staging, name, number);
+}
+
+static int open_object(struct staging *staging, const char *bytes, size_t size, const char *name)
+{
+	if (diagnose_begin(&staging->diagnosis))
+		return refuse_errno(staging->problem, ENOMEM, "verifier log");
+	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name,
+		    .kernel_log_buf = staging->diagnosis.verifier_log,
+		    .kernel_log_size = staging->diagnosis.verifier_log_size);
+	staging->object = bpf_object__open_mem(bytes, size, &options);
+	if (!staging->object)
+		return refuse(staging->problem, RPC_INCOMPATIBLE, NULL,
+			      "it is no BPF object that can be read: %s",
+			      staging->diagnosis.warning[0] ? staging->diagnosis.warning : strerror(errno));
+	staging->kept[0] = btf_of(staging->holder->current);
+	staging->kept[1] = btf_of(staging->holder->previous);
+	return 0;
+}
+
+int object_stage(struct holder *holder, int fd, const char *name, const json_t *sizes, json_t **maps,
+		 struct problem *problem)
+{
+	struct staging staging = {.holder = holder, .sizes = sizes, .maps = json_array(), .problem = problem};
+	unsigned staged = 0;
+	char *bytes = NULL;
+	size_t size;
+	for (struct generation *g = holder->generations; g < holder->generations + GENERATIONS_MAX; g++)
+		staged += g->number && g != holder->current && g != holder->previous;
+	int error = file_read(fd, OBJECT_BYTES_MAX, &bytes, &size);
+	if (staged >= STAGED_MAX)
+		error = refuse(problem, RPC_LIMIT, NULL, "%u generations are staged already: drop one",
+			       staged);
+	else if (error)
+		error = refuse_errno(problem, error,
+				     "reading the descriptor, which must be a file of at most 64 MiB");
+	else
+		error = open_object(&staging, bytes, size, name);
+	if (!error)
+		error = load(&staging, name, holder->journal.last_generation + 1);
+	btf__free(staging.kept[0]);
+	btf__free(staging.kept[1]);
+	bpf_object__close(staging.object);
+	diagnose_end(&staging.diagnosis);
+	free(bytes);
+	if (error)
+		json_decref(staging.maps);
+	else
+		*maps = staging.maps;
+	return error;
+}

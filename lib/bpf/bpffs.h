@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * A private bpffs: a file system of pins at a path of our own, because
+ * /sys/fs/bpf may be another one in another namespace tomorrow.
+ */
+#ifndef BNG_LIB_BPFFS_H
+#define BNG_LIB_BPFFS_H
+
+/* Mounts one at `path` unless one is there. */
+int bpffs_mount(const char *path);
+/* Removes a whole tree, or nothing when it is not there. */
+int bpffs_remove(const char *path);
+/* Makes the symbolic link `path`, in place of an old one, at once. */
+int bpffs_link(const char *path, const char *target);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Questions and tricks around XDP programs on interfaces.
+ */
+#ifndef BNG_LIB_XDP_H
+#define BNG_LIB_XDP_H
+
+#include <linux/types.h>
+#include <stddef.h>
+
+struct xdp_owner {
+	__u32 program_id; /* 0: nothing runs there */
+	char program[64]; /* its name */
+	char text[256];   /* "program xdp_pass", "libxdp's dispatcher for a b": no other owner is known */
+};
+/* Who has an interface, in whatever mode. 0 or -errno. */
+int xdp_owner(unsigned ifindex, struct xdp_owner *owner);
+
+/* Programs attached to spare veth ends (bngpark0...). While both are parked, the
+ * kernel's XDP dispatcher knows them already and replacing one by the other on a
+ * real interface takes microseconds instead of 11 ms. */
+#define XDP_PARK_MAX 8
+struct xdp_park {
+	size_t count;
+	int link[XDP_PARK_MAX];
+	__u32 program_id[XDP_PARK_MAX];
+};
+/* A program that is parked already, and one too many, are left out. 0 or -errno. */
+int xdp_park(struct xdp_park *park, __u32 program_id, int program_fd);
+void xdp_unpark(struct xdp_park *park);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Whole files in memory.
+ */
+#ifndef BNG_LIB_FILE_H
+#define BNG_LIB_FILE_H
+
+#include <stddef.h>
+
+/* A copy of a regular file of 1 to `max` bytes, whoever may still write to it; the
+ * caller frees it. -EINVAL: empty, or no regular file; -EFBIG; -errno. */
+int file_read(int fd, size_t max, char **bytes, size_t *size);
+
+#endif

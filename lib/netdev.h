@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Network devices of this namespace: veth pairs, the offloads that would falsify
+ * what XDP sees, packet sockets.
+ */
+#ifndef BNG_LIB_NETDEV_H
+#define BNG_LIB_NETDEV_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NETDEV_CONTROL_MTU 2048 /* of control veths: a full frame and a header of ours */
+
+/* A veth pair, made if `name` is absent. -EEXIST: `name` or `peer` is something
+ * else; -errno. Neither end is brought up. */
+int netdev_veth(const char *name, const char *peer, bool *created);
+/* Offloads off, no IPv6 chatter, up. GRO stays on at `peer`: without NAPI there,
+ * XDP cannot redirect into `name`. */
+int netdev_veth_for_control(const char *name, const char *peer);
+int netdev_mac(const char *name, uint8_t mac[static 6]);
+/* VLAN tags stay in the packet: a tag that the NIC strips is invisible to XDP.
+ * Touches the NIC only when it strips them now. */
+int netdev_keep_vlan_tags(const char *name);
+
+/* A packet socket (AF_PACKET, SOCK_RAW) of one interface: what it receives, not what
+ * it sends. The descriptor or -errno. */
+int netdev_packet_socket(unsigned ifindex);
+bool netdev_is_packet_socket(int fd, unsigned ifindex);
+
+#endif
