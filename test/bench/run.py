@@ -39,6 +39,7 @@ class Case:
         return f"{self.subscribers:,} subscribers, {self.flows:,} flows, {self.size}{self.note and ', ' + self.note}"
 
 
+RESTART_MARGIN = 0.5  # seconds of traffic before and after
 OURS_ONLY = ("bare", "holdfast")
 MANY = {"publics": 128, "block_size": 64, "blocks": 4}  # 100,000 subscribers with a block each and more
 
@@ -113,10 +114,12 @@ class Benchmark:
             gateway.meter.command("prime")
             before = gateway.call("cgnat.digest")
             gateway.meter.command("start both")
+            time.sleep(RESTART_MARGIN)
             began = time.monotonic()
             gateway.place.stop(gateway.controld, timeout=60)
             gateway.start_controld()
             seconds = time.monotonic() - began
+            time.sleep(RESTART_MARGIN)
             phase = gateway.meter.command("stop")
             status, after = gateway.call("status"), gateway.call("cgnat.digest")
         self.restart = {
@@ -149,7 +152,8 @@ def print_result(benchmark):
     restart = benchmark.restart
     if restart:
         adopted = ", ".join(f"{value:,} {name}" for name, value in restart["adopted"].items())
-        say(f"\ncontrold restarted, {restart['case']}: away {restart['away_ms']:.0f} ms; adopted {adopted}; "
+        say(f"\ncontrold restarted, {restart['case']}: ended and "
+            f"back in {1000 * restart['seconds']:.0f} ms, away {restart['away_ms']:.0f} ms; adopted {adopted}; "
             f"{'none changed' if restart['unchanged'] else 'CHANGED'}; sent {restart['sent']:,}, lost {restart['lost']}, "
             f"longest gap {restart['longest_gap_us']:.0f} us")
         for phase in restart["phases"]:
