@@ -82,6 +82,10 @@ def address_of(be):
     return socket.inet_ntoa(be.to_bytes(4, "little"))
 
 
+def inet(address):
+    return socket.inet_aton(address)
+
+
 def mac_bytes(mac):
     return bytes.fromhex(mac.replace(":", ""))
 

@@ -275,7 +275,7 @@ static uint64_t housekeeping(uint64_t seed)
 			session_close(&world, slot);
 			closed++;
 		}
-		usleep(50);
+		sched_yield();
 	}
 	return closed;
 }

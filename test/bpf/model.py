@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# CGNAT as a few dictionaries: what the data plane must do with each packet, tick
+# and sweep. It says which verdict comes and which ports may be given; where the
+# data plane is free to choose, `chosen` takes its choice into the model.
+import dataclasses
+
+import abi
+
+P, E, C, R = (abi.MAPPING_TCP_PARTIAL, abi.MAPPING_TCP_ESTABLISHED, abi.MAPPING_TCP_CLOSING, abi.MAPPING_TCP_RESET)
+FIRST_STATE = {"udp": abi.MAPPING_UDP, "icmp": abi.MAPPING_ICMP, "tcp": P}
+GRACE = 2  # ticks
+
+
+@dataclasses.dataclass
+class Mapping:
+    end: int  # public address index << 16 | port
+    state: int
+    last: int  # tick
+    fins: frozenset = frozenset()
+
+
+@dataclasses.dataclass
+class Subscriber:
+    max_blocks: int
+    max_mappings: int
+    active: bool = True
+    closed: int = None  # tick of the first sweep that saw it closing
+    address: int = None  # paired with
+    blocks: set = dataclasses.field(default_factory=set)
+    table: dict = dataclasses.field(default_factory=dict)  # (protocol, port) -> Mapping, expired ones too
+
+
+def tcp_next(mapping, inside, flags):
+    """The state table of docs/cgnat.md, written a second time."""
+    if "R" in flags:
+        mapping.state = R
+        return
+    if mapping.state == R:
+        mapping.fins = frozenset()
+        mapping.state = P if inside and "S" in flags else E
+        if mapping.state == E and "F" in flags:
+            mapping.fins = frozenset([inside])
+    elif mapping.state == C:
+        if inside and "S" in flags:
+            mapping.state, mapping.fins = P, frozenset()
+    elif mapping.state == P and inside:
+        pass
+    else:
+        mapping.state = E
+        if "F" in flags:
+            mapping.fins |= {inside}
+        if len(mapping.fins) == 2:
+            mapping.state = C
+
+
+class Model:
+    def __init__(self, timeouts, hold, size, offered):
+        self.timeouts, self.hold, self.size = timeouts, hold, size
+        self.free = set(offered)  # first ports of blocks
+        self.held = {}  # first port -> tick
+        self.owner = {}  # first port -> subscriber's number
+        self.subscribers = {}
+        self.ends = {}  # public end -> (subscriber's number, key)
+        self.closing = []
+        self.tick = 0
+
+    # ---- what a packet becomes ----------------------------------------------------
+
+    def alive(self, mapping):
+        return self.tick - mapping.last <= self.timeouts[mapping.state]
+
+    def room(self, subscriber):
+        """Ports of its blocks that nothing alive has."""
+        taken = {mapping.end for mapping in subscriber.table.values() if self.alive(mapping)}
+        return {port for first in subscriber.blocks for port in range(first, first + self.size)} - taken
+
+    def blocks_for(self, subscriber):
+        """Blocks of which it may get one now."""
+        if subscriber.blocks:
+            return {first for first in self.free if first >> 16 == subscriber.address}
+        paired = {first for first in self.free if first >> 16 == subscriber.address}
+        return paired or self.free
+
+    def up(self, number, key, flags=""):
+        """(verdict, public ends it may come from); () when it is refused."""
+        subscriber = self.subscribers[number]
+        if not subscriber.active:
+            return "DROP_NO_SESSION", ()
+        mapping = subscriber.table.get(key)
+        if "R" in flags and not (mapping and self.alive(mapping)):
+            return "DROP_TCP_FLAGS", ()
+        if mapping:
+            return "FORWARD_UP", {mapping.end}
+        if len(subscriber.table) >= subscriber.max_mappings:
+            return "DROP_CGNAT_MAPPING_LIMIT", ()
+        room = self.room(subscriber)
+        if room:
+            return "FORWARD_UP", room
+        if len(subscriber.blocks) >= subscriber.max_blocks:
+            return "DROP_CGNAT_BLOCK_LIMIT", ()
+        blocks = self.blocks_for(subscriber)
+        if not blocks:
+            return "DROP_CGNAT_NO_BLOCK", ()
+        return "FORWARD_UP", {port for first in blocks for port in range(first, first + self.size)}
+
+    def chosen(self, number, key, end, flags=""):
+        """The packet went up from `end`: the first port of a new block, or None."""
+        subscriber, taken = self.subscribers[number], None
+        first = end - end % self.size
+        if first not in subscriber.blocks:
+            self.free.remove(first)
+            subscriber.blocks.add(first)
+            subscriber.address, self.owner[first], taken = end >> 16, number, first
+        if end in self.ends and self.ends[end] != (number, key):
+            del subscriber.table[self.ends[end][1]]
+        mapping = subscriber.table.get(key)
+        if not mapping or not self.alive(mapping):
+            mapping = subscriber.table[key] = Mapping(end, FIRST_STATE[key[0]], self.tick)
+        mapping.last, self.ends[end] = self.tick, (number, key)
+        if key[0] == "tcp":
+            tcp_next(mapping, True, flags)
+        return taken
+
+    def down(self, end, protocol, flags=""):
+        """(verdict, (subscriber's number, inner port) or None)."""
+        number, key = self.ends.get(end, (None, (None, None)))
+        mapping = self.subscribers[number].table[key] if number is not None else None
+        if key[0] != protocol or not self.alive(mapping):
+            return "DROP_CGNAT_NO_MAPPING", None
+        if protocol == "tcp":
+            tcp_next(mapping, False, flags)
+            mapping.last = self.tick
+        if not self.subscribers[number].active:
+            return "DROP_CGNAT_STALE", None
+        return "FORWARD_DOWN", (number, key[1])
+
+    # ---- reclaiming ------------------------------------------------------------------
+
+    def close(self, number):
+        self.subscribers[number].active = False
+        self.closing.append(number)
+
+    def _forget(self, number, key):
+        del self.ends[self.subscribers[number].table.pop(key).end]
+
+    def _give_back(self, first):
+        number = self.owner.pop(first)
+        self.subscribers[number].blocks.remove(first)
+        self.held[first] = self.tick
+        return (number, first)
+
+    def _release(self):
+        """Closed sessions: (blocks given back, sessions released)."""
+        given, released = [], []
+        for number in list(self.closing):
+            subscriber = self.subscribers[number]
+            for key in list(subscriber.table):
+                self._forget(number, key)
+            given += [self._give_back(first) for first in sorted(subscriber.blocks)]
+            if subscriber.closed is None:
+                subscriber.closed = self.tick | 1
+            if self.tick - subscriber.closed > GRACE:
+                self.closing.remove(number)
+                released.append(number)
+        return given, released
+
+    def sweep(self):
+        """(blocks given back as (subscriber's number, first port), sessions released)."""
+        given, released = self._release()
+        freed = [first for first, tick in self.held.items() if self.tick - tick > self.hold]
+        for number, subscriber in self.subscribers.items():
+            for key, mapping in list(subscriber.table.items()):
+                if not self.alive(mapping):
+                    self._forget(number, key)
+            used = {mapping.end - mapping.end % self.size for mapping in subscriber.table.values()}
+            given += [self._give_back(first) for first in sorted(subscriber.blocks - used)]
+        for first in freed:
+            del self.held[first]
+            self.free.add(first)
+        return given, released

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# A long random life of a small gateway, each step foretold by model.py: verdicts,
+# public ends, inner ends, events, and now and then every entry of every map.
+import random
+import struct
+
+import pytest
+
+import abi
+import invariants
+from model import Model, Subscriber
+from plane import MACS, NEXT_HOP_MAC, PUBLIC, REMOTE, inet, mac_bytes
+
+STEPS = 100_000
+SIZE = 64
+ADDRESSES = (0, 1)
+OFFERED = range(16, 1024, 70)  # blocks of each address: fewer than everybody may want
+SUBSCRIBERS = 30
+PORTS = 200
+HOLD_SECONDS = 5
+TIMEOUTS = {abi.MAPPING_UDP: 20, abi.MAPPING_ICMP: 8, abi.MAPPING_TCP_PARTIAL: 10, abi.MAPPING_TCP_ESTABLISHED: 60,
+            abi.MAPPING_TCP_CLOSING: 12, abi.MAPPING_TCP_RESET: 9}
+NUMBERS = {"udp": 17, "tcp": 6, "icmp": 1}
+MAPPED = {"udp": abi.PROTOCOL_UDP, "tcp": abi.PROTOCOL_TCP, "icmp": abi.PROTOCOL_ICMP}
+FLAG_BITS = {"F": 1, "S": 2, "R": 4, "A": 16}
+FLAGS = ["S"] * 6 + ["A"] * 6 + ["SA", "FA", "FA", "R", "RA", "SF"]
+REMOTE_BYTES, PUBLIC_BYTES = inet(REMOTE), [inet(address) for address in PUBLIC]
+
+
+def l4(protocol, sport, dport, flags):
+    if protocol == "udp":
+        return struct.pack("!HHHH", sport, dport, 8, 0)
+    if protocol == "icmp":
+        return struct.pack("!BBHHH", 8, 0, 0, sport, 1)
+    return struct.pack("!HHIIBBHHH", sport, dport, 1, 1, 0x50, sum(FLAG_BITS[flag] for flag in flags), 1000, 0, 0)
+
+
+def packet(macs, source, destination, protocol, sport, dport, flags):
+    """Checksums are not looked at here: they are in test_packet_forward.py."""
+    payload = l4(protocol, sport, dport, flags)
+    header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), 0, 0, 64, NUMBERS[protocol], 0)
+    return macs + b"\x08\x00" + header + source + destination + payload
+
+
+class Life:
+    """The plane and its model, side by side."""
+
+    def __init__(self, plane, seed):
+        self.plane, self.chance = plane, random.Random(seed)
+        plane.pool_build(addresses=ADDRESSES, timeouts=TIMEOUTS)
+        plane.meta.hold_down_ticks = abi.ticks(HOLD_SECONDS)
+        plane.meta.block_high = len(ADDRESSES) * 1024
+        for address in ADDRESSES:
+            plane.blocks_offer(address, OFFERED)
+        self.model = Model({state: abi.ticks(seconds) for state, seconds in TIMEOUTS.items()}, abi.ticks(HOLD_SECONDS),
+                           SIZE, [address << 16 | block * SIZE for address in ADDRESSES for block in OFFERED])
+        self.sessions, self.macs = {}, {}
+        self.seen = {}
+        for number in range(SUBSCRIBERS):
+            self.open(number)
+        self.down_macs = mac_bytes(MACS["core1"]) + mac_bytes(NEXT_HOP_MAC)
+
+    def open(self, number):
+        limits = {"max_blocks": 1 + number % 4, "max_mappings": 40 if number % 5 == 0 else 4000}
+        session = self.plane.session(f"10.0.0.{10 + number}", **limits)
+        self.macs[number] = mac_bytes(session.interface_mac) + mac_bytes(session.mac)
+        self.sessions[number] = session
+        self.model.subscribers[number] = Subscriber(**limits)
+
+    def note(self, verdict):
+        self.seen[verdict] = self.seen.get(verdict, 0) + 1
+
+    def up(self):
+        number = self.chance.randrange(SUBSCRIBERS)
+        if self.chance.random() < 0.5:
+            number %= 4
+        protocol = self.chance.choice(("udp", "udp", "tcp", "tcp", "icmp"))
+        key, flags = (protocol, self.chance.randrange(1, PORTS)), ""
+        if protocol == "tcp":
+            flags = self.chance.choice(FLAGS)
+        session = self.sessions[number]
+        verdict, ends = self.model.up(number, key, flags)
+        frame = packet(self.macs[number], inet(session.address), REMOTE_BYTES, protocol, key[1], 53, flags)
+        result = self.plane.access(frame)
+        assert result.verdict == verdict, f"up {number} {key} {flags}"
+        self.note(verdict)
+        if verdict != "FORWARD_UP":
+            return
+        at = 38 if protocol == "icmp" else 34
+        end = PUBLIC_BYTES.index(result.frame[26:30]) << 16 | int.from_bytes(result.frame[at:at + 2], "big")
+        assert end in ends, f"up {number} {key}: {end:#x}"
+        taken = self.model.chosen(number, key, end, flags)
+        if taken is not None:
+            (event,) = self.plane.events()
+            assert (event.type, event.slot, event.port_first) == \
+                (abi.EVENT_BLOCK_ALLOCATED, session.slot, taken & 0xffff)
+
+    def down(self):
+        if self.model.ends and self.chance.random() < 0.9:
+            end = self.chance.choice(list(self.model.ends))
+            protocol = self.model.ends[end][1][0]
+        else:
+            end, protocol = self.chance.randrange(len(ADDRESSES) << 16), "udp"
+        if self.chance.random() < 0.05:
+            protocol = self.chance.choice(list(NUMBERS))
+        flags = self.chance.choice(FLAGS) if protocol == "tcp" else ""
+        frame = packet(self.down_macs, REMOTE_BYTES, PUBLIC_BYTES[end >> 16], protocol,
+                       end & 0xffff if protocol == "icmp" else 53, end & 0xffff, flags)
+        verdict, inner = self.model.down(end, protocol, flags)
+        result = self.plane.core(frame)
+        assert result.verdict == verdict, f"down {end:#x} {protocol} {flags}"
+        self.note(verdict)
+        if inner:
+            number, port = inner
+            at = 38 if protocol == "icmp" else 36
+            assert result.frame[30:34] == inet(self.sessions[number].address)
+            assert int.from_bytes(result.frame[at:at + 2], "big") == port
+
+    def advance(self):
+        ticks = self.chance.choice((1, 1, 2, 5, 10, 30))
+        self.plane.advance(ticks)
+        self.model.tick = self.plane.tick
+
+    def sweep(self):
+        given, released = self.model.sweep()
+        self.plane.sweep()
+        events = self.plane.events()
+        freed = {(event.slot, PUBLIC_BYTES.index(event.public_be.to_bytes(4, "little")) << 16 | event.port_first)
+                 for event in events if event.type == abi.EVENT_BLOCK_FREED}
+        assert freed == {(self.sessions[number].slot, first) for number, first in given}
+        assert {event.slot for event in events if event.type == abi.EVENT_SESSION_RELEASED} == \
+            {self.sessions[number].slot for number in released}
+        assert len(events) == len(given) + len(released)
+        self.note("given back")
+        for number in released:
+            self.open(number)
+            self.note("reopened")
+
+    def close(self):
+        number = self.chance.randrange(SUBSCRIBERS)
+        if self.model.subscribers[number].active:
+            self.plane.close_session(self.sessions[number])
+            self.model.close(number)
+
+    def step(self):
+        turns = ((0.668, self.up), (0.968, self.down), (0.974, self.advance), (0.996, self.sweep), (1.0, self.close))
+        turn = self.chance.random()
+        next(step for limit, step in turns if turn < limit)()
+
+    def compare(self):
+        """Every entry of the maps is the model's, and the counts are right."""
+        invariants.check(self.plane)
+        view = invariants.words(self.plane)
+        found = {}
+        for index, _, block in invariants.blocks(self.plane):
+            for port, word in invariants.entries(self.plane, block, 6, view):
+                found[port] = (block.slot, word)
+        wanted = {}
+        for number, subscriber in self.model.subscribers.items():
+            for (protocol, port), mapping in subscriber.table.items():
+                fins = sum(1 if inside else 2 for inside in mapping.fins)
+                inner = int.from_bytes(port.to_bytes(2, "big"), "little")
+                wanted[mapping.end] = (self.sessions[number].slot, inner | MAPPED[protocol] << 16 | mapping.state << 20 |
+                                       fins << 24 | (mapping.last & 0xffffffff) << 32)
+        assert found == wanted
+        for address in ADDRESSES:
+            free = {first for first in self.model.free if first >> 16 == address}
+            assert self.plane.pool_address[address].free_blocks == len(free)
+
+
+MUST_BE_SEEN = {"FORWARD_UP", "FORWARD_DOWN", "DROP_NO_SESSION", "DROP_TCP_FLAGS", "DROP_CGNAT_MAPPING_LIMIT",
+                "DROP_CGNAT_BLOCK_LIMIT", "DROP_CGNAT_NO_BLOCK", "DROP_CGNAT_NO_MAPPING", "DROP_CGNAT_STALE",
+                "given back", "reopened"}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_long_life_as_foretold(plane, seed):
+    life = Life(plane, seed)
+    life.model.tick = plane.tick
+    for number in range(STEPS):
+        try:
+            life.step()
+            if number % 2000 == 0:
+                life.compare()
+        except AssertionError as error:
+            raise AssertionError(f"seed {seed}, step {number}: {error}") from error
+    life.compare()
+    assert set(life.seen) == MUST_BE_SEEN
+    assert min(life.seen.values()) > 20, life.seen
