@@ -246,7 +246,7 @@ int holder_hello(struct holder *holder, struct holder_hello *hello, char *error,
 		.generation = (uint64_t)json_integer_value(json_object_get(result.value, "generation")),
 		.previous_epoch =
 			(uint64_t)json_integer_value(json_object_get(result.value, "previous_epoch")),
-		.away_ns = (uint64_t)json_integer_value(json_object_get(result.value, "away_ns")),
+		.left_ns = (uint64_t)json_integer_value(json_object_get(result.value, "away_ns")),
 	};
 	rpc_result_done(&result);
 	return failure;

@@ -22,7 +22,7 @@ struct holder;
 struct holder_hello {
 	uint64_t generation;     /* 0: nothing is loaded */
 	uint64_t previous_epoch; /* 0: no controller was here before */
-	uint64_t away_ns;        /* since the last controller's connection ended; 0: never */
+	uint64_t left_ns;        /* boottime when the last controller's connection ended; 0: never */
 };
 
 /* Connects; 0, or -errno with the reason logged. */

@@ -30,15 +30,20 @@ struct ctl {
 	size_t follower_count;
 };
 
-/* Is the listener still the one that clients find at `path`? */
-static bool listens_at(int fd, const char *path)
+/* Does somebody who connects to `path` reach a listener? A socket file that was
+ * removed or replaced by a dead one would leave clients before a closed door. */
+static bool is_reachable(const char *path)
 {
-	struct sockaddr_un address = {0};
-	socklen_t length = sizeof(address);
-	struct stat info;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool reached;
 
-	return !getsockname(fd, (struct sockaddr *)&address, &length) && !strcmp(address.sun_path, path) &&
-	       !stat(path, &info) && S_ISSOCK(info.st_mode);
+	if (fd < 0)
+		return false;
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	reached = !connect(fd, (struct sockaddr *)&address, sizeof(address)) || errno == EAGAIN;
+	close(fd);
+	return reached;
 }
 
 static gid_t group_of_folder(const char *path)
@@ -58,7 +63,7 @@ int ctl_listen(struct controld *controld, const char *path, int *fd, bool *creat
 	int failure = holder_take(controld->holder, CTL_LISTENER, fd);
 
 	*created = false;
-	if (!failure && listens_at(*fd, path))
+	if (!failure && is_reachable(path))
 		return holder_keep(controld->holder, CTL_LISTENER, *fd);
 	if (!failure)
 		close(*fd);

@@ -341,9 +341,8 @@ static int phase_ready(struct controld *controld, struct startup *startup)
 		log_error("getting ready failed: %s", error);
 		return failure;
 	}
-	if (startup->hello.away_ns)
-		startup->away_ms =
-			(double)(startup->hello.away_ns + clock_boottime_ns() - controld->started_ns) / 1e6;
+	if (startup->hello.left_ns)
+		startup->away_ms = (double)(clock_boottime_ns() - startup->hello.left_ns) / 1e6;
 	phase_say(startup, "%u sessions", session_count(controld));
 	return 0;
 }
