@@ -179,14 +179,16 @@ static int bring_up(const char *name)
 
 int netdev_veth_for_control(const char *name, const char *peer)
 {
-	const char *const ends[] = {name, peer};
+	/* The peer first: `name` learns that it can be redirected to when it comes
+	 * up, and only if GRO is on at the peer by then. */
+	const char *const ends[] = {peer, name};
 	int error = 0;
 	for (int i = 0; i < 2 && !error; i++) {
 		error = set_offload(ends[i], ETHTOOL_STSO, false);
 		error = error ? error : set_offload(ends[i], ETHTOOL_SGSO, false);
 		error = error ? error : set_offload(ends[i], ETHTOOL_STXCSUM, false);
 		error = error ? error : set_offload(ends[i], ETHTOOL_SRXCSUM, false);
-		error = error ? error : set_offload(ends[i], ETHTOOL_SGRO, i == 1);
+		error = error ? error : set_offload(ends[i], ETHTOOL_SGRO, i == 0);
 		error = error ? error : silence_ipv6(ends[i]);
 		error = error ? error : bring_up(ends[i]);
 	}
