@@ -176,12 +176,17 @@ json_t *meter_mappings_json(const struct meter *meter)
 json_t *meter_phase_json(struct meter *meter, const struct meter_phase *phase, const char *name)
 {
 	double seconds = (double)(meter_now() - phase->started_ns) / 1e9;
+	uint64_t waited = 0;
 	json_t *object = json_pack("{sssfsi}", "phase", name, "seconds", seconds, "flows", (int)meter->flows);
 
 	for (int i = 0; i < METER_DIRECTIONS; i++)
 		json_object_set_new(object, direction_names[i],
 				    direction_json(&phase->before[i], &phase->after[i]));
 	json_object_set_new(object, "mappings", meter_mappings_json(meter));
+	for (uint32_t i = 0; i < meter->worker_count; i++)
+		if (meter->worker[i].waited_ns > waited)
+			waited = meter->worker[i].waited_ns;
+	json_object_set_new(object, "waited_us", json_real((double)waited / 1000));
 	for (uint32_t i = 0; i < meter->worker_count; i++)
 		if (meter->worker[i].error)
 			json_object_set_new(object, "error",

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -88,6 +89,21 @@ static int run_chunk(struct meter_worker *worker, uint32_t repeat)
 	return bpf_prog_test_run_opts(worker->meter->generate_fd, &test);
 }
 
+/* Time that this thread could have run but the CPU was somebody else's; 0 where
+ * the kernel does not tell. */
+static uint64_t waited_ns(void)
+{
+	FILE *file = fopen("/proc/thread-self/schedstat", "re");
+	unsigned long long waited = 0;
+
+	if (!file)
+		return 0;
+	if (fscanf(file, "%*u %llu", &waited) != 1)
+		waited = 0;
+	fclose(file);
+	return waited;
+}
+
 static void run_phase(struct meter_worker *worker)
 {
 	struct meter *meter = worker->meter;
@@ -109,6 +125,7 @@ static void *worker_main(void *argument)
 	struct meter_worker *worker = argument;
 	struct meter *meter = worker->meter;
 	unsigned seen = 0;
+	uint64_t waited;
 
 	pthread_mutex_lock(&meter->lock);
 	for (;;) {
@@ -118,7 +135,9 @@ static void *worker_main(void *argument)
 			break;
 		seen = meter->phase;
 		pthread_mutex_unlock(&meter->lock);
+		waited = waited_ns();
 		run_phase(worker);
+		worker->waited_ns = waited_ns() - waited;
 		pthread_mutex_lock(&meter->lock);
 		meter->running--;
 		pthread_cond_broadcast(&meter->wake);

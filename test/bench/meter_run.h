@@ -81,7 +81,8 @@ struct meter_worker {
 	struct meter *meter;
 	pthread_t thread;
 	uint32_t number;
-	int error; /* of the last test run, errno */
+	uint64_t waited_ns; /* for the CPU, in the last phase */
+	int error;          /* of the last test run, errno */
 };
 
 struct meter {

@@ -23,21 +23,19 @@ def machine():
 
 
 def median_row(case, kind, rounds):
-    """rounds: one {direction: the meter's phase} for each round."""
+    """rounds: for each round {direction: {"best": the meter's phase that counts, "all": every attempt}}."""
     row = {"case": case.name, "subscribers": case.subscribers, "flows": case.flows, "size": case.size,
            "queues": case.queues, "kind": kind}
     for direction in DIRECTIONS + ("both",):
-        phases = [done[direction] for done in rounds if direction in done]
-        if not phases:
+        best = [done[direction]["best"] for done in rounds if direction in done]
+        if not best:
             continue
         parts = DIRECTIONS if direction == "both" else (direction,)
+        everything = [phase[part] for done in rounds if direction in done for phase in done[direction]["all"] for part in parts]
         row[direction] = {
-            "mpps": statistics.median(sum(phase[part]["mpps"] for part in parts) for phase in phases),
-            "sent": sum(phase[part]["sent"] for phase in phases for part in parts),
-            "received": sum(phase[part]["received"] for phase in phases for part in parts),
-            "refused": sum(phase[part]["refused"] for phase in phases for part in parts),
-            "longest_gap_us": max(phase[part]["longest_gap_us"] for phase in phases for part in parts),
-            **{fault: sum(phase[part][fault] for phase in phases for part in parts) for fault in FAULTS},
+            "mpps": statistics.median(sum(phase[part]["mpps"] for part in parts) for phase in best),
+            "longest_gap_us": max(part["longest_gap_us"] for part in everything),
+            **{name: sum(part[name] for part in everything) for name in ("sent", "received", "refused", *FAULTS)},
         }
     return row
 

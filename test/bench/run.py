@@ -40,7 +40,10 @@ class Case:
 
 
 RESTART_MARGIN = 0.5  # seconds of traffic before and after
+ATTEMPTS = 4         # to get a phase on a busy machine
+WAITED_SHARE = 0.02  # of a phase that the generator may wait for its CPU
 OURS_ONLY = ("bare", "holdfast")
+LARGE = {"block_size": 2048, "blocks": 2}  # for 1,000 mappings each
 MANY = {"publics": 128, "block_size": 64, "blocks": 4}  # 100,000 subscribers with a block each and more
 
 # The cases of one group are measured in turns.
@@ -48,7 +51,7 @@ GROUPS = [
     [Case(1, 1000, publics=8)],
     [Case(1000, 1000)],
     [Case(1000, 100000)],
-    [Case(1000, 1000000)],
+    [Case(1000, 1000000, **LARGE)],
     [Case(100000, 100000, **MANY)],
     [Case(100000, 1000000, **MANY)],
     [Case(1000, 100000, size="512")],
@@ -67,6 +70,7 @@ class Benchmark:
     def __init__(self, options):
         self.options = options
         self.rows, self.created, self.restart = [], [], None
+        self.measured = self.busy = 0
 
     def kinds(self, case):
         ours = "direct" if self.options.direct else "holdfast"
@@ -81,6 +85,18 @@ class Benchmark:
             self.created.append({"case": case.name, "kind": kind, "mappings": phase["up"]["mapped"],
                                  "mpps": phase["up"]["mpps"]})
 
+    def measure(self, gateway, direction):
+        """One phase; measured again when the generator had to wait for its CPU. All attempts count as evidence of loss."""
+        attempts = []
+        for _ in range(ATTEMPTS):
+            attempts.append(gateway.meter.command(f"run {direction} seconds={self.options.seconds}"))
+            if attempts[-1]["waited_us"] < WAITED_SHARE * self.options.seconds * 1e6:
+                break
+        best = min(attempts, key=lambda phase: phase["waited_us"])
+        self.measured += 1
+        self.busy += best["waited_us"] >= WAITED_SHARE * self.options.seconds * 1e6
+        return {"best": best, "all": attempts}
+
     def run_group(self, cases):
         say("# " + " | ".join(case.name for case in cases))
         done = {(case, kind): [] for case in cases for kind in self.kinds(case)}
@@ -90,8 +106,7 @@ class Benchmark:
                 self.note_created(*key, gateway.meter.command("prime"))
             for _ in range(self.options.rounds):
                 for key, gateway in opened.items():
-                    done[key].append({direction: gateway.meter.command(f"run {direction} seconds={self.options.seconds}")
-                                      for direction in DIRECTIONS})
+                    done[key].append({direction: self.measure(gateway, direction) for direction in DIRECTIONS})
         for key, rounds in done.items():
             self.rows.append(report.median_row(*key, rounds))
 
@@ -173,13 +188,16 @@ def conclude(benchmark, folder):
             wrong.append("restart: sessions or mappings changed")
     result = {"machine": report.machine(), "rounds": benchmark.options.rounds, "seconds": benchmark.options.seconds,
               "rows": benchmark.rows, "created": benchmark.created, "restart": benchmark.restart, "targets": found,
-              "faults": wrong}
+              "faults": wrong, "measurements": benchmark.measured, "busy": benchmark.busy}
     folder.mkdir(parents=True, exist_ok=True)
     written = [report.write_json(folder, result), report.plot(benchmark.rows, folder)]
     say("\nwritten: " + ", ".join(str(path) for path in written if path))
     for line in wrong:
         say(f"FAULT {line}")
     missed = sum(not goal["met"] for goal in found)
+    if benchmark.busy:
+        say(f"the machine was busy: in {benchmark.busy} of {benchmark.measured} measurements the generator waited for its CPU; "
+            "their figures are too low")
     say(f"{len(benchmark.rows)} rows, {len(wrong)} faults, {missed} of {len(found)} targets missed")
     return 1 if wrong or (missed and benchmark.options.check) else 0
 
@@ -215,12 +233,14 @@ def choose(options):
         own.setdefault("flows", own["subscribers"])
         if own["subscribers"] > 10000:
             own = {**MANY, **own}
+        elif own["flows"] // own["subscribers"] > 500:
+            own = {**LARGE, **own}
         groups = [[Case(**own, kinds=tuple(options.gateways or OURS_ONLY))]]
     else:
         groups = [group for group in (QUICK if options.quick else GROUPS)
                   if not options.only or any(options.only in case.name for case in group)]
     whole = not own and not options.quick and not options.only
-    options.created = [Case(1000, 1000000), Case(100000, 1000000, **MANY)] if whole else []
+    options.created = [Case(1000, 1000000, **LARGE), Case(100000, 1000000, **MANY)] if whole else []
     options.restart = Case(100000, 1000000, **MANY) if whole and not options.direct else None
     return groups
 
