@@ -20,6 +20,8 @@
 #define LOCK_STALE_TICKS 8            /* two seconds: no creator takes that long */
 #define PORT_REFUSED     (1ULL << 32) /* | verdict: what cgnat_create returns when it refuses */
 #define PORT_LEAVING     (PORT_NONE - 1)
+#define LIMIT_PROBES     8 /* buckets of each block a session at its limit may look into */
+#define TAKE_BACK_TRIES  8
 
 struct lock_attempt {
 	struct bng_subscriber *session;
@@ -58,8 +60,29 @@ struct create {
 	struct bng_pool *pool;
 	struct bng_subscriber *session;
 	struct bng_port_block *block;
-	__u64 port; /* made, or PORT_NONE */
+	int at_limit; /* only an expired entry may be taken: it is counted already */
+	__u64 port;   /* made, or PORT_NONE */
 };
+
+static __always_inline int is_at_limit(const struct bng_subscriber *session)
+{
+	return *(volatile __u32 *)&session->mappings >= session->max_mappings;
+}
+
+/* bng_sweep won: the entry is as it was, even if packets have refreshed it since. */
+static __always_inline void entry_take_back(__u64 *word, __u64 after, __u64 before)
+{
+	__u32 key = bng_mapping_word_key(after);
+
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < TAKE_BACK_TRIES; i++) {
+		__u64 found = __sync_val_compare_and_swap(word, after, before);
+
+		if (found == after || bng_mapping_word_key(found) != key)
+			return;
+		after = found;
+	}
+}
 
 /* Publishes the mapping in one entry. True when done. */
 static __always_inline int entry_take(struct create *create, __u64 *word, __u32 probe)
@@ -69,12 +92,14 @@ static __always_inline int entry_take(struct create *create, __u64 *word, __u32 
 
 	if (!bng_mapping_word_free(before, create->pool->timeout, bng_mapping_word_tick(after)))
 		return 0;
+	if (create->at_limit && !(before & BNG_MAPPING_PROTOCOL_MASK))
+		return 0;
 	if (probe > block->max_probe)
 		block->max_probe = probe;
 	if (__sync_val_compare_and_swap(word, before, after) != before)
 		return 0;
 	if (*(volatile __u8 *)&block->state != BNG_BLOCK_ALLOCATED) {
-		__sync_val_compare_and_swap(word, after, before);
+		entry_take_back(word, after, before);
 		return 0;
 	}
 	/* An expired entry that was taken over is counted already. */
@@ -108,6 +133,7 @@ static long create_step(__u32 probe, struct create *create)
 __noinline __u64 cgnat_create_in_block(__u32 slot, __u32 first, __u32 key, __u8 state, __u32 tick)
 {
 	struct create create = {.first = first, .port = PORT_NONE, .session = subscriber_get(slot)};
+	__u32 buckets;
 
 	create.block = block_of_port(first);
 	if (!create.session || !create.block)
@@ -118,16 +144,19 @@ __noinline __u64 cgnat_create_in_block(__u32 slot, __u32 first, __u32 key, __u8 
 	create.word = bng_mapping_word(key, state, 0, tick);
 	create.hash = cgnat_hash(create.session->port_key, key);
 	create.shift = create.session->block_shift & 15;
-	bpf_loop(1U << ((create.shift - 3) & 15), create_step, &create, 0);
+	create.at_limit = is_at_limit(create.session);
+	buckets = 1U << ((create.shift - 3) & 15);
+	bpf_loop(create.at_limit && buckets > LIMIT_PROBES ? LIMIT_PROBES : buckets, create_step, &create, 0);
 	return create.port;
 }
 
-/* In a block the session has, else in one more. */
+/* In a block the session has, else in one more. At its limit of mappings, in place
+ * of an expired one: with nobody to sweep, the dead must not lock out the living. */
 static __always_inline __u64 create_anywhere(struct bng_subscriber *session, __u32 slot, __u32 key,
 					     __u8 state, __u32 tick)
 {
 	__u32 hole = BNG_BLOCKS_PER_SUBSCRIBER, blocks = 0;
-	int verdict;
+	int verdict, at_limit = is_at_limit(session);
 	__u64 port;
 
 	for (__u32 i = 0; i < BNG_BLOCKS_PER_SUBSCRIBER; i++) {
@@ -143,6 +172,8 @@ static __always_inline __u64 create_anywhere(struct bng_subscriber *session, __u
 			return port;
 		blocks += port == PORT_NONE;
 	}
+	if (at_limit)
+		return PORT_REFUSED | BNG_DROP_CGNAT_MAPPING_LIMIT;
 	if (blocks >= session->max_blocks || hole == BNG_BLOCKS_PER_SUBSCRIBER)
 		return PORT_REFUSED | BNG_DROP_CGNAT_BLOCK_LIMIT;
 	verdict = cgnat_take_block(slot, hole, blocks > 0);
@@ -172,10 +203,7 @@ static __always_inline __u64 create_locked(struct bng_subscriber *session, __u32
 		port = cgnat_search(slot, key);
 	if (port != PORT_NONE)
 		return port;
-	if (session->mappings >= session->max_mappings)
-		port = PORT_REFUSED | BNG_DROP_CGNAT_MAPPING_LIMIT;
-	else
-		port = create_anywhere(session, slot, key, state, tick);
+	port = create_anywhere(session, slot, key, state, tick);
 	if (port == (PORT_REFUSED | BNG_DROP_CGNAT_MAPPING_LIMIT) ||
 	    port == (PORT_REFUSED | BNG_DROP_CGNAT_BLOCK_LIMIT))
 		count_limit_hit(session);
