@@ -93,7 +93,8 @@ class Model:
         if mapping:
             return "FORWARD_UP", {mapping.end}
         if len(subscriber.table) >= subscriber.max_mappings:
-            return "DROP_CGNAT_MAPPING_LIMIT", ()
+            dead = {mapping.end for mapping in subscriber.table.values() if not self.alive(mapping)}
+            return ("FORWARD_UP", dead) if dead else ("DROP_CGNAT_MAPPING_LIMIT", ())
         room = self.room(subscriber)
         if room:
             return "FORWARD_UP", room

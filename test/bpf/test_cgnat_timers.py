@@ -7,6 +7,7 @@ import pytest
 
 import abi
 import frames
+import invariants
 from plane import PUBLIC, TIMEOUTS, be32
 from test_cgnat_mapping import fill, open_port, reaches
 
@@ -128,6 +129,21 @@ def test_a_dead_mappings_port_is_reused_when_the_block_is_full(plane):
     fresh = fill(plane, session, range(5000, 5064))
     assert set(fresh.values()) == set(ends.values())
     assert (session.record.mappings, plane.block_of(ends[4000]).used) == (64, 64)
+
+
+@pytest.mark.parametrize("shift", [6, 9, 12])
+def test_with_nobody_to_sweep_the_dead_do_not_count(plane, shift):
+    """Every process is dead: a subscriber at its limit of mappings opens new ones when old ones expire."""
+    plane.pool_build(shift=shift, max_blocks=2, max_mappings=100)
+    session = plane.session("10.0.0.5")
+    fill(plane, session, range(4000, 4100))
+    assert open_port(plane, session, 5000) == "DROP_CGNAT_MAPPING_LIMIT"
+    plane.advance(abi.ticks(300) + 1)
+    opened = sum(isinstance(open_port(plane, session, port), int) for port in range(5000, 5200))
+    # In a large block the search for a dead one is short: not each is found.
+    assert opened == 100 if shift == 6 else 30 < opened <= 100
+    assert session.record.mappings == 100
+    invariants.check(plane)
 
 
 def test_live_mappings_are_never_reused(plane):
