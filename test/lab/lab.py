@@ -260,6 +260,25 @@ class Lab(sandbox.Sandbox):
     def digest(self):
         return self.call("cgnat.digest")
 
+    def mappings(self):
+        """(protocol, inner, inner port) -> (public, public port); without ICMP, which is gone in a minute."""
+        reply = self.call("cgnat.mappings", {"limit": 20000})
+        if reply["total"] != len(reply["mappings"]):
+            raise RuntimeError(f"{len(reply['mappings'])} of {reply['total']} mappings listed")
+        return {(entry["protocol"], entry["inner"], entry["inner_port"]): (entry["public"], entry["public_port"])
+                for entry in reply["mappings"] if entry["protocol"] != "icmp"}
+
+    def sessions(self):
+        """id -> (address, MAC, interface)."""
+        found, after = {}, 0
+        with self.rpc() as controld:
+            while after is not None:
+                reply = controld.call("session.list", {"limit": 5000, "after": after})
+                found.update({entry["id"]: (entry["address"], entry["mac"], entry["interface"])
+                              for entry in reply["sessions"]})
+                after = reply.get("next")
+        return found
+
     def programs(self):
         """Interface -> id of the program that runs there, read from the kernel."""
         links = json.loads(sandbox.run(["ip", "-j", "-d", "-n", self.gateway, "link", "show"]).stdout)

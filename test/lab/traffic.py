@@ -11,33 +11,35 @@ import sandbox
 
 
 class WhoCalled:
-    """UDP and TCP on one port: answers each datagram and connection with the caller's "address port"."""
+    """UDP and TCP on one port of each address: tells each caller the "address port" it is seen as."""
 
-    def __init__(self, namespace, address, port=7000):
-        self.port = port
-        with sandbox.entered(namespace):
-            self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self.tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        for listener in (self.udp, self.tcp):
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind((address, port))
-            listener.settimeout(0.1)
-        self.tcp.listen(64)
+    def __init__(self, namespace, *addresses, port=7000):
         self.ending = False
-        self.threads = [threading.Thread(target=serve, daemon=True) for serve in (self._serve_udp, self._serve_tcp)]
+        self.sockets, self.threads = [], []
+        for address in addresses:
+            for kind, serve in ((socket.SOCK_DGRAM, self._serve_udp), (socket.SOCK_STREAM, self._serve_tcp)):
+                with sandbox.entered(namespace):
+                    listener = socket.socket(socket.AF_INET, kind)
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                listener.bind((address, port))
+                listener.settimeout(0.1)
+                if kind == socket.SOCK_STREAM:
+                    listener.listen(64)
+                self.sockets.append(listener)
+                self.threads.append(threading.Thread(target=serve, args=[listener], daemon=True))
         for thread in self.threads:
             thread.start()
 
-    def _serve_udp(self):
+    def _serve_udp(self, listener):
         while not self.ending:
             with contextlib.suppress(TimeoutError):
-                _, caller = self.udp.recvfrom(2048)
-                self.udp.sendto("{} {}".format(*caller).encode(), caller)
+                _, caller = listener.recvfrom(2048)
+                listener.sendto("{} {}".format(*caller).encode(), caller)
 
-    def _serve_tcp(self):
+    def _serve_tcp(self, listener):
         while not self.ending:
             with contextlib.suppress(TimeoutError):
-                connection, caller = self.tcp.accept()
+                connection, caller = listener.accept()
                 connection.sendall("{} {}\n".format(*caller).encode())
                 connection.close()
 
@@ -45,8 +47,8 @@ class WhoCalled:
         self.ending = True
         for thread in self.threads:
             thread.join()
-        self.udp.close()
-        self.tcp.close()
+        for listener in self.sockets:
+            listener.close()
 
     def __enter__(self):
         return self
