@@ -4,6 +4,7 @@
 # sizes are checked against the BTF, and its enumerators as a dictionary.
 import ctypes
 import json
+import pathlib
 import subprocess
 
 TRANSPARENT = {"TYPEDEF", "CONST", "VOLATILE", "RESTRICT", "TYPE_TAG"}
@@ -11,6 +12,8 @@ TRANSPARENT = {"TYPEDEF", "CONST", "VOLATILE", "RESTRICT", "TYPE_TAG"}
 
 class Btf:
     def __init__(self, path):
+        if not pathlib.Path(path).exists():
+            raise FileNotFoundError(f"{path} is not there: build first (ninja), or set BNG_BUILD to the build folder")
         dump = subprocess.run(["bpftool", "-j", "btf", "dump", "file", str(path)], check=True, capture_output=True)
         self.types = {entry["id"]: entry for entry in json.loads(dump.stdout)["types"]}
         self.structs = {}
