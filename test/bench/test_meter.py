@@ -2,6 +2,7 @@
 #
 # The loss meter is believed by every other test, so it is proved here: against a
 # gateway that does exactly one wrong, exactly n times (fault.bpf.c).
+import json
 import os
 import pathlib
 import signal
@@ -129,7 +130,7 @@ def test_a_signal_ends_it_with_a_report(place):
     report = load.read()
     assert report["phase"] == "stop"
     assert report["up"]["sent"] == report["up"]["received"] > 0
-    assert load.process.wait(10) == 0
+    assert load.process.wait(10) == 0  # also for the leak checker
 
 
 def test_wrong_commands_are_refused(place):
@@ -155,3 +156,39 @@ def test_the_data_plane_forwards_tagged_subscribers(place, tags, size):
         assert part["sent"] == part["received"] == PACKETS // 2
         assert wrong(part) == {}
     assert report["mappings"]["count"] == 100
+
+
+def test_what_the_wire_refuses_is_not_sent_and_not_lost(place):
+    """Without an XDP program on its other end and without GRO, a veth takes no frames from XDP."""
+    load = meter(place)
+    report = load.command(f"run up packets={PACKETS}")["up"]
+    assert (report["generated"], report["refused"], report["sent"], report["lost"]) == (PACKETS, PACKETS, 0, 0)
+
+
+@pytest.mark.parametrize("arguments,message", [
+    (["--access", "nothere@{access}"], "find device nothere"),
+    (["--access", "acc0@nowhere"], "open network namespace"),
+    (["--size", "63"], "a number from 64 to 1518"),
+    (["--flows", "70000", "--subscribers", "1"], "not more ports per subscriber"),
+    (["--remotes", "3"], "a power of two"),
+    (["--inner-vid", "5"], "--outer-vid with it"),
+    (["--object", "/nonexistent"], "open BPF object /nonexistent"),
+])
+def test_wrong_options_are_told(place, arguments, message):
+    command = [BUILD / "bin" / "bng-meter", "--access", f"acc0@{place.access}", "--core", f"net0@{place.core}",
+               "--packets", "1", *(argument.format(access=place.access) for argument in arguments)]
+    done = place.run(place.access, *command, check=False)
+    assert done.returncode in (1, 2)
+    assert message in done.stderr
+
+
+def test_without_commands_it_primes_runs_and_ends(place):
+    gateway(place, "bare")
+    done = place.run(place.access, BUILD / "bin" / "bng-meter", "--access", f"acc0@{place.access}", "--core",
+                     f"net0@{place.core}", "--gateway-access-mac", place.mac(place.gateway, "access0"),
+                     "--gateway-core-mac", place.mac(place.gateway, "core0"), "--no-mac-check", "--subscribers", 7,
+                     "--flows", 70, "--direction", "down", "--packets", PACKETS)
+    result = json.loads(done.stdout)
+    assert result["prime"]["up"]["received"] == result["prime"]["mappings"]["count"] == 70
+    assert result["run"]["down"]["received"] == PACKETS
+    assert result["run"]["mappings"]["digest"] == result["prime"]["mappings"]["digest"]
