@@ -78,6 +78,7 @@ const struct command commands[] = {
 	{.path = "maps", .help = "use of each map against its size",
 	 .method = "maps", .print = print_maps},
 	{.path = "dhcp4 stats", .help = "DHCP messages and refusals",
+	 .arguments = {{"--all", ARGUMENT_FLAG, "all reasons, also those that never came", 0, 0, NULL}},
 	 .method = "dhcp4.stats", .print = print_dhcp4},
 	{.path = "issu upgrade", .help = "replace the data plane's programs without losing a packet",
 	 .arguments = {{"FILE", ARGUMENT_FILE, "the new object", 0, 0, NULL}},

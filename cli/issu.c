@@ -14,22 +14,43 @@
 #include "print.h"
 #include "run.h"
 
-#define GREEN      "\033[32m"
-#define RED        "\033[31m"
-#define PLAIN      "\033[0m"
-#define HASH_SHOWN 8 /* digits */
+#define GREEN         "\033[32m"
+#define RED           "\033[31m"
+#define PLAIN         "\033[0m"
+#define HASH_SHOWN    8 /* digits */
+#define DETAIL_WIDTH  64
+#define DETAIL_COLUMN 24 /* behind "[ ok ] " and the step */
+
+/* How much of the text goes on this line: up to the last blank that fits. */
+static size_t line_length(const char *text)
+{
+	size_t length = strlen(text);
+
+	if (length <= DETAIL_WIDTH)
+		return length;
+	for (length = DETAIL_WIDTH; length && text[length] != ' '; length--)
+		continue;
+	return length ? length : strcspn(text, " ");
+}
 
 static void print_step(const char *method, const json_t *params, void *context)
 {
 	const struct cli *cli = context;
+	const char *detail = member_string(params, "detail");
 	bool ok = strcmp(member_string(params, "outcome"), "ok") == 0;
 	char ms[32];
 
 	if (strcmp(method, "issu.step") != 0)
 		return;
 	value_text(cli, json_object_get(params, "ms"), COLUMN_TEXT, ms, sizeof(ms));
-	printf("  [%s%s%s] %-22s %-56s %9s ms\n", cli->color ? (ok ? GREEN : RED) : "", ok ? " ok " : "fail",
-	       cli->color ? PLAIN : "", member_string(params, "step"), member_string(params, "detail"), ms);
+	size_t length = line_length(detail);
+	printf("  [%s%s%s] %-16s %-*.*s %9s ms\n", cli->color ? (ok ? GREEN : RED) : "", ok ? " ok " : "fail",
+	       cli->color ? PLAIN : "", member_string(params, "step"), DETAIL_WIDTH, (int)length, detail, ms);
+	while (detail += length, *detail) {
+		detail += *detail == ' ';
+		length = line_length(detail);
+		printf("  %*s%.*s\n", DETAIL_COLUMN, "", (int)length, detail);
+	}
 	fflush(stdout);
 }
 

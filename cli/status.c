@@ -27,7 +27,7 @@ static void print_start(const struct cli *cli, const json_t *start)
 	json_array_foreach(json_object_get(start, "phases"), i, phase)
 	{
 		char ms[32];
-		printf("  %-18s %-50s %10s ms\n", member_string(phase, "name"),
+		printf("  %-22s %-64s %10s ms\n", member_string(phase, "name"),
 		       member_string(phase, "detail"),
 		       value_text(cli, json_object_get(phase, "ms"), COLUMN_TEXT, ms, sizeof(ms)));
 	}
@@ -204,28 +204,36 @@ int print_holder(struct cli *cli, const json_t *result, const struct invocation 
 	return print_table(cli, json_object_get(result, "links"), links);
 }
 
-static void print_counters(const struct cli *cli, const char *title, const json_t *counters)
+/* Counters of one kind on one line; zeros only when `all`. */
+static void print_counters(const struct cli *cli, const char *title, const json_t *counters, bool all)
 {
 	const char *member;
 	json_t *value;
+	bool any = false;
 
-	printf("%s\n", title);
+	printf("%-20s", title);
 	json_object_foreach((json_t *)counters, member, value)
 	{
 		char text[64];
-		printf("  %-18s %14s\n", member, value_text(cli, value, COLUMN_COUNT, text, sizeof(text)));
+		if (!all && !json_integer_value(value))
+			continue;
+		printf("%s %s %s", any ? "," : "", member,
+		       value_text(cli, value, COLUMN_COUNT, text, sizeof(text)));
+		any = true;
 	}
+	printf("%s\n", any ? "" : " none");
 }
 
 int print_dhcp4(struct cli *cli, const json_t *result, const struct invocation *invocation)
 {
 	char offers[32], quarantined[32];
 
-	(void)invocation;
-	print_counters(cli, "received", json_object_get(result, "received"));
-	print_counters(cli, "sent", json_object_get(result, "sent"));
-	print_counters(cli, "refused", json_object_get(result, "refused"));
-	print_counters(cli, "leases", json_object_get(result, "leases"));
+	bool all = invocation_value(invocation, "--all");
+
+	print_counters(cli, "received", json_object_get(result, "received"), true);
+	print_counters(cli, "sent", json_object_get(result, "sent"), true);
+	print_counters(cli, "refused", json_object_get(result, "refused"), all);
+	print_counters(cli, "leases", json_object_get(result, "leases"), true);
 	print_fact("open offers", "%s", count_of(cli, result, "offers", offers));
 	print_fact("declined addresses", "%s", count_of(cli, result, "quarantined", quarantined));
 	return CLI_OK;
