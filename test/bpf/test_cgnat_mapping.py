@@ -317,3 +317,13 @@ def test_unsolicited_syn_is_silent(plane):
     frame = frames.down(PUBLIC[0], frames.tcp(80, 4000))
     result = plane.core(frame)
     assert (result.verdict, result.action) == ("DROP_CGNAT_NO_MAPPING", abi.XDP_DROP)
+
+
+@pytest.mark.parametrize("age, taken", [(0, False), (-2, False), (-7, False), (6, False), (20, True), (100, True)])
+def test_lock_of_another_cpu(plane, age, taken):
+    """Waited for, also when it was taken a tick after we looked at the clock; only one left behind is broken."""
+    session = plane.session("10.0.0.5")
+    session.record.lock = plane.tick - age | 1
+    result = open_port(plane, session, 4000)
+    assert isinstance(result, int) if taken else result == "DROP_CGNAT_BUSY"
+    assert (session.record.lock == 0) == taken

@@ -264,16 +264,25 @@ def test_many_sessions_closed_at_once(plane):
     assert sum(plane.pool_address[number].free_blocks for number in range(8)) == 8 * 1008 - 1024  # held down
 
 
+def quickest_sweep(plane):
+    """Of 50 runs, microseconds."""
+    spent = []
+    for _ in range(50):
+        begin = time.perf_counter_ns()
+        plane.sweep()
+        spent.append(time.perf_counter_ns() - begin)
+    return min(spent) / 1000
+
+
 def test_a_session_in_its_grace_period_costs_one_look_each_run(plane):
+    """Not as many as the queue could hold, which takes 20 times as long."""
+    plane.meta.block_high = 0
+    idle = quickest_sweep(plane)
     session = plane.session("10.0.0.5")
     plane.close_session(session)
-    spent = []
-    for _ in range(20):
-        begin = time.perf_counter()
-        plane.sweep()
-        spent.append(time.perf_counter() - begin)
+    waiting = quickest_sweep(plane)
     assert session.record.state == abi.SUBSCRIBER_CLOSING
-    assert min(spent) < 0.0004, f"{min(spent) * 1e6:.0f} us for one run"
+    assert waiting < idle + 50, f"{idle:.0f} us for an idle run, {waiting:.0f} us with a closed session"
 
 
 # ---- bounded work ---------------------------------------------------------------------
