@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Any text as a configuration: refused with a message, or good, and then what is
+ * shown of it is read again as the same.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controld/config/config.h"
+
+static struct config *previous;
+
+static void __attribute__((destructor)) forget(void)
+{
+	config_free(previous);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char error[CONFIG_ERROR_TEXT] = "";
+	struct config *config = NULL, *again = NULL;
+	json_t *differences;
+	char *text;
+
+	if (config_parse((const char *)data, size, "fuzz", &config, error, sizeof(error))) {
+		if (config || !error[0])
+			abort();
+		return 0;
+	}
+	text = json_dumps(config->document, 0);
+	if (!text || config_parse(text, strlen(text), "again", &again, error, sizeof(error)))
+		abort();
+	differences = config_differences(config, again);
+	if (json_array_size(differences))
+		abort();
+	json_decref(differences);
+	json_decref(config_differences(previous ? previous : config, config));
+	free(text);
+	config_free(again);
+	config_free(previous);
+	previous = config;
+	return 0;
+}

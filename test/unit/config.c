@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * The configuration: what is read, what is filled in, and for every rule the
+ * error that names its place.
+ */
+#include <arpa/inet.h>
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controld/config/config.h"
+
+static const char example[] =
+	"{\"interfaces\": [{\"name\": \"access0\", \"role\": \"access\", \"mode\": \"generic\"},"
+	" {\"name\": \"core0\", \"role\": \"core\"}],"
+	"\"sizes\": {\"subscribers\": 131072, \"public_addresses\": 64, \"port_blocks\": 8192, \"exempt\": "
+	"3},"
+	"\"dhcp4\": {\"pools\": [{\"name\": \"homes\", \"interfaces\": [\"access0\"], \"prefix\": "
+	"\"10.0.0.0/16\","
+	" \"first\": \"10.0.0.10\", \"last\": \"10.0.255.254\", \"router\": \"10.0.0.1\", \"dns\": "
+	"[\"192.0.2.53\"],"
+	" \"mtu\": 1492, \"lease_seconds\": 600, \"nat_pool\": \"second\", \"max_sessions_per_interface\": "
+	"500}]},"
+	"\"gateways\": [{\"interface\": \"access0\", \"address\": \"10.0.0.1\"}],"
+	"\"sessions\": [{\"address\": \"10.9.0.2\", \"mac\": \"02:00:00:00:00:02\", \"interface\": "
+	"\"access0\","
+	" \"outer_vid\": 100, \"inner_vid\": 7, \"outer_tpid\": \"802.1ad\", \"max_blocks\": 2},"
+	" {\"address\": \"10.9.0.3\", \"mac\": \"02:00:00:00:00:03\", \"interface\": \"access0\", "
+	"\"nat_pool\": \"\"}],"
+	"\"cgnat\": {\"pools\": [{\"name\": \"first\", \"prefixes\": [\"203.0.113.0/29\", "
+	"\"198.51.100.0/31\"]},"
+	" {\"name\": \"second\", \"prefixes\": [\"192.0.2.8/32\"], \"block_size\": 1024, \"timeouts\": "
+	"{\"udp\": 120}}],"
+	"\"hold_down_seconds\": 60, \"exempt\": [\"192.0.2.0/24\", \"100.64.0.0/10\"]},"
+	"\"punt\": {\"dhcp4_rate\": 77}}";
+
+static char error[CONFIG_ERROR_TEXT];
+
+static struct config *parse(const char *text)
+{
+	struct config *config = NULL;
+	int failure = config_parse(text, strlen(text), "bng.json", &config, error, sizeof(error));
+
+	ck_assert_msg(!failure, "%s", error);
+	return config;
+}
+
+START_TEST(everything_is_read)
+{
+	struct config *config = parse(example);
+	const struct config_dhcp4_pool *pool = &config->dhcp4_pools[0];
+
+	ck_assert_uint_eq(config->interface_count, 2);
+	ck_assert(config->interfaces[0].access && config->interfaces[0].generic);
+	ck_assert(!config->interfaces[1].access && !config->interfaces[1].generic);
+	ck_assert_uint_eq(ntohl(config->gateways[0].address_be), 0x0a000001);
+	ck_assert_uint_eq(pool->prefix.first, 0x0a000000);
+	ck_assert_uint_eq(pool->prefix.last, 0x0a00ffff);
+	ck_assert_uint_eq(pool->first, 0x0a00000a);
+	ck_assert_uint_eq(pool->dns_count, 1);
+	ck_assert_uint_eq(ntohl(pool->dns_be[0]), 0xc0000235);
+	ck_assert_uint_eq(pool->mtu, 1492);
+	ck_assert_uint_eq(pool->lease_seconds, 600);
+	ck_assert_str_eq(pool->nat_pool, "second");
+	ck_assert_uint_eq(pool->max_sessions_per_interface, 500);
+	ck_assert_uint_eq(config->sessions[0].outer_vid, 100);
+	ck_assert_uint_eq(config->sessions[0].inner_vid, 7);
+	ck_assert(config->sessions[0].outer_ad && !config->sessions[0].inner_ad);
+	ck_assert_str_eq(config->sessions[0].nat_pool, "first");
+	ck_assert_uint_eq(config->sessions[0].max_blocks, 2);
+	ck_assert_str_eq(config->sessions[1].nat_pool, "");
+	ck_assert_uint_eq(config->nat_pools[0].block_shift, 9);
+	ck_assert_uint_eq(config->nat_pools[0].max_mappings, 2048);
+	ck_assert_uint_eq(config->nat_pools[1].block_shift, 10);
+	ck_assert_uint_eq(config->nat_pools[1].timeout_s[BNG_MAPPING_UDP], 120);
+	ck_assert_uint_eq(config->nat_pools[1].timeout_s[BNG_MAPPING_TCP_ESTABLISHED], 7440);
+	ck_assert_uint_eq(config->exempt_count, 2);
+	ck_assert_uint_eq(config->exempt[1].length, 10);
+	ck_assert_uint_eq(config->hold_down_s, 60);
+	ck_assert_uint_eq(config->dhcp4_rate, 77);
+	ck_assert_uint_eq(config->dhcp4_burst, 2000);
+	ck_assert_uint_eq(strlen(config->sha256), 64);
+	config_free(config);
+}
+END_TEST
+
+/* What is shown with its defaults means the same when it is read again. */
+START_TEST(filled_in_defaults_change_nothing)
+{
+	struct config *config = parse(example), *again;
+	char *text = json_dumps(config->document, 0);
+	json_t *differences;
+
+	ck_assert_ptr_nonnull(strstr(text, "\"tcp_established\": 7440"));
+	ck_assert_ptr_nonnull(strstr(text, "\"dhcp4_burst\": 2000"));
+	again = parse(text);
+	differences = config_differences(config, again);
+	ck_assert_uint_eq(json_array_size(differences), 0);
+	json_decref(differences);
+	free(text);
+	config_free(config);
+	config_free(again);
+}
+END_TEST
+
+/* The example with one text replaced. */
+static char *edited(const char *find, const char *replace)
+{
+	const char *at = strstr(example, find);
+	char *text = calloc(1, sizeof(example) + strlen(replace));
+
+	ck_assert_msg(at != NULL, "%s is not in the example", find);
+	memcpy(text, example, (size_t)(at - example));
+	strcat(text, replace);
+	strcat(text, at + strlen(find));
+	return text;
+}
+
+static const struct {
+	const char *find;
+	const char *replace;
+	const char *expected;
+} wrong[] = {
+	{"\"punt\":", "\"pnut\":", "/pnut: "},
+	{"\"mode\": \"generic\"", "\"mode\": \"fast\"",
+	 "/interfaces/0/mode: \"fast\": must be \"native\" or"},
+	{"\"role\": \"core\"", "\"role\": \"wan\"",
+	 "/interfaces/1/role: \"wan\": must be \"access\" or \"core\""},
+	{"\"role\": \"core\"", "\"role\": 7", "/interfaces/1/role: 7: must be a string"},
+	{"{\"name\": \"core0\"", "{\"nam\": \"core0\"", "/interfaces/1/nam: "},
+	{"\"name\": \"core0\"", "\"name\": \"access0\"", "/interfaces/1/name: \"access0\": is listed twice"},
+	{"\"name\": \"core0\"", "\"name\": \"a-name-that-is-too-long\"", "/interfaces/1/name: "},
+	{"\"name\": \"core0\"", "\"name\": \"a b\"", "/interfaces/1/name: \"a b\""},
+	{"\"subscribers\": 131072", "\"subscribers\": 65536",
+	 "/sizes/subscribers: 65536: must be at least 65539"},
+	{"\"subscribers\": 131072", "\"subscribers\": 3", "/sizes/subscribers: 3: must be an integer 16-"},
+	{"\"public_addresses\": 64", "\"public_addresses\": 10",
+	 "/sizes/public_addresses: 10: must be at least 11"},
+	{"\"port_blocks\": 8192", "\"port_blocks\": 1343", "/sizes/port_blocks: 1343: must be at least 1344"},
+	{"\"exempt\": 3", "\"exempt\": 1", "/cgnat/exempt: missing: 2 elements found, at most 1"},
+	{"\"prefix\": \"10.0.0.0/16\"", "\"prefix\": \"10.0.0.0/33\"",
+	 "/dhcp4/pools/0/prefix: \"10.0.0.0/33\": prefix length must be 0-32"},
+	{"\"prefix\": \"10.0.0.0/16\"", "\"prefix\": \"10.0.0.1/16\"",
+	 "/dhcp4/pools/0/prefix: \"10.0.0.1/16\": must be an IPv4 prefix"},
+	{"\"prefix\": \"10.0.0.0/16\"", "\"prefix\": \"10.0.0.0/31\"",
+	 "/dhcp4/pools/0/prefix: \"10.0.0.0/31\": prefix length must be 8-30"},
+	{"\"first\": \"10.0.0.10\"", "\"first\": \"10.0.0.0\"",
+	 "/dhcp4/pools/0/first: \"10.0.0.0\": must be a host address"},
+	{"\"first\": \"10.0.0.10\"", "\"first\": \"10.0.0\"",
+	 "/dhcp4/pools/0/first: \"10.0.0\": must be an IPv4 address"},
+	{"\"last\": \"10.0.255.254\"", "\"last\": \"10.0.255.255\"",
+	 "/dhcp4/pools/0/last: \"10.0.255.255\": must be a host"},
+	{"\"last\": \"10.0.255.254\"", "\"last\": \"10.0.0.9\"",
+	 "/dhcp4/pools/0/last: \"10.0.0.9\": must not be below first"},
+	{"\"first\": \"10.0.0.10\"", "\"first\": \"10.0.0.1\"",
+	 "/dhcp4/pools/0/router: \"10.0.0.1\": must lie outside"},
+	{"\"router\": \"10.0.0.1\"", "\"router\": \"10.0.0.2\"",
+	 "/dhcp4/pools/0/router: \"10.0.0.2\": must be a gateway address: add {\"interface\": \"access0\", "
+	 "\"address\": \"10.0.0.2\"} to /gateways"},
+	{"\"router\": \"10.0.0.1\"", "\"router\": \"10.1.0.1\"",
+	 "/dhcp4/pools/0/router: \"10.1.0.1\": must be a host"},
+	{"\"interfaces\": [\"access0\"]", "\"interfaces\": [\"core0\"]", "/dhcp4/pools/0/interfaces: "},
+	{"\"interfaces\": [\"access0\"]", "\"interfaces\": []",
+	 "/dhcp4/pools/0/interfaces: []: must name at least one"},
+	{"\"mtu\": 1492", "\"mtu\": 500", "/dhcp4/pools/0/mtu: 500: must be an integer 576-65535"},
+	{"\"dns\": [\"192.0.2.53\"]", "\"dns\": [\"x\"]", "/dhcp4/pools/0/dns/0: \"x\": must be an IPv4"},
+	{"\"nat_pool\": \"second\"", "\"nat_pool\": \"third\"",
+	 "/dhcp4/pools/0/nat_pool: \"third\": must be the name of one of /cgnat/pools"},
+	{"{\"interface\": \"access0\", \"address\": \"10.0.0.1\"}",
+	 "{\"interface\": \"core0\", \"address\": \"10.0.0.1\"}",
+	 "/gateways/0/interface: \"core0\": must be the name of an access interface"},
+	{"\"address\": \"10.0.0.1\"}", "\"address\": \"224.0.0.1\"}",
+	 "/gateways/0/address: \"224.0.0.1\": must be a unicast"},
+	{"[{\"interface\": \"access0\", \"address\": \"10.0.0.1\"}",
+	 "[{\"interface\": \"access0\", \"address\": \"10.0.0.1\"}, {\"interface\": \"access0\", "
+	 "\"address\": \"10.0.0.1\"}",
+	 "/gateways/1/address: \"10.0.0.1\": is listed twice"},
+	{"\"address\": \"10.9.0.3\"", "\"address\": \"10.9.0.2\"",
+	 "/sessions/1/address: \"10.9.0.2\": is also the address of /sessions/0"},
+	{"\"address\": \"10.9.0.3\"", "\"address\": \"203.0.113.3\"",
+	 "/sessions/1/address: \"203.0.113.3\": lies in a prefix of a CGNAT pool"},
+	{"\"address\": \"10.9.0.3\"", "\"address\": \"10.0.0.1\"",
+	 "/sessions/1/address: \"10.0.0.1\": is an address of the gateway"},
+	{"\"address\": \"10.9.0.3\"", "\"address\": \"10.0.255.255\"",
+	 "/sessions/1/address: \"10.0.255.255\": is the first or last"},
+	{"\"mac\": \"02:00:00:00:00:03\"", "\"mac\": \"03:00:00:00:00:03\"",
+	 "/sessions/1/mac: \"03:00:00:00:00:03\": must be a unicast MAC"},
+	{"\"mac\": \"02:00:00:00:00:03\"",
+	 "\"mac\": \"02:00:00:00:00:02\", \"outer_vid\": 100, \"inner_vid\": 7",
+	 "/sessions/1/mac: \"02:00:00:00:00:02\": has the same interface, VLANs and MAC as the client of "
+	 "/sessions/0"},
+	{"\"outer_vid\": 100, ", "", "/sessions/0/inner_vid: 7: needs an outer_vid"},
+	{"\"outer_vid\": 100", "\"outer_vid\": 4095",
+	 "/sessions/0/outer_vid: 4095: must be an integer 0-4094"},
+	{"\"outer_tpid\": \"802.1ad\"", "\"outer_tpid\": \"88a8\"",
+	 "/sessions/0/outer_tpid: \"88a8\": must be \"802.1Q\" or"},
+	{"\"max_blocks\": 2", "\"max_blocks\": 9", "/sessions/0/max_blocks: 9: must be an integer 0-8"},
+	{"\"name\": \"second\"", "\"name\": \"first\"", "/dhcp4/pools/0/nat_pool"},
+	{"[\"203.0.113.0/29\", \"198.51.100.0/31\"]", "[]",
+	 "/cgnat/pools/0/prefixes: []: must hold at least one"},
+	{"\"198.51.100.0/31\"", "\"203.0.113.4/31\"",
+	 "/cgnat/pools/0/prefixes: [\"203.0.113.0/29\",\"203.0.113.4/31\"]: element 1 overlaps element 0 of "
+	 "pool first"},
+	{"\"192.0.2.8/32\"", "\"203.0.113.7/32\"",
+	 "/cgnat/pools/1/prefixes: [\"203.0.113.7/32\"]: element 0 overlaps element 0 of pool first"},
+	{"\"192.0.2.8/32\"", "\"10.0.7.0/32\"",
+	 "/cgnat/pools/1/prefixes: [\"10.0.7.0/32\"]: element 0 overlaps DHCP pool homes"},
+	{"\"192.0.2.8/32\"", "\"0.0.0.0/1\"",
+	 "/cgnat/pools/1/prefixes/0: \"0.0.0.0/1\": prefix length must be 16-32"},
+	{"\"block_size\": 1024", "\"block_size\": 1000",
+	 "/cgnat/pools/1/block_size: 1000: must be a power of two, 64-4096"},
+	{"\"block_size\": 1024", "\"block_size\": 8192",
+	 "/cgnat/pools/1/block_size: 8192: must be an integer 64-4096"},
+	{"\"timeouts\": {\"udp\": 120}", "\"timeouts\": {\"upd\": 120}", "/cgnat/pools/1/timeouts/upd: "},
+	{"\"timeouts\": {\"udp\": 120}", "\"timeouts\": [120]",
+	 "/cgnat/pools/1/timeouts: [120]: must be an object"},
+	{"\"hold_down_seconds\": 60", "\"hold_down_seconds\": -1",
+	 "/cgnat/hold_down_seconds: -1: must be an integer 0-86400"},
+	{"\"100.64.0.0/10\"", "\"192.0.2.0/24\"", "/cgnat/exempt/1: \"192.0.2.0/24\": is listed twice"},
+	{"\"dhcp4_rate\": 77", "\"dhcp4_rate\": 0", "/punt/dhcp4_rate: 0: must be an integer 1-"},
+	{"\"punt\": {", "\"punt\": {{", "line 1 column "},
+	{"\"punt\": {", "\"punt\": {\"dhcp4_rate\": 3, ", "duplicate object key"},
+};
+
+START_TEST(every_error_names_its_place)
+{
+	char *text = edited(wrong[_i].find, wrong[_i].replace);
+	struct config *config = NULL;
+
+	ck_assert_int_eq(config_parse(text, strlen(text), "bng.json", &config, error, sizeof(error)),
+			 -EINVAL);
+	ck_assert_ptr_null(config);
+	ck_assert_msg(!strncmp(error, "bng.json ", 9) && strstr(error, wrong[_i].expected),
+		      "expected %s, found %s", wrong[_i].expected, error);
+	free(text);
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	const char *expected;
+} broken[] = {
+	{"", "not JSON"},
+	{"[]", "/: []: must be an object"},
+	{"{}", "/interfaces: "},
+	{"{\"interfaces\": []}", "/interfaces: []: must name at least one interface"},
+	{"{\"interfaces\": 3}", "/interfaces: 3: must be an array"},
+	{"{\"interfaces\": [3]}", "/interfaces/0: 3: must be an object"},
+};
+
+START_TEST(what_is_no_configuration_is_refused)
+{
+	struct config *config = NULL;
+	const char *text = broken[_i].text;
+
+	ck_assert_int_eq(config_parse(text, strlen(text), "bng.json", &config, error, sizeof(error)),
+			 -EINVAL);
+	ck_assert_msg(strstr(error, broken[_i].expected) != NULL, "%s", error);
+}
+END_TEST
+
+START_TEST(a_file_that_is_not_there_is_named)
+{
+	struct config *config = NULL;
+
+	ck_assert_int_eq(config_load("/nonexistent/bng.json", &config, error, sizeof(error)), -ENOENT);
+	ck_assert_ptr_nonnull(strstr(error, "/nonexistent/bng.json"));
+	ck_assert_ptr_nonnull(strstr(error, "No such file"));
+}
+END_TEST
+
+START_TEST(differences_are_by_name_not_by_place)
+{
+	char *text = edited("\"sessions\": [", "\"sessions\": [{\"address\": \"10.9.0.1\", \"mac\": "
+					       "\"02:00:00:00:00:01\", \"interface\": \"access0\"}, ");
+	char *other = edited("\"hold_down_seconds\": 60", "\"hold_down_seconds\": 90");
+	struct config *before = parse(example), *after = parse(text), *third = parse(other);
+	json_t *differences = config_differences(before, after);
+
+	ck_assert_uint_eq(json_array_size(differences), 1);
+	ck_assert_ptr_nonnull(strstr(json_string_value(json_array_get(differences, 0)),
+				     "/sessions/10.9.0.1: nothing -> {"));
+	json_decref(differences);
+	differences = config_differences(before, third);
+	ck_assert_uint_eq(json_array_size(differences), 1);
+	ck_assert_str_eq(json_string_value(json_array_get(differences, 0)),
+			 "/cgnat/hold_down_seconds: 60 -> 90");
+	json_decref(differences);
+	free(text);
+	free(other);
+	config_free(before);
+	config_free(after);
+	config_free(third);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("config");
+	TCase *test = tcase_create("config");
+
+	tcase_add_test(test, everything_is_read);
+	tcase_add_test(test, filled_in_defaults_change_nothing);
+	tcase_add_loop_test(test, every_error_names_its_place, 0, (int)(sizeof(wrong) / sizeof(wrong[0])));
+	tcase_add_loop_test(test, what_is_no_configuration_is_refused, 0,
+			    (int)(sizeof(broken) / sizeof(broken[0])));
+	tcase_add_test(test, a_file_that_is_not_there_is_named);
+	tcase_add_test(test, differences_are_by_name_not_by_place);
+	suite_add_tcase(suite, test);
+
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * The wrappers over the maps, on real maps.
+ */
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "controld_fixture.h"
+
+static const struct fixture_sizes sizes = {65536, 8, 1024};
+
+static void setup(void)
+{
+	fixture_start(&sizes);
+}
+
+START_TEST(a_map_of_another_layout_is_refused)
+{
+	int fds[MAP_COUNT];
+	struct maps *maps = NULL;
+	char error[256] = "";
+
+	for (int i = 0; i < MAP_COUNT; i++)
+		fds[i] = dup(fixture.fds[i]);
+	close(fds[MAP_pool]);
+	fds[MAP_pool] = dup(fixture.fds[MAP_port_block]);
+	ck_assert_int_eq(maps_open(fds, &maps, error, sizeof(error)), -EPROTO);
+	ck_assert_ptr_null(maps);
+	ck_assert_ptr_nonnull(
+		strstr(error, "map pool: key of 4 and value of 32 bytes found, 4 and 256 expected"));
+	for (int i = 0; i < MAP_COUNT; i++)
+		ck_assert_int_eq(close(fds[i]), -1);
+	fixture_stop();
+}
+END_TEST
+
+START_TEST(a_descriptor_that_is_no_map_is_refused)
+{
+	int fds[MAP_COUNT];
+	struct maps *maps = NULL;
+	char error[256] = "";
+
+	for (int i = 0; i < MAP_COUNT; i++)
+		fds[i] = i == MAP_gateway ? dup(0) : dup(fixture.fds[i]);
+	ck_assert_int_lt(maps_open(fds, &maps, error, sizeof(error)), 0);
+	ck_assert_ptr_nonnull(strstr(error, "map gateway"));
+	fixture_stop();
+}
+END_TEST
+
+START_TEST(ranges_are_published_as_a_whole)
+{
+	struct maps *maps = fixture.controld.maps;
+	struct bng_ranges next = {.inner_count = 1, .inner = {{1, 9, 1}}};
+	const struct bng_ranges *before = maps_ranges(maps);
+
+	ck_assert(maps_ranges_publish(maps, &next));
+	ck_assert_ptr_ne(maps_ranges(maps), before);
+	ck_assert_uint_eq(maps_ranges(maps)->inner[0].last, 9);
+	ck_assert_uint_eq(before->inner_count, 0);
+	ck_assert(!maps_ranges_publish(maps, &next));
+	next.inner[0].last = 10;
+	ck_assert(maps_ranges_publish(maps, &next));
+	ck_assert_ptr_eq(maps_ranges(maps), before);
+	fixture_stop();
+}
+END_TEST
+
+static int by_number(const void *a, const void *b)
+{
+	return *(const uint32_t *)a < *(const uint32_t *)b ? -1 : 1;
+}
+
+START_TEST(a_snapshot_has_every_entry_once)
+{
+	struct maps *maps = fixture.controld.maps;
+	uint32_t count, *keys, *values;
+
+	for (uint32_t i = 0; i < 50000; i++) {
+		uint32_t key = i * 7, value = i + 1;
+		ck_assert_int_eq(maps_set(maps, MAP_slot_of_address, &key, &value), 0);
+	}
+	ck_assert_int_eq(maps_snapshot(maps, MAP_slot_of_address, (void **)&keys, (void **)&values, &count),
+			 0);
+	ck_assert_uint_eq(count, 50000);
+	for (uint32_t i = 0; i < count; i++)
+		ck_assert_uint_eq(keys[i], (values[i] - 1) * 7);
+	qsort(keys, count, sizeof(*keys), by_number);
+	for (uint32_t i = 0; i < count; i++)
+		ck_assert_uint_eq(keys[i], i * 7);
+	free(keys);
+	free(values);
+	fixture_stop();
+}
+END_TEST
+
+START_TEST(a_trie_can_be_read_back)
+{
+	struct maps *maps = fixture.controld.maps;
+	struct bng_exempt_key *keys;
+	uint32_t count, *values, found = 0;
+
+	for (uint32_t length = 1; length <= 32; length++) {
+		struct bng_exempt_key key = {length, htonl(0xffffffffu << (32 - length))};
+		ck_assert_int_eq(maps_set(maps, MAP_exempt, &key, &length), 0);
+	}
+	ck_assert_int_eq(maps_snapshot(maps, MAP_exempt, (void **)&keys, (void **)&values, &count), 0);
+	ck_assert_uint_eq(count, 32);
+	for (uint32_t i = 0; i < count; i++) {
+		ck_assert_uint_eq(keys[i].prefix_length, values[i]);
+		found |= 1u << (values[i] - 1);
+	}
+	ck_assert_uint_eq(found, UINT32_MAX);
+	free(keys);
+	free(values);
+	fixture_stop();
+}
+END_TEST
+
+START_TEST(deleting_what_is_not_there_is_no_error)
+{
+	uint32_t key = 5, value;
+
+	ck_assert_int_eq(maps_delete(fixture.controld.maps, MAP_slot_of_address, &key), 0);
+	ck_assert_int_eq(maps_get(fixture.controld.maps, MAP_slot_of_address, &key, &value), -ENOENT);
+	fixture_stop();
+}
+END_TEST
+
+START_TEST(counts_are_summed_over_cpus_and_kinds)
+{
+	struct maps *maps = fixture.controld.maps;
+	struct bng_count counts[BNG_VERDICT_COUNT], of_cpu[maps->cpus];
+	uint64_t cpus = maps->cpus;
+
+	for (uint32_t verdict = 0; verdict < BNG_VERDICT_COUNT; verdict++) {
+		for (unsigned i = 0; i < cpus; i++)
+			of_cpu[i] = (struct bng_count){verdict, 100};
+		ck_assert_int_eq(
+			bpf_map_update_elem(fixture.fds[MAP_reason_count], &verdict, of_cpu, BPF_ANY), 0);
+	}
+	ck_assert_int_eq(maps_counts(maps, counts), 0);
+	ck_assert_uint_eq(counts[BNG_DROP_TTL].packets, cpus * BNG_DROP_TTL);
+	ck_assert_uint_eq(counts[BNG_DROP_TTL].bytes, cpus * 100);
+	ck_assert_uint_eq(
+		maps_count_kind(counts, "forward"),
+		cpus * (BNG_FORWARD_UP + BNG_FORWARD_UP_EXEMPT + BNG_FORWARD_DOWN + BNG_FORWARD_DOWN_EXEMPT));
+	ck_assert_uint_eq(maps_count_kind(counts, "punt"), cpus * BNG_PUNTED_DHCP4);
+	fixture_stop();
+}
+END_TEST
+
+START_TEST(use_is_counted)
+{
+	struct maps *maps = fixture.controld.maps;
+	uint64_t used = 99;
+
+	maps->subscriber[7].state = BNG_SUBSCRIBER_ACTIVE;
+	maps->subscriber[9].state = BNG_SUBSCRIBER_CLOSING;
+	ck_assert(maps_used(maps, MAP_subscriber, &used));
+	ck_assert_uint_eq(used, 2);
+	maps->meta->block_high = 3;
+	maps->port_block[0] = (struct bng_port_block){.state = BNG_BLOCK_ALLOCATED, .used = 11};
+	maps->port_block[1] = (struct bng_port_block){.state = BNG_BLOCK_HELD};
+	maps->port_block[2] = (struct bng_port_block){.state = BNG_BLOCK_DRAINING, .used = 5};
+	ck_assert(maps_used(maps, MAP_port_block, &used));
+	ck_assert_uint_eq(used, 3);
+	ck_assert(maps_used(maps, MAP_mapping, &used));
+	ck_assert_uint_eq(used, 16);
+	ck_assert(!maps_used(maps, MAP_release, &used));
+	ck_assert_uint_eq(maps_entry_bytes(maps, MAP_reason_count), 16 * maps->cpus);
+	ck_assert_str_eq(maps_type_name(maps, MAP_exempt), "lpm_trie");
+	fixture_stop();
+}
+END_TEST
+
+static void on_event(const struct bng_event *event, void *context)
+{
+	(void)event;
+	++*(int *)context;
+}
+
+START_TEST(an_empty_ring_is_drained_at_once)
+{
+	struct maps *maps = fixture.controld.maps;
+	int count = 0;
+
+	ck_assert_int_eq(maps_events_open(maps, on_event, &count), 0);
+	ck_assert_int_ge(maps_events_fd(maps), 0);
+	ck_assert_int_eq(maps_events_drain(maps, 10), 0);
+	ck_assert_uint_eq(maps_events_waiting(maps), 0);
+	ck_assert_int_eq(count, 0);
+	fixture_stop();
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("maps");
+	TCase *test = tcase_create("maps");
+
+	tcase_add_checked_fixture(test, setup, NULL);
+	tcase_add_test(test, a_map_of_another_layout_is_refused);
+	tcase_add_test(test, a_descriptor_that_is_no_map_is_refused);
+	tcase_add_test(test, ranges_are_published_as_a_whole);
+	tcase_add_test(test, a_snapshot_has_every_entry_once);
+	tcase_add_test(test, a_trie_can_be_read_back);
+	tcase_add_test(test, deleting_what_is_not_there_is_no_error);
+	tcase_add_test(test, counts_are_summed_over_cpus_and_kinds);
+	tcase_add_test(test, use_is_counted);
+	tcase_add_test(test, an_empty_ring_is_drained_at_once);
+	suite_add_tcase(suite, test);
+
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
