@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# `make install` puts everything where the units look for it, systemd accepts
+# the units, and an installed configuration is never overwritten.
+import os
+import pathlib
+import re
+import shutil
+import stat
+
+import pytest
+
+import sandbox
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+FILES = {
+    "usr/sbin/bpfholder": 0o755, "usr/sbin/bng-controld": 0o755, "usr/bin/bngcli": 0o755,
+    "usr/lib/bng/bng.bpf.o": 0o644, "etc/bng/bng.json": 0o644,
+    "lib/systemd/system/bpfholder.service": 0o644, "lib/systemd/system/bng-controld.service": 0o644,
+    "usr/share/bash-completion/completions/bngcli": 0o644, "usr/share/man/man8/bngcli.8": 0o644,
+}
+
+
+def install(root):
+    sandbox.run([str(TOP / "packaging" / "install.sh"), os.environ["BNG_BUILD"], str(root), "/usr", "/etc",
+                 "/lib/systemd/system"])
+
+
+@pytest.fixture
+def root(tmp_path):
+    install(tmp_path)
+    return tmp_path
+
+
+def test_files_and_modes(root):
+    found = {str(path.relative_to(root)): stat.S_IMODE(path.stat().st_mode) for path in root.rglob("*") if path.is_file()}
+    assert found == FILES
+
+
+def test_configuration_of_the_operator_stays(root):
+    config = root / "etc/bng/bng.json"
+    config.write_text("mine")
+    install(root)
+    assert config.read_text() == "mine"
+
+
+def test_shipped_configuration_is_accepted(root):
+    sandbox.run([str(root / "usr/sbin/bng-controld"), "--check", str(root / "etc/bng/bng.json")])
+
+
+def test_systemd_accepts_the_units(root):
+    (root / "bin").mkdir()
+    shutil.copy("/bin/kill", root / "bin" / "kill")
+    for program in ("bpfholder", "bng-controld"):
+        assert (root / "usr/sbin" / program).exists()
+    result = sandbox.run(["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", f"--root={root}",
+                          "bpfholder.service", "bng-controld.service"], check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def unit(name):
+    text = (TOP / "packaging/systemd" / name).read_text()
+    return dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
+
+
+def test_control_plane_has_no_privilege():
+    settings = unit("bng-controld.service")
+    assert (settings["User"], settings["NoNewPrivileges"]) == ("bng", "yes")
+    assert settings["CapabilityBoundingSet"] == settings["AmbientCapabilities"] == ""
+
+
+def test_nothing_stops_the_holder():
+    settings = unit("bpfholder.service")
+    assert settings["Restart"] == "always" and int(settings["FileDescriptorStoreMax"]) > 0
+    assert settings["RuntimeDirectoryPreserve"] == "yes"
+    control = unit("bng-controld.service")
+    assert not {"Requires", "BindsTo", "PartOf"} & (set(control) | set(settings))
+    mount_namespace = {"PrivateTmp", "ProtectSystem", "ProtectHome", "PrivateDevices", "PrivateMounts", "ReadWritePaths",
+                       "ReadOnlyPaths", "ProtectKernelTunables", "ProtectControlGroups", "TemporaryFileSystem"}
+    assert not mount_namespace & set(settings)
