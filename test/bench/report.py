@@ -84,7 +84,7 @@ def goals(rows, created):
                 found.append(_goal(f"{row['case']}: {row['kind']} {direction} to one queue",
                                    row[direction]["mpps"] / single[direction]["mpps"], TARGET_SCALE))
     for row in created:
-        if row["kind"] in OURS:
+        if row["kind"] in OURS and row["gateways"] > 1:
             found.append(_goal(f"{row['case']}: mappings created, M/s", row["mpps"], TARGET_CREATED))
     return found
 

@@ -83,7 +83,7 @@ class Benchmark:
     def note_created(self, case, kind, phase):
         if kind not in ("bare", "kernel") and case.queues == 1 and case.size == "64" and case.flows >= 100000:
             self.created.append({"case": case.name, "kind": kind, "mappings": phase["up"]["mapped"],
-                                 "mpps": phase["up"]["mpps"]})
+                                 "mpps": phase["up"]["mpps"], "gateways": 1})
 
     def measure(self, gateway, direction):
         """One phase; measured again when the generator had to wait for its CPU. All attempts count as evidence of loss."""
@@ -110,17 +110,26 @@ class Benchmark:
         for key, rounds in done.items():
             self.rows.append(report.median_row(*key, rounds))
 
+    def create_once(self, kind, case):
+        """The up side of a first packet on every flow of a fresh gateway; again when the CPU was somebody else's."""
+        best = None
+        for _ in range(ATTEMPTS):
+            with self.open(kind, case) as gateway:
+                phase = gateway.meter.command("prime")
+            if best is None or phase["waited_us"] < best["waited_us"]:
+                best = phase
+            if best["waited_us"] < WAITED_SHARE * best["up"]["seconds"] * 1e6:
+                break
+        return best["up"]
+
     def run_created(self, case):
-        """How fast mappings are made: one packet on every flow of a gateway that has just been started."""
+        """How fast mappings are made, as the median over fresh gateways."""
         kind = "direct" if self.options.direct else "holdfast"
         say(f"# {case.name}: creating mappings, {self.options.rounds} fresh gateways")
-        phases = []
-        for _ in range(self.options.rounds):
-            with self.open(kind, case) as gateway:
-                phases.append(gateway.meter.command("prime")["up"])
+        phases = [self.create_once(kind, case) for _ in range(self.options.rounds)]
         self.created = [row for row in self.created if (row["case"], row["kind"]) != (case.name, kind)]
         self.created.append({"case": case.name, "kind": kind, "mappings": min(phase["mapped"] for phase in phases),
-                             "mpps": statistics.median(phase["mpps"] for phase in phases)})
+                             "mpps": statistics.median(phase["mpps"] for phase in phases), "gateways": len(phases)})
 
     def run_restart(self, case):
         """controld is ended and started again while the meter sends both ways."""
