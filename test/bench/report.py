@@ -140,6 +140,7 @@ set title "64-byte packets, one core: throughput as a ratio to an XDP program th
 set style data histogram
 set style histogram clustered gap 1
 set style fill solid 0.85 border -1
+set bmargin 4
 set yrange [0:1]
 set ytics 0.1
 set grid ytics

@@ -36,7 +36,7 @@ class Case:
 
     @property
     def name(self):
-        return f"{self.subscribers:,} subscribers, {self.flows:,} flows, {self.size}{self.note and ', ' + self.note}"
+        return f"{self.subscribers:,} subscriber{'s'[:self.subscribers > 1]}, {self.flows:,} flows, {self.size}{self.note and ', ' + self.note}"
 
 
 RESTART_MARGIN = 0.5  # seconds of traffic before and after
