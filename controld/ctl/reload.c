@@ -114,9 +114,35 @@ void reload_free(struct controld *controld)
 	controld->reload = NULL;
 }
 
+/* Maps are made once; another size needs other maps. */
+static int check_sizes(const struct config *old, const struct config *next, char *error, size_t size)
+{
+	const struct {
+		const char *name;
+		uint32_t old, next;
+	} sizes[] = {
+		{"subscribers", old->sizes.subscribers, next->sizes.subscribers},
+		{"public_addresses", old->sizes.public_addresses, next->sizes.public_addresses},
+		{"port_blocks", old->sizes.port_blocks, next->sizes.port_blocks},
+		{"exempt", old->sizes.exempt, next->sizes.exempt},
+	};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		if (sizes[i].old == sizes[i].next)
+			continue;
+		snprintf(error, size,
+			 "/sizes/%s: %u: must stay %u while the gateway runs: a size takes effect when the "
+			 "gateway "
+			 "starts from nothing",
+			 sizes[i].name, sizes[i].next, sizes[i].old);
+		return -EBUSY;
+	}
+	return 0;
+}
+
 static int check_all(struct controld *controld, const struct config *next, char *error, size_t size)
 {
-	int failure = 0;
+	int failure = controld->config ? check_sizes(controld->config, next, error, size) : 0;
 
 	for (int i = 0; !failure && bng_features[i]; i++)
 		if (bng_features[i]->check)

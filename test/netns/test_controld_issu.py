@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# Upgrades by way of controld: the report, and what is left when one cannot be.
+import json
+import os
+import socket
+import time
+
+import pytest
+
+from lab import INTERNET, Lab, wait_for
+from rpc import RpcError
+
+CONFLICT, SYSTEM = -32003, -32006
+STEPS = ["links found", "object staged", "maps adopted", "state recorded", "program swapped", "traffic watched",
+         "state compared"]
+
+
+@pytest.fixture(scope="module")
+def lab():
+    with Lab() as lab:
+        lab.start_daemons()
+        lab.alice = lab.client("alice", "02:00:00:00:00:0a")
+        lab.alice.start_dhcp()
+        lab.alice.wait_bound()
+        lab.second = lab.second_build()
+        yield lab
+
+
+def upgrade(client, path):
+    with open(path, "rb") as file:
+        return client.call("issu.upgrade", {"name": path.name}, [file.fileno()])
+
+
+def begin_upgrade(client, file, name):
+    """Sends the request and does not wait for the reply."""
+    request = {"jsonrpc": "2.0", "id": 1, "method": "issu.upgrade", "params": {"name": name}}
+    socket.send_fds(client.socket, [json.dumps(request).encode() + b"\n"], [file.fileno()])
+
+
+def staged(lab):
+    return [entry for entry in lab.call("issu.status")["generations"] if entry["state"] == "staged"]
+
+
+def test_an_upgrade_reports_every_step_and_keeps_everything(lab):
+    assert lab.alice.ping(INTERNET) == 3
+    before, people = lab.call("cgnat.digest"), lab.sessions()
+    generation = lab.call("issu.status")["current"]
+    with lab.rpc() as client:
+        report = upgrade(client, lab.second)
+        told = [note["params"] for note in client.notifications if note["method"] == "issu.step"]
+    assert [step["step"] for step in report["steps"]] == STEPS
+    assert told == report["steps"] and {step["outcome"] for step in told} == {"ok"}
+    assert report["hitless"] is True and report["lost"] == ""
+    assert (report["from"]["generation"], report["to"]["generation"]) == (generation, generation + 1)
+    assert set(report["from"]["program_ids"]).isdisjoint(report["to"]["program_ids"])
+    assert report["digest"] == {"before": before, "after": before}
+    assert set(lab.programs().values()) <= set(report["to"]["program_ids"])
+    assert lab.sessions() == people
+    assert lab.alice.ping(INTERNET) == 3
+
+
+def test_rolling_back_is_an_upgrade_to_what_was(lab):
+    status = lab.call("issu.status")
+    report = lab.call("issu.rollback")
+    assert report["hitless"] is True
+    assert report["to"]["generation"] == status["previous"] and report["from"]["generation"] == status["current"]
+    assert lab.call("issu.status")["current"] == status["previous"]
+    assert lab.alice.ping(INTERNET) == 3
+
+
+def test_what_is_no_object_changes_nothing(lab, tmp_path):
+    garbage = tmp_path / "garbage.o"
+    garbage.write_bytes(b"\x7fELF" + os.urandom(4096))
+    programs, status = lab.programs(), lab.call("issu.status")
+    with lab.rpc() as client, pytest.raises(RpcError) as caught:
+        upgrade(client, garbage)
+    assert "object staged" in caught.value.message and "nothing was changed" in caught.value.message
+    assert lab.programs() == programs and lab.call("issu.status") == status
+
+
+def test_only_one_upgrade_at_a_time(lab):
+    with lab.rpc() as first, lab.rpc() as second, open(lab.second, "rb") as file:
+        begin_upgrade(first, file, "first")
+        wait_for("the upgrade to run", lambda: second.call("issu.status")["running"], interval=0.005)
+        with pytest.raises(RpcError) as caught:
+            second.call("issu.rollback")
+        assert caught.value.code == CONFLICT and "in progress" in caught.value.message
+        line = first._read_line()
+        while "method" in line:
+            line = first._read_line()
+        assert line["result"]["hitless"] is True
+    assert lab.call("issu.status")["running"] is None
+
+
+def test_a_caller_that_hangs_up_does_not_stop_it(lab):
+    current = lab.call("issu.status")["current"]
+    with lab.rpc() as client, open(lab.second, "rb") as file:
+        begin_upgrade(client, file, "left alone")
+        assert client._read_line()["method"] == "issu.step"
+    status = wait_for("the swap", lambda: (lambda s: s if not s["running"] and s["current"] > current else None)(
+        lab.call("issu.status")))
+    assert status["current"] == current + 1
+    assert lab.alice.ping(INTERNET) == 3
+
+
+def test_what_a_dying_controld_staged_is_dropped_by_the_next(lab):
+    current = lab.call("issu.status")["current"]
+    with lab.rpc() as client, open(lab.second, "rb") as file:
+        begin_upgrade(client, file, "orphan")
+        line = {}
+        while line.get("params", {}).get("step") != "object staged":
+            line = client._read_line()
+        lab.controld.kill()
+        lab.reap(lab.controld)
+    holder = lab.call("holder.status", server="holder")
+    assert [entry["name"] for entry in holder["generations"] if entry["state"] == "staged"] == ["orphan"]
+    lab.start_controld()
+    assert staged(lab) == [] and lab.call("issu.status")["current"] == current
+    assert lab.alice.ping(INTERNET) == 3
+
+
+def test_an_upgrade_without_the_holder_says_so(lab):
+    lab.holder.kill()
+    lab.reap(lab.holder)
+    wait_for("controld to notice", lambda: not lab.call("status")["holder"]["connected"])
+    with lab.rpc() as client, pytest.raises(RpcError) as caught:
+        upgrade(client, lab.second)
+    assert "not connected" in caught.value.message
+    lab.start_holder()
+    wait_for("controld to be back", lambda: lab.call("status")["holder"]["connected"])
+    time.sleep(0.2)
+    with lab.rpc() as client:
+        assert upgrade(client, lab.second)["hitless"] is True
