@@ -339,7 +339,12 @@ class Plane:
         self.advance(abi.ticks(seconds))
 
     def _clock_set(self):
-        self.meta.clock_injected_ns = self.clock_ns - self._coarse() - self.meta.clock_offset_ns
+        self.real_ns = self._coarse()
+        self.meta.clock_injected_ns = self.clock_ns - self.real_ns - self.meta.clock_offset_ns
+
+    def still(self):
+        """Whether the last packet saw exactly clock_ns: no jiffy went by between setting and running."""
+        return self._coarse() == self.real_ns
 
     # ---- running ------------------------------------------------------------------
 
@@ -361,6 +366,15 @@ class Plane:
         (number, (packets, size)), = moved.items()
         assert (packets, size) == (1, length), f"{abi.VERDICTS[number]} moved by {packets} packets, {size} bytes"
         return abi.VERDICTS[number]
+
+    def first_token(self, limit, field, send):
+        """Takes the first token of a bucket at exactly clock_ns, from where the others are counted."""
+        for _ in range(1000):
+            setattr(limit, field, 0)
+            result = send()
+            if self.still():
+                return result
+        raise AssertionError("this machine never runs a packet within one jiffy")
 
     def access(self, frame, interface=ACC1):
         return self.run("bng_access", frame, "acc1" if interface == ACC1 else "acc2")

@@ -35,6 +35,7 @@
 #define FRAME_SIZE     60
 #define REMOTE_ADDRESS 0xc0000201u /* 192.0.2.1 */
 #define JUMP_ONE_IN    200
+#define JUMP_PATIENCE  100 /* turns given to others, to let them finish their packet */
 #define DOWN_ONE_IN    4
 #define SILENCE_SHIFT  6 /* ticks */
 
@@ -222,6 +223,10 @@ static void clock_jump(struct cpu *cpu)
 {
 	uint64_t others = load(&done[!cpu->number]);
 
+	for (int i = 0; i < JUMP_PATIENCE && others == cpu->seen; i++) {
+		sched_yield();
+		others = load(&done[!cpu->number]);
+	}
 	if (others == cpu->seen && !__atomic_load_n(&finished, __ATOMIC_SEQ_CST))
 		return;
 	cpu->seen = others;
