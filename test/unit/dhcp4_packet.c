@@ -147,6 +147,70 @@ START_TEST(frame_of_something_else)
 }
 END_TEST
 
+/* Right after a change in the header. */
+static void repair_ip(uint8_t *ip)
+{
+	uint32_t sum = 0;
+
+	memset(ip + 10, 0, 2);
+	for (int i = 0; i < 20; i += 2)
+		sum += (uint32_t)ip[i] << 8 | ip[i + 1];
+	while (sum > 0xffff)
+		sum = (sum & 0xffff) + (sum >> 16);
+	ip[10] = (uint8_t)(~sum >> 8);
+	ip[11] = (uint8_t)~sum;
+}
+
+START_TEST(frame_with_a_header_that_means_something_else)
+{
+	static const struct {
+		size_t offset;
+		uint8_t value;
+	} changes[] = {
+		{9, 6},    /* TCP */
+		{6, 0x20}, /* first fragment */
+		{7, 0x01}, /* later fragment */
+	};
+	struct dhcp4_packet packet;
+
+	frame_with_tags(0);
+	repair_ip(frame + 14);
+	ck_assert_int_eq(parse_exact(frame, frame_length, &packet), 0);
+	frame[14 + changes[_i].offset] = changes[_i].value;
+	repair_ip(frame + 14);
+	ck_assert_int_eq(parse_exact(frame, frame_length, &packet), -EPROTO);
+}
+END_TEST
+
+START_TEST(frame_for_another_port)
+{
+	struct dhcp4_link link = {0};
+	struct dhcp4_flow flow = {0, 0xffffffff, 67, 68};
+	struct dhcp4_packet packet;
+
+	MESSAGE_WITH("\x35\x01\x01\xff");
+	frame_length = dhcp4_frame_build(&link, &flow, message, message_length, frame, sizeof(frame));
+	ck_assert_int_eq(parse_exact(frame, frame_length, &packet), -EPROTO);
+}
+END_TEST
+
+/* A sum of zero is sent as 0xffff: zero would say that there is none. */
+START_TEST(checksum_is_never_zero)
+{
+	struct dhcp4_link link = {0};
+	struct dhcp4_flow flow = {0, 0xffffffff, 68, 67};
+	struct dhcp4_packet packet;
+	uint8_t *check = frame + 14 + 20 + 6;
+
+	MESSAGE_WITH("\x35\x01\x01\xff");
+	frame_length = dhcp4_frame_build(&link, &flow, message, message_length, frame, sizeof(frame));
+	memcpy(message + 44, check, 2); /* `sname`: the sum becomes 0xffff, its complement 0 */
+	frame_length = dhcp4_frame_build(&link, &flow, message, message_length, frame, sizeof(frame));
+	ck_assert_mem_eq(check, "\xff\xff", 2);
+	ck_assert_int_eq(parse_exact(frame, frame_length, &packet), 0);
+}
+END_TEST
+
 START_TEST(frame_with_three_tags)
 {
 	struct dhcp4_packet packet;
@@ -333,6 +397,9 @@ int main(void)
 	tcase_add_test(tests, frame_damaged_anywhere_is_refused);
 	tcase_add_test(tests, frame_without_udp_checksum_is_accepted);
 	tcase_add_loop_test(tests, frame_of_something_else, 0, 4);
+	tcase_add_loop_test(tests, frame_with_a_header_that_means_something_else, 0, 3);
+	tcase_add_test(tests, frame_for_another_port);
+	tcase_add_test(tests, checksum_is_never_zero);
 	tcase_add_test(tests, frame_with_three_tags);
 	tcase_add_test(tests, options_of_a_full_request);
 	tcase_add_test(tests, options_continue_in_file_and_sname);
