@@ -12,12 +12,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "cgnat_fixture.h"
 #include "controld/cgnat/plan.h"
-#include "controld/issu/issu.h"
 #include "controld/maps/mappings.h"
 #include "controld/session/digest.h"
-#include "controld_fixture.h"
-#include "dataplane/abi/mapping_word.h"
 #include "lib/address.h"
 
 #define POOL(name, prefixes)     "{\"name\": \"" name "\", \"prefixes\": [" prefixes "], \"block_size\": 512}"
@@ -31,89 +29,9 @@ static void setup(void)
 	fixture_start(&sizes);
 }
 
-static void configure(const char *nat)
-{
-	int failure = fixture_configure(fixture_text("", "", nat), error, sizeof(error));
-
-	ck_assert_msg(!failure, "%s", error);
-}
-
 static int refused(const char *nat)
 {
 	return fixture_configure(fixture_text("", "", nat), error, sizeof(error));
-}
-
-/* The index of a public address, by the ranges that packets use; -1: none. */
-static int index_of(const char *text)
-{
-	const struct bng_ranges *ranges = maps_ranges(fixture.controld.maps);
-	uint32_t address_be;
-
-	ck_assert_int_eq(address_parse(text, &address_be), 0);
-	for (uint32_t i = 0; i < ranges->public_count; i++)
-		if (ntohl(address_be) >= ranges->outer[i].first && ntohl(address_be) <= ranges->outer[i].last)
-			return (int)(ranges->outer[i].base + ntohl(address_be) - ranges->outer[i].first);
-	return -1;
-}
-
-static struct bng_pool_address *record_of(const char *text)
-{
-	int index = index_of(text);
-
-	ck_assert_int_ge(index, 0);
-	return &fixture.controld.maps->pool_address[index];
-}
-
-/* What cgnat_take_block does in the data plane. */
-static struct bng_port_block *take_block(const char *public, uint32_t number, const struct session *session)
-{
-	struct bng_pool_address *address = record_of(public);
-	struct bng_port_block *block = &fixture.controld.maps->port_block[address->first_block + number];
-	uint64_t bit = 1ULL << (number % 64);
-
-	ck_assert(!(address->taken[number / 64] & bit));
-	address->taken[number / 64] |= bit;
-	address->free_blocks--;
-	*block = (struct bng_port_block){
-		.slot = session->slot,
-		.generation = session->record->generation,
-		.state = BNG_BLOCK_ALLOCATED,
-		.first = (uint32_t)index_of(public) << 16 | number << address->block_shift,
-		.session_id = session->record->session_id,
-	};
-	session->record->block[0] = block->first;
-	session->record->address_index = (uint32_t)index_of(public);
-	return block;
-}
-
-static void give_block(const char *public, uint32_t number)
-{
-	struct bng_pool_address *address = record_of(public);
-
-	fixture.controld.maps->port_block[address->first_block + number].state = BNG_BLOCK_FREE;
-	address->taken[number / 64] &= ~(1ULL << (number % 64));
-	address->free_blocks++;
-}
-
-static void set_mapping(struct bng_port_block *block, uint32_t offset, uint8_t protocol, uint8_t state,
-			uint16_t inner_port, uint32_t age_ticks)
-{
-	struct maps *maps = fixture.controld.maps;
-	uint32_t port = block->first + offset;
-	uint64_t word = bng_mapping_word(bng_mapping_key(protocol, htons(inner_port)), state, 0,
-					 maps_tick(maps) - age_ticks);
-
-	memcpy(&maps->mapping[port / 8].entry[port % 8], &word, sizeof(word));
-	block->used++;
-}
-
-static struct session open_session(const char *address, uint32_t client)
-{
-	struct session_spec spec = fixture_spec(address, client);
-	struct session session;
-
-	ck_assert_int_eq(session_open(&fixture.controld, &spec, &session), 0);
-	return session;
 }
 
 START_TEST(new_addresses_are_complete_before_they_are_enabled)
@@ -392,28 +310,6 @@ static unsigned walk_count(struct cgnat_filter filter)
 	return count;
 }
 
-/* One session with three live mappings, an expired one, and a stale block. */
-static struct session make_mappings(void)
-{
-	struct session session, other;
-	struct bng_port_block *block;
-	struct bng_pool *pool;
-
-	configure(POOL("n", "\"203.0.113.0/31\""));
-	pool = &fixture.controld.maps->pool[0];
-	session = open_session("10.9.0.1", 1);
-	other = open_session("10.9.0.2", 2);
-	block = take_block("203.0.113.1", 7, &session);
-	set_mapping(block, 0, BNG_PROTOCOL_UDP, BNG_MAPPING_UDP, 5000, 0);
-	set_mapping(block, 9, BNG_PROTOCOL_TCP, BNG_MAPPING_TCP_ESTABLISHED, 6000, 10);
-	set_mapping(block, 511, BNG_PROTOCOL_ICMP, BNG_MAPPING_ICMP, 77, pool->timeout[BNG_MAPPING_ICMP] - 4);
-	set_mapping(block, 8, BNG_PROTOCOL_UDP, BNG_MAPPING_UDP, 5001, pool->timeout[BNG_MAPPING_UDP] + 1);
-	block = take_block("203.0.113.0", 3, &other);
-	set_mapping(block, 0, BNG_PROTOCOL_UDP, BNG_MAPPING_UDP, 9, 0);
-	other.record->generation++;
-	return session;
-}
-
 START_TEST(only_live_mappings_of_active_sessions_are_walked)
 {
 	struct session session = make_mappings();
@@ -464,71 +360,6 @@ START_TEST(the_digest_is_of_sorted_lines)
 	ck_assert_str_eq(json_string_value(json_object_get(part, "sha256")), sha256_of(text));
 	json_decref(digest);
 	fixture_stop();
-}
-END_TEST
-
-START_TEST(a_mapping_that_vanished_is_noticed_an_expired_one_is_not)
-{
-	struct session session = make_mappings();
-	struct maps *maps = fixture.controld.maps;
-	struct kept *kept = kept_record(&fixture.controld);
-	uint32_t first = session.record->block[0];
-	struct kept_result result;
-
-	kept_compare(kept, &result);
-	ck_assert_uint_eq(result.sessions, 2);
-	ck_assert_uint_eq(result.sessions_lost, 0);
-	ck_assert_uint_eq(result.mappings, 3);
-	ck_assert_uint_eq(result.mappings_lost, 0);
-	kept = kept_record(&fixture.controld);
-	maps->mapping[first / 8].entry[0] = (struct bng_mapping){0};
-	maps->mapping[(first + 9) / 8].entry[1].inner_port_be ^= 1;
-	maps->mapping[(first + 511) / 8].entry[7] = (struct bng_mapping){0};
-	maps->meta->clock_injected_ns = 2000000000; /* the ICMP mapping's time is over */
-	kept_compare(kept, &result);
-	ck_assert_uint_eq(result.mappings_lost, 2);
-	ck_assert_uint_eq(result.mappings_ended, 1);
-	kept = kept_record(&fixture.controld);
-	session.record->address_be ^= 1;
-	kept_compare(kept, &result);
-	ck_assert_uint_eq(result.sessions_lost, 1);
-	fixture_stop();
-}
-END_TEST
-
-START_TEST(closing_a_session_meanwhile_is_no_loss)
-{
-	struct session session = make_mappings();
-	struct kept *kept = kept_record(&fixture.controld);
-	struct kept_result result;
-
-	session_close(&fixture.controld, &session, "test");
-	memset(fixture.controld.maps->mapping, 0, 16 * 65536 * 8);
-	kept_compare(kept, &result);
-	ck_assert_uint_eq(result.sessions_ended, 1);
-	ck_assert_uint_eq(result.sessions_lost, 0);
-	ck_assert_uint_eq(result.mappings_ended, 3);
-	ck_assert_uint_eq(result.mappings_lost, 0);
-	fixture_stop();
-}
-END_TEST
-
-START_TEST(drops_that_begin_with_the_swap_are_noticed)
-{
-	struct drops_window start = {.time_ns = 1000000000}, swap = {.time_ns = 2000000000},
-			    end = {.time_ns = 2500000000};
-	const char *reason;
-
-	swap.counts[BNG_DROP_SPOOF_MAC].packets = 1000;
-	end.counts[BNG_DROP_SPOOF_MAC].packets = 1000 + 1516;
-	end.counts[BNG_DROP_CGNAT_NO_MAPPING].packets = 1000000;
-	end.counts[BNG_FORWARD_UP].packets = 1000000;
-	ck_assert_uint_eq(drops_unexpected(&start, &swap, &end, &reason), 0);
-	end.counts[BNG_DROP_SPOOF_MAC].packets++;
-	end.counts[BNG_DROP_NO_SESSION].packets = 20;
-	ck_assert_uint_eq(drops_unexpected(&start, &swap, &end, &reason), 5);
-	ck_assert_str_eq(reason, "drop_no_session");
-	ck_assert_uint_eq(drops_between(&swap, &end), 1517 + 20 + 1000000);
 }
 END_TEST
 
@@ -600,13 +431,10 @@ int main(void)
 	tcase_set_timeout(walk, 60);
 	tcase_add_test(walk, only_live_mappings_of_active_sessions_are_walked);
 	tcase_add_test(walk, the_digest_is_of_sorted_lines);
-	tcase_add_test(walk, a_mapping_that_vanished_is_noticed_an_expired_one_is_not);
-	tcase_add_test(walk, closing_a_session_meanwhile_is_no_loss);
 	tcase_add_test(walk, a_million_mappings_are_counted_and_hashed_quickly);
 	suite_add_tcase(suite, walk);
 	tcase_add_loop_test(alone, blocks_of_low_ports_are_never_given_out, 0,
 			    (int)(sizeof(shifts) / sizeof(shifts[0])));
-	tcase_add_test(alone, drops_that_begin_with_the_swap_are_noticed);
 	suite_add_tcase(suite, alone);
 
 	SRunner *runner = srunner_create(suite);

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * What decides whether an upgrade was hitless: what is lost is noticed, what ends
+ * by itself or is always dropped is not.
+ */
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cgnat_fixture.h"
+#include "controld/issu/issu.h"
+
+static void setup(void)
+{
+	fixture_start(&(struct fixture_sizes){4096, 16, 4096});
+}
+
+START_TEST(a_mapping_that_vanished_is_noticed_an_expired_one_is_not)
+{
+	struct session session = make_mappings();
+	struct maps *maps = fixture.controld.maps;
+	struct kept *kept = kept_record(&fixture.controld);
+	uint32_t first = session.record->block[0];
+	struct kept_result result;
+
+	kept_compare(kept, &result);
+	ck_assert_uint_eq(result.sessions, 2);
+	ck_assert_uint_eq(result.sessions_lost, 0);
+	ck_assert_uint_eq(result.mappings, 3);
+	ck_assert_uint_eq(result.mappings_lost, 0);
+	kept = kept_record(&fixture.controld);
+	maps->mapping[first / 8].entry[0] = (struct bng_mapping){0};
+	maps->mapping[(first + 9) / 8].entry[1].inner_port_be ^= 1;
+	maps->mapping[(first + 511) / 8].entry[7] = (struct bng_mapping){0};
+	maps->meta->clock_injected_ns = 2000000000; /* the ICMP mapping's time is over */
+	kept_compare(kept, &result);
+	ck_assert_uint_eq(result.mappings_lost, 2);
+	ck_assert_uint_eq(result.mappings_ended, 1);
+	kept = kept_record(&fixture.controld);
+	session.record->address_be ^= 1;
+	kept_compare(kept, &result);
+	ck_assert_uint_eq(result.sessions_lost, 1);
+	fixture_stop();
+}
+END_TEST
+
+START_TEST(closing_a_session_meanwhile_is_no_loss)
+{
+	struct session session = make_mappings();
+	struct kept *kept = kept_record(&fixture.controld);
+	struct kept_result result;
+
+	session_close(&fixture.controld, &session, "test");
+	memset(fixture.controld.maps->mapping, 0, 16 * 65536 * 8);
+	kept_compare(kept, &result);
+	ck_assert_uint_eq(result.sessions_ended, 1);
+	ck_assert_uint_eq(result.sessions_lost, 0);
+	ck_assert_uint_eq(result.mappings_ended, 3);
+	ck_assert_uint_eq(result.mappings_lost, 0);
+	fixture_stop();
+}
+END_TEST
+
+START_TEST(drops_that_begin_with_the_swap_are_noticed)
+{
+	struct drops_window start = {.time_ns = 1000000000}, swap = {.time_ns = 2000000000},
+			    end = {.time_ns = 2500000000};
+	const char *reason;
+
+	swap.counts[BNG_DROP_SPOOF_MAC].packets = 1000;
+	end.counts[BNG_DROP_SPOOF_MAC].packets = 1000 + 1516;
+	end.counts[BNG_DROP_CGNAT_NO_MAPPING].packets = 1000000;
+	end.counts[BNG_FORWARD_UP].packets = 1000000;
+	ck_assert_uint_eq(drops_unexpected(&start, &swap, &end, &reason), 0);
+	end.counts[BNG_DROP_SPOOF_MAC].packets++;
+	end.counts[BNG_DROP_NO_SESSION].packets = 20;
+	ck_assert_uint_eq(drops_unexpected(&start, &swap, &end, &reason), 5);
+	ck_assert_str_eq(reason, "drop_no_session");
+	ck_assert_uint_eq(drops_between(&swap, &end), 1517 + 20 + 1000000);
+}
+END_TEST
+
+static void count_forwarded(uint64_t packets)
+{
+	uint32_t key = BNG_FORWARD_DOWN;
+	struct bng_count of_cpu[fixture.controld.maps->cpus];
+
+	memset(of_cpu, 0, sizeof(of_cpu));
+	of_cpu[0].packets = packets;
+	ck_assert_int_eq(bpf_map_update_elem(fixture.fds[MAP_reason_count], &key, of_cpu, BPF_ANY), 0);
+}
+
+static void pause_ms(long ms)
+{
+	nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+}
+
+START_TEST(the_longest_gap_is_measured)
+{
+	struct sampler *sampler;
+	struct sample sample;
+
+	count_forwarded(1000);
+	sampler = sampler_start(fixture.controld.maps);
+	ck_assert_ptr_nonnull(sampler);
+	pause_ms(20);
+	count_forwarded(1001);
+	pause_ms(100);
+	count_forwarded(1002);
+	pause_ms(10);
+	count_forwarded(1005);
+	pause_ms(200);
+	sampler_stop(sampler, &sample);
+	ck_assert_uint_eq(sample.packets, 5);
+	ck_assert_uint_ge(sample.longest_gap_ns, 80000000);
+	ck_assert_uint_lt(sample.longest_gap_ns, 190000000); /* the end has no packet behind it */
+	ck_assert_uint_gt(sample.readings, 10);
+	fixture_stop();
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("issu");
+	TCase *test = tcase_create("issu"), *alone = tcase_create("alone");
+
+	tcase_add_checked_fixture(test, setup, NULL);
+	tcase_add_test(test, a_mapping_that_vanished_is_noticed_an_expired_one_is_not);
+	tcase_add_test(test, closing_a_session_meanwhile_is_no_loss);
+	tcase_add_test(test, the_longest_gap_is_measured);
+	suite_add_tcase(suite, test);
+	tcase_add_test(alone, drops_that_begin_with_the_swap_are_noticed);
+	suite_add_tcase(suite, alone);
+
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
