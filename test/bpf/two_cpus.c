@@ -28,16 +28,19 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CPUS           2
-#define INNER_PORTS    240
-#define CERTAINLY      (TIMEOUT_TICKS - 6) /* ticks since it was seen alive */
-#define HOT_SESSIONS   4
-#define FRAME_SIZE     60
-#define REMOTE_ADDRESS 0xc0000201u /* 192.0.2.1 */
-#define JUMP_ONE_IN    200
-#define JUMP_PATIENCE  100 /* turns given to others, to let them finish their packet */
-#define DOWN_ONE_IN    4
-#define SILENCE_SHIFT  6 /* ticks */
+#define CPUS            2
+#define INNER_PORTS     240
+#define CERTAINLY       (TIMEOUT_TICKS - 6) /* ticks since it was seen alive */
+#define HOT_SESSIONS    4
+#define FRAME_SIZE      60
+#define REMOTE_ADDRESS  0xc0000201u /* 192.0.2.1 */
+#define JUMP_ONE_IN     200
+#define JUMP_PATIENCE   100 /* turns given to others, to let them finish their packet */
+#define DOWN_ONE_IN     4
+#define SILENCE_SHIFT   6 /* ticks */
+#define TOGETHER_ONE_IN 4
+#define MOMENT          16 /* packets */
+#define CLOSE_ONE_IN    16 /* sweeps */
 
 struct frame {
 	struct ethhdr eth;
@@ -164,10 +167,22 @@ static uint32_t choose_slot(struct cpu *cpu, uint32_t tick)
 	return slot;
 }
 
+/* The inner end of the next packet. Often it is the one that both CPUs have in this
+ * moment, so that they make the same mapping at the same time. */
+static uint32_t choose_end(struct cpu *cpu, uint32_t tick, uint32_t *number)
+{
+	uint64_t moment = (load(&done[0]) + load(&done[1])) / MOMENT;
+
+	*number = next_random(&cpu->random) % INNER_PORTS;
+	if (next_random(&cpu->random) % TOGETHER_ONE_IN)
+		return choose_slot(cpu, tick);
+	*number = moment / HOT_SESSIONS % INNER_PORTS;
+	return FIRST_SLOT + moment % HOT_SESSIONS;
+}
+
 static void packet_up(struct cpu *cpu)
 {
-	uint32_t tick = world_tick(&world), slot = choose_slot(cpu, tick), port;
-	uint32_t number = next_random(&cpu->random) % INNER_PORTS;
+	uint32_t tick = world_tick(&world), number, slot = choose_end(cpu, tick, &number), port;
 	const struct bng_subscriber *session = &world.subscriber[slot];
 	uint16_t generation = __atomic_load_n(&session->generation, __ATOMIC_SEQ_CST);
 	union sighting before = {.word = load(&ends[slot][number])};
@@ -276,7 +291,7 @@ static uint64_t housekeeping(uint64_t seed)
 		sweep();
 		if (state == BNG_SUBSCRIBER_FREE)
 			session_open(&world, slot);
-		else if (state == BNG_SUBSCRIBER_ACTIVE && next_random(&random) % 8 == 0) {
+		else if (state == BNG_SUBSCRIBER_ACTIVE && next_random(&random) % CLOSE_ONE_IN == 0) {
 			session_close(&world, slot);
 			closed++;
 		}
