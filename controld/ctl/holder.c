@@ -17,9 +17,10 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 
-#define CALL_TIMEOUT_MS 30000
+#define CALL_TIMEOUT_MS 5000
+#define LONG_TIMEOUT_MS 120000
 #define BACKOFF_MIN_MS  20
-#define BACKOFF_MAX_MS  2000
+#define BACKOFF_MAX_MS  5000
 #define KEPT_MAX        8
 
 struct kept {
@@ -212,6 +213,35 @@ static int errno_of(int code)
 	}
 }
 
+/* Loading and swapping take their time, and get a connection with more patience:
+ * on the usual one a holder that hangs must not stop us for long. */
+static bool is_long(const char *method)
+{
+	static const char *const methods[] = {"object.stage", "swap.commit", "swap.rollback"};
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (!strcmp(method, methods[i]))
+			return true;
+	return false;
+}
+
+static int call_long(const struct holder *holder, const char *method, json_t *params, const int *fds,
+		     size_t fd_count, struct rpc_result *result)
+{
+	struct rpc_client *client;
+	int failure = rpc_client_open(holder->path, LONG_TIMEOUT_MS, &client);
+
+	if (failure) {
+		json_decref(params);
+		snprintf(result->message, sizeof(result->message), "%s: connecting to %s failed: %s", method,
+			 holder->path, strerror(-failure));
+		return failure;
+	}
+	failure = rpc_call(client, method, params, fds, fd_count, result);
+	rpc_client_close(client);
+	return failure;
+}
+
 int holder_call(struct holder *holder, const char *method, json_t *params, const int *fds, size_t fd_count,
 		struct rpc_result *result)
 {
@@ -224,6 +254,10 @@ int holder_call(struct holder *holder, const char *method, json_t *params, const
 			 "%s: bpfholder at %s is not connected; trying again in the background", method,
 			 holder->path);
 		return -ENOTCONN;
+	}
+	if (is_long(method)) {
+		failure = call_long(holder, method, params, fds, fd_count, result);
+		return failure ? -ENOTCONN : result->code ? errno_of(result->code) : 0;
 	}
 	failure = rpc_call(holder->client, method, params, fds, fd_count, result);
 	if (failure) {

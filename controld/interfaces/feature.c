@@ -29,7 +29,8 @@
 
 struct interfaces {
 	struct event *timer;
-	bool missing[BNG_INTERFACES]; /* said once */
+	bool missing[BNG_INTERFACES];    /* said once */
+	bool unattached[BNG_INTERFACES]; /* found anew, but the holder could not attach it yet */
 };
 
 static const char *role_name(bool access)
@@ -271,6 +272,7 @@ static void refresh(struct controld *controld, const struct config_interface *in
 	uint16_t index = names_interface_index(controld, interface->name);
 	const struct bng_interface *record = &controld->maps->interface[index];
 	bool *missing = &controld->interfaces->missing[index];
+	bool *unattached = &controld->interfaces->unattached[index];
 	struct device device;
 	uint32_t ifindex = record->ifindex;
 
@@ -282,12 +284,16 @@ static void refresh(struct controld *controld, const struct config_interface *in
 		return;
 	}
 	*missing = false;
-	if (ifindex == device.ifindex && record->mtu == device.mtu && !memcmp(record->mac, device.mac, 6))
-		return;
-	log_notice("interface %s has changed: ifindex %u, MTU %u", interface->name, device.ifindex,
-		   device.mtu);
-	if (!write_interface(controld, controld->config, interface, &device) && ifindex != device.ifindex)
-		device_attach(controld, interface->name, role_name(interface->access), interface->generic);
+	if (ifindex != device.ifindex || record->mtu != device.mtu ||
+	    memcmp(record->mac, device.mac, 6) != 0) {
+		log_notice("interface %s has changed: ifindex %u, MTU %u", interface->name, device.ifindex,
+			   device.mtu);
+		write_interface(controld, controld->config, interface, &device);
+		*unattached |= ifindex != device.ifindex;
+	}
+	if (*unattached && holder_connected(controld->holder))
+		*unattached = device_attach(controld, interface->name, role_name(interface->access),
+					    interface->generic) != 0;
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context)

@@ -290,6 +290,47 @@ def test_static_sessions_come_and_go_with_the_file(clean):
     assert refused(lab, "session.show", {"address": "172.16.9.9"}).code == NOT_FOUND
 
 
+def interfaces(lab):
+    return {entry["name"]: entry for entry in lab.call("interfaces")["interfaces"]}
+
+
+def test_an_interface_is_taken_out_and_comes_back(clean):
+    lab = clean
+    before = interfaces(lab)
+    lab.config["interfaces"] = [entry for entry in lab.config["interfaces"] if entry["name"] != "access1"]
+    lab.config["gateways"] = [entry for entry in lab.config["gateways"] if entry["interface"] != "access1"]
+    lab.write_config()
+    lab.call("config.reload")
+    assert "access1" not in interfaces(lab)
+    assert {entry["name"]: entry["used"] for entry in lab.call("maps")["maps"]}["interface_of_ifindex"] == 4
+    lab.config = default_config()
+    lab.write_config()
+    lab.call("config.reload")
+    assert interfaces(lab)["access1"]["index"] == before["access1"]["index"]
+    assert interfaces(lab)["access0"]["index"] == before["access0"]["index"]
+
+
+def test_an_interface_with_sessions_stays(clean):
+    lab = clean
+    lab.call("session.add", {"sessions": [new_session(40)]})
+    lab.config["interfaces"] = lab.config["interfaces"][1:]
+    lab.config["gateways"] = lab.config["gateways"][1:]
+    lab.config["dhcp4"]["pools"] = []
+    lab.write_config()
+    assert "access0 cannot be taken out: it has 1 sessions" in refused(lab, "config.reload", None).message
+
+
+def test_a_device_that_was_made_anew_is_taken_back(clean):
+    lab = clean
+    index, old = interfaces(lab)["core1"]["index"], interfaces(lab)["core1"]["ifindex"]
+    lab.ip(lab.gateway, "link delete core1")
+    wait_for("the loss to be seen", lambda: interfaces(lab)["core1"]["state"] == "missing")
+    lab.veth(lab.gateway, "core1", lab.load, "down0")
+    found = wait_for("the new device", lambda: (lambda entry: entry if entry["program_id"] else None)(
+        interfaces(lab)["core1"]) if lab.programs().get("core1") else None)
+    assert found["index"] == index and found["ifindex"] != old and found["state"] == "up"
+
+
 # ---- the holder goes away ------------------------------------------------------------
 
 def test_it_outlives_the_holder(clean):
