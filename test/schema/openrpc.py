@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# Reads schemas/<server>.openrpc.json: what each method takes, gives and sends.
+import json
+import pathlib
+
+import jsonschema
+
+SCHEMAS = pathlib.Path(__file__).resolve().parents[2] / "schemas"
+SERVERS = ("holder", "controld")
+ERROR = {
+    "type": "object", "required": ["code", "message"], "additionalProperties": False,
+    "properties": {"code": {"type": "integer"}, "message": {"type": "string", "minLength": 1}, "data": {}},
+}
+
+
+def load(server):
+    return json.loads((SCHEMAS / f"{server}.openrpc.json").read_text())
+
+
+class Document:
+    def __init__(self, server):
+        self.root = load(server)
+        self.methods = {method["name"]: method for method in self.root["methods"]}
+
+    def _validator(self, schema):
+        """A schema of the document, with the document's components in reach of its references."""
+        return jsonschema.Draft7Validator(dict(schema, components=self.root.get("components", {})))
+
+    def params_schema(self, method):
+        params = [self.resolve(param) for param in self.methods[method]["params"]]
+        return {
+            "type": "object", "additionalProperties": False,
+            "properties": {param["name"]: param["schema"] for param in params},
+            "required": [param["name"] for param in params if param.get("required")],
+        }
+
+    def resolve(self, node):
+        while "$ref" in node:
+            target = self.root
+            for part in node["$ref"].removeprefix("#/").split("/"):
+                target = target[part]
+            node = target
+        return node
+
+    def errors_of_request(self, request):
+        return self._errors(self.params_schema(request["method"]), request.get("params", {}))
+
+    def errors_of_result(self, method, result):
+        return self._errors(self.resolve(self.methods[method]["result"])["schema"], result)
+
+    def _errors(self, schema, value):
+        if "$ref" in schema:
+            schema = {"allOf": [schema]}
+        return [f"{'/'.join(map(str, error.absolute_path))}: {error.message[:300]}"
+                for error in self._validator(schema).iter_errors(value)]
+
+
+def errors_of_exchange(document, request, reply):
+    """What is wrong with one request and its reply, as a list of texts."""
+    method = request.get("method")
+    if "error" in reply:
+        return [error.message for error in jsonschema.Draft7Validator(ERROR).iter_errors(reply["error"])]
+    if method not in document.methods:
+        return [f"{method} was answered but is not described"]
+    errors = [f"{method} params {error}" for error in document.errors_of_request(request)]
+    return errors + [f"{method} result {error}" for error in document.errors_of_result(method, reply.get("result"))]

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# Runs last: every request and reply that the other tests recorded
+# (BNG_RPC_TRACE) is what schemas/ says. This file adds calls of its own, so that
+# the recording is never empty.
+import collections
+import json
+import os
+import pathlib
+
+import pytest
+
+import openrpc
+from lab import Lab
+
+HARMLESS = {
+    "holder": ["holder.status", "swap.status", "fd.list"],
+    "controld": ["status", "session.list", "cgnat.pools", "cgnat.blocks", "cgnat.mappings", "cgnat.digest", "drops",
+                 "interfaces", "maps", "issu.status", "config.show", "config.reload"],
+}
+
+
+@pytest.fixture(scope="module")
+def exchanges(tmp_path_factory):
+    path = os.environ.setdefault("BNG_RPC_TRACE", str(tmp_path_factory.mktemp("trace") / "trace.jsonl"))
+    with Lab() as lab:
+        lab.start_daemons()
+        for server, methods in HARMLESS.items():
+            with lab.rpc(server) as client:
+                for method in methods:
+                    client.call(method)
+    return [json.loads(line) for line in pathlib.Path(path).read_text().splitlines()]
+
+
+@pytest.mark.parametrize("server", openrpc.SERVERS)
+def test_every_recorded_exchange_matches_the_schema(server, exchanges):
+    document = openrpc.Document(server)
+    seen = [entry for entry in exchanges if entry["server"] == server]
+    wrong = collections.Counter()
+    for entry in seen:
+        wrong.update(openrpc.errors_of_exchange(document, entry["request"], entry["reply"]))
+    assert wrong == {}
+    answered = {entry["request"]["method"] for entry in seen if "result" in entry["reply"]}
+    assert answered >= set(HARMLESS[server])
+    print(f"\n{server}: {len(seen)} exchanges, {len(answered)} methods")
+
+
+@pytest.mark.parametrize("server", openrpc.SERVERS)
+def test_a_wrong_exchange_would_be_seen(server, exchanges):
+    document = openrpc.Document(server)
+    good = next(entry for entry in exchanges if entry["server"] == server and "result" in entry["reply"])
+    reply = dict(good["reply"], result=["not", "an", "object"])
+    assert openrpc.errors_of_exchange(document, good["request"], reply) != []
+    assert openrpc.errors_of_exchange(document, good["request"], dict(good["reply"], error={"code": "text"})) != []
