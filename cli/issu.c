@@ -80,7 +80,7 @@ static void print_kept(const struct cli *cli, const json_t *digest)
 	       HASH_SHOWN, member_string(mappings, "sha256"));
 }
 
-static int print_report(const struct cli *cli, const char *what, const json_t *report)
+int issu_report(const struct cli *cli, const char *what, const json_t *report)
 {
 	const json_t *swap = json_object_get(report, "swap");
 	char packets[32];
@@ -118,7 +118,7 @@ static int run_swap(struct cli *cli, const char *method, const char *what, json_
 		print_json(report);
 		status = json_is_true(json_object_get(report, "hitless")) ? CLI_OK : CLI_NOT_HITLESS;
 	} else {
-		status = print_report(cli, what, report);
+		status = issu_report(cli, what, report);
 	}
 	json_decref(report);
 	return status;

@@ -26,6 +26,8 @@ cli_print print_pools, print_blocks, print_mappings;
 /* issu.c */
 cli_run run_upgrade, run_rollback;
 cli_print print_issu_status;
+/* The last line of an upgrade or rollback: CLI_OK or CLI_NOT_HITLESS. */
+int issu_report(const struct cli *cli, const char *what, const json_t *report);
 
 /* config.c, events.c, commands.c */
 cli_run run_config_check, run_events, run_help, run_version;

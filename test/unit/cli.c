@@ -11,6 +11,7 @@
 
 #include "cli/command.h"
 #include "cli/print.h"
+#include "cli/run.h"
 
 #define LINE_WORDS 24
 
@@ -281,16 +282,21 @@ static const struct {
 	{"nonsense _", ""},
 };
 
-START_TEST(completion_of_the_last_word)
-{
-	char line[512], said[4096];
-	char *arguments[LINE_WORDS];
-	int ends[2], saved = dup(STDOUT_FILENO);
+/* Standard output goes to a pipe between these two. */
+static int ends[2], saved;
 
+static void capture(void)
+{
 	ck_assert_int_eq(pipe(ends), 0);
 	fflush(stdout);
+	saved = dup(STDOUT_FILENO);
 	dup2(ends[1], STDOUT_FILENO);
-	complete_words(split(completions[_i].line, line, arguments), arguments);
+}
+
+static const char *captured(void)
+{
+	static char said[4096];
+
 	fflush(stdout);
 	dup2(saved, STDOUT_FILENO);
 	close(ends[1]);
@@ -298,7 +304,58 @@ START_TEST(completion_of_the_last_word)
 	close(ends[0]);
 	close(saved);
 	said[length > 0 ? length : 0] = '\0';
-	ck_assert_str_eq(said, completions[_i].candidates);
+	return said;
+}
+
+START_TEST(completion_of_the_last_word)
+{
+	char line[512];
+	char *arguments[LINE_WORDS];
+
+	capture();
+	complete_words(split(completions[_i].line, line, arguments), arguments);
+	ck_assert_str_eq(captured(), completions[_i].candidates);
+}
+END_TEST
+
+/* ---- The verdict on an upgrade ----------------------------------------------------------- */
+
+#define DIGEST(sum)                                                                                          \
+	"{\"sessions\":{\"count\":8,\"sha256\":\"a\"},\"mappings\":{\"count\":1234,\"sha256\":\"" sum "\"}}"
+#define REPORT(hitless, lost, sum)                                                                           \
+	"{\"hitless\":" hitless ",\"lost\":\"" lost                                                          \
+	"\",\"swap\":{\"packets\":12345,\"dropped\":0,\"longest_gap_us\":340},"                              \
+	"\"digest\":{\"before\":" DIGEST("0123456789") ",\"after\":" DIGEST(sum) "}}"
+
+static const struct {
+	const char *report;
+	int status;
+	const char *line;
+} verdicts[] = {
+	{REPORT("true", "", "0123456789"), CLI_OK,
+	 "  UPGRADE: hitless. Forwarded meanwhile 12345 packets, lost 0, longest gap 0.3 ms. 8 sessions, "
+	 "1234 mappings "
+	 "and their public ports before = after (sha256 01234567...).\n"},
+	{REPORT("true", "", "other"), CLI_OK,
+	 "  UPGRADE: hitless. Forwarded meanwhile 12345 packets, lost 0, longest gap 0.3 ms. All sessions "
+	 "and mappings "
+	 "kept; subscribers opened or ended some meanwhile.\n"},
+	{REPORT("false", "2 sessions, 3 mappings", "other"), CLI_NOT_HITLESS,
+	 "  UPGRADE: NOT hitless: lost 2 sessions, 3 mappings\n"},
+	{"{}", CLI_NOT_HITLESS, "  UPGRADE: NOT hitless: lost -\n"},
+};
+
+START_TEST(upgrade_is_hitless_only_when_the_report_says_so)
+{
+	json_t *report = json_loads(verdicts[_i].report, 0, NULL);
+
+	ck_assert_ptr_nonnull(report);
+	cli = (struct cli){.name = "bngcli"};
+	capture();
+	int status = issu_report(&cli, "UPGRADE", report);
+	ck_assert_str_eq(captured(), verdicts[_i].line);
+	ck_assert_int_eq(status, verdicts[_i].status);
+	json_decref(report);
 }
 END_TEST
 
@@ -319,6 +376,7 @@ int main(void)
 	tcase_add_loop_test(tests, requests_say_what_was_asked, 0, COUNT(requests));
 	tcase_add_test(tests, numbers_as_text);
 	tcase_add_loop_test(tests, completion_of_the_last_word, 0, COUNT(completions));
+	tcase_add_loop_test(tests, upgrade_is_hitless_only_when_the_report_says_so, 0, COUNT(verdicts));
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
