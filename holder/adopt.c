@@ -3,8 +3,6 @@
  * A start: what is pinned is taken over, a commit that was under way is undone or
  * finished, and every link ends up on the current generation.
  */
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,33 +10,34 @@
 #include "lib/bpf/bpffs.h"
 #include "lib/log.h"
 
-static void load_generations(struct holder *holder)
+/* Generations were renamed into place when they were whole: other names are not. */
+static void adopt_generation(struct holder *holder, const char *path)
 {
-	glob_t found;
-	pins_glob(holder, &found, "gen/*");
-	for (size_t i = 0; i < found.gl_pathc; i++) {
-		unsigned number = (unsigned)strtoul(pin_name(found.gl_pathv[i]), NULL, 10);
-		int error = number ? generation_load(holder, number) : -EINVAL;
-		if (!error)
-			continue;
-		log_warning("%s: an unfinished generation: removed", found.gl_pathv[i]);
-		bpffs_remove(found.gl_pathv[i]);
+	unsigned number = (unsigned)strtoul(bpffs_name(path), NULL, 10);
+	if (!number) {
+		log_warning("%s: an unfinished generation: removed", path);
+		bpffs_remove(path);
 	}
-	globfree(&found);
+	if (number > holder->journal.last_generation)
+		holder->journal.last_generation = number;
 }
 
-static void load_links(struct holder *holder)
+static void adopt_link(struct holder *holder, const char *path)
 {
-	glob_t found;
-	pins_glob(holder, &found, "if/*");
-	for (size_t i = 0; i < found.gl_pathc; i++) {
-		const char *name = pin_name(found.gl_pathv[i]);
-		int error = link_load(holder, name);
-		if (error) {
-			log_warning("%s: no link was pinned (%s): removed", name, strerror(-error));
-			bpffs_remove(found.gl_pathv[i]);
-		}
+	int error = link_load(holder, bpffs_name(path));
+	if (error) {
+		log_warning("%s: no link was pinned: %s: removed", path, strerror(-error));
+		bpffs_remove(path);
 	}
+}
+
+static void adopt_each(struct holder *holder, const char *folder, void (*one)(struct holder *, const char *))
+{
+	char pattern[PIN_TEXT];
+	glob_t found;
+	bpffs_list(pin_path(holder, pattern, "%s/*", folder), &found);
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		one(holder, found.gl_pathv[i]);
 	globfree(&found);
 }
 
@@ -47,23 +46,22 @@ int adopt(struct holder *holder)
 	int error = journal_load(holder);
 	if (error)
 		return error;
-	load_generations(holder);
-	load_links(holder);
-	holder->current = generation_find(holder, pins_linked_generation(holder, "current"));
-	holder->previous = generation_find(holder, pins_linked_generation(holder, "previous"));
-	bool committed = holder->current && holder->current->number == holder->journal.to;
+	adopt_each(holder, "gen", adopt_generation);
+	adopt_each(holder, "if", adopt_link);
+	holder->current = pinned_generation(holder, "current");
+	holder->previous = pinned_generation(holder, "previous");
 	if (holder->journal.committing) {
-		log_warning("a commit of generation %u was under way: %s", holder->journal.to,
+		bool committed = holder->current == holder->journal.to;
+		log_warning("commit of generation %u under way: %s", holder->journal.to,
 			    committed ? "finished" : "undone");
-		if (!committed)
-			holder->previous = generation_find(holder, holder->journal.retire);
+		holder->previous = committed ? holder->journal.from : holder->journal.retire;
 		if (committed)
 			swap_finish(holder);
 		else
 			swap_undo(holder);
 	}
-	if (holder->previous == holder->current)
-		holder->previous = NULL;
-	links_follow(holder, holder->current);
+	if (holder->previous == holder->current || !generation_exists(holder, holder->previous))
+		holder->previous = 0;
+	links_follow(holder);
 	return 0;
 }

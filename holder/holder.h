@@ -4,7 +4,7 @@
  * go. It knows no subscriber, no protocol and no map layout.
  *
  * Invariants:
- *  1. What must survive the holder is pinned below DIR/bpf:
+ *  1. What must survive the holder is pinned below DIR/bpf, and is looked up there:
  *       current, previous -> gen/N     kept generations (symbolic links)
  *       gen/N/program/P                its programs
  *       gen/N/scratch/M                maps that live and die with it
@@ -13,15 +13,14 @@
  *       map/M                          durable maps, from the first commit that had them
  *       if/I/link, if/I/role           where programs run (role: symbolic link)
  *  2. `current` changes after every link runs the new generation and before the
- *     journal says so: a journal that is not idle is undone while `current` is
- *     the old generation, else finished.
+ *     journal says so: a commit under way is undone while `current` is the old
+ *     generation, else finished.
  *  3. What runs is read from the kernel (bpf_link_info), never remembered.
  *  4. Every refusal leaves everything as it was.
  */
 #ifndef BNG_HOLDER_H
 #define BNG_HOLDER_H
 
-#include <glob.h>
 #include <linux/types.h>
 #include <net/if.h>
 #include <stdbool.h>
@@ -31,29 +30,12 @@
 #include "lib/fdstore.h"
 #include "lib/problem.h"
 
-#define STAGED_MAX      4
-#define GENERATIONS_MAX (STAGED_MAX + 3) /* current, previous, one being retired */
-#define PROGRAMS_MAX    32
-#define LINKS_MAX       64
-#define NAME_TEXT       64
-#define DIR_TEXT        80
-#define PIN_TEXT        320
-#define TOPIC_EVENTS    1u
-
-struct program {
-	char name[NAME_TEXT];
-	int fd;
-	__u32 id;
-	bool xdp; /* else a syscall program */
-	char tag[17];
-};
-
-struct generation {
-	unsigned number; /* 0: this place is free */
-	char name[NAME_TEXT];
-	unsigned program_count;
-	struct program programs[PROGRAMS_MAX];
-};
+#define STAGED_MAX   4
+#define LINKS_MAX    64
+#define NAME_TEXT    64
+#define DIR_TEXT     80
+#define PIN_TEXT     320
+#define TOPIC_EVENTS 1u
 
 struct link {
 	char interface[IF_NAMESIZE]; /* "": this place is free */
@@ -72,8 +54,7 @@ struct holder {
 	gid_t group;
 	int lock_fd;
 	uint64_t started_ns;
-	struct generation *current, *previous; /* or NULL */
-	struct generation generations[GENERATIONS_MAX];
+	unsigned current, previous; /* generations; 0: none */
 	struct link links[LINKS_MAX];
 	struct fdstore store;
 	struct {
@@ -98,13 +79,10 @@ struct holder {
 /* journal.c. A test may have the holder die just before any step. */
 #define HOLDER_STEPS(X)                                                                                      \
 	X(stage_load)                                                                                        \
-	X(stage_pin)                                                                                         \
-	X(stage_publish)                                                                                     \
-	X(attach_create)                                                                                     \
-	X(attach_pin)                                                                                        \
-	X(commit_park) X(commit_intent) X(commit_update) X(commit_update_next) X(commit_readback)            \
-		X(commit_maps) X(commit_previous) X(commit_current) X(commit_retire) X(commit_done)          \
-			X(undo_links) X(undo_done) X(journal_rename)
+	X(stage_pin) X(stage_publish) X(attach_create) X(attach_pin) X(commit_park) X(commit_intent)         \
+		X(commit_update) X(commit_update_next) X(commit_readback) X(commit_maps) X(commit_previous)  \
+			X(commit_current) X(commit_retire) X(commit_done) X(undo_links) X(undo_done)         \
+				X(journal_rename)
 enum holder_step {
 #define STEP_ENUM(name) STEP_##name,
 	HOLDER_STEPS(STEP_ENUM)
@@ -117,27 +95,22 @@ int journal_load(struct holder *holder);
 int journal_write(struct holder *holder, bool committing);
 void holder_event(struct holder *holder, json_t *event); /* steals event */
 
-/* pins.c: paths below DIR/bpf, and generations as they are pinned. */
+/* pins.c */
+int pins_open(struct holder *holder); /* directories, lock, bpffs */
 __attribute__((format(printf, 3, 4))) const char *
 pin_path(const struct holder *holder, char path[static PIN_TEXT], const char *format, ...);
-/* Names that match, sorted; empty when there is none. globfree() afterwards. */
-__attribute__((format(printf, 3, 4))) void pins_glob(const struct holder *holder, glob_t *found,
-						     const char *format, ...);
-const char *pin_name(const char *path);
-int pins_open(struct holder *holder); /* directories, lock, bpffs */
-unsigned pins_linked_generation(const struct holder *holder, const char *link);
-int pins_link_generation(const struct holder *holder, const char *link, const struct generation *generation);
-struct generation *generation_find(struct holder *holder, unsigned number); /* NULL for 0 */
-int generation_load(struct holder *holder, unsigned number);
-int generation_drop(struct holder *holder, unsigned number);
-/* The XDP program that serves a role, or NULL. */
-const struct program *generation_role(const struct generation *generation, const char *role);
-const struct program *generation_program(const struct generation *generation, const char *name);
+int pin_generation(const struct holder *holder, const char *link, unsigned generation); /* 0 removes */
+unsigned pinned_generation(const struct holder *holder, const char *link);
+bool generation_exists(const struct holder *holder, unsigned generation);
+int generation_drop(const struct holder *holder, unsigned generation);
+/* A descriptor or -errno, and the id (0 on errors). */
+int program_open(const struct holder *holder, unsigned generation, const char *name, __u32 *id);
+int role_open(const struct holder *holder, unsigned generation, const char *role, __u32 *id);
 
 /* object.c, swap.c */
 int object_stage(struct holder *holder, int fd, const char *name, const json_t *sizes, json_t **maps,
 		 struct problem *problem);
-int swap_commit(struct holder *holder, struct generation *to, json_t **result, struct problem *problem);
+int swap_commit(struct holder *holder, unsigned to, json_t **result, struct problem *problem);
 void swap_undo(struct holder *holder);
 void swap_finish(struct holder *holder);
 
@@ -145,19 +118,16 @@ void swap_finish(struct holder *holder);
 struct link *link_find(struct holder *holder, const char *interface);
 int link_load(struct holder *holder, const char *pinned);
 void link_refresh(struct link *link);
-/* Brings every attached link to the generation; 0 or the last -errno. */
-int links_follow(struct holder *holder, const struct generation *generation);
-void links_watch(struct holder *holder); /* events for links that changed */
+void links_follow(struct holder *holder); /* every attached link to the current generation */
+void links_watch(struct holder *holder);  /* events for links that changed */
 int link_attach(struct holder *holder, const char *interface, const char *role, bool generic, bool *adopted,
 		struct problem *problem);
 int link_detach(struct holder *holder, struct link *link);
 
 /* adopt.c, status.c, control.c */
-json_t *status_report(struct holder *holder);
-json_t *status_programs(const struct generation *generation);
-json_t *status_swap(const struct holder *holder);
-json_t *status_sockets(const struct holder *holder);
 int adopt(struct holder *holder);
+json_t *status_report(struct holder *holder);
+json_t *status_programs(const struct holder *holder, unsigned generation);
 int control_start(struct holder *holder);
 
 #endif

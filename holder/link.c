@@ -79,24 +79,22 @@ void links_watch(struct holder *holder)
 	}
 }
 
-int links_follow(struct holder *holder, const struct generation *generation)
+void links_follow(struct holder *holder)
 {
-	int error = 0;
 	for (struct link *link = holder->links; link < holder->links + LINKS_MAX; link++) {
+		__u32 id;
 		if (!link->interface[0])
 			continue;
 		link_refresh(link);
-		const struct program *program = generation_role(generation, link->role);
-		if (!link->ifindex || (program && program->id == link->program_id))
-			continue;
-		if (!program || bpf_link_update(link->fd, program->fd, NULL)) {
-			error = program ? -errno : -ENOENT;
-			log_error("%s: bringing its link back to program bng_%s: %s", link->interface,
-				  link->role, strerror(-error));
-		}
+		int fd = role_open(holder, holder->current, link->role, &id);
+		if (link->ifindex && id != link->program_id &&
+		    (fd < 0 || bpf_link_update(link->fd, fd, NULL)))
+			log_error("%s: going to bng_%s of generation %u: %s", link->interface, link->role,
+				  holder->current, strerror(errno));
+		if (fd >= 0)
+			close(fd);
 		link_refresh(link);
 	}
-	return error;
 }
 
 static int refuse_foreign(unsigned ifindex, const char *interface, struct problem *problem)
@@ -134,10 +132,9 @@ static int pin_link(struct holder *holder, const char *interface, const char *ro
 	return error;
 }
 
-static int create_link(struct holder *holder, const char *interface, const char *role, bool generic,
-		       struct problem *problem)
+static int create_link(struct holder *holder, const char *interface, const char *role, int program,
+		       bool generic, struct problem *problem)
 {
-	const struct program *program = generation_role(holder->current, role);
 	unsigned ifindex = if_nametoindex(interface);
 	if (!ifindex)
 		return refuse(problem, RPC_NOT_FOUND, NULL, "there is no such interface");
@@ -147,14 +144,13 @@ static int create_link(struct holder *holder, const char *interface, const char 
 	if (error)
 		return error;
 	if (netdev_keep_vlan_tags(interface))
-		log_warning("%s: VLAN tags are stripped by the NIC and it refuses to stop that", interface);
+		log_warning("%s: the NIC strips VLAN tags and does not let us stop that", interface);
 	LIBBPF_OPTS(bpf_link_create_opts, options,
 		    .flags = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
 	step(STEP_attach_create);
-	int fd = bpf_link_create(program->fd, (int)ifindex, BPF_XDP, &options);
+	int fd = bpf_link_create(program, (int)ifindex, BPF_XDP, &options);
 	if (fd < 0)
-		return refuse_errno(problem, errno,
-				    "%s mode (a driver without native XDP needs mode generic)",
+		return refuse_errno(problem, fd, "%s mode (a driver without native XDP needs mode generic)",
 				    generic ? "generic" : "native");
 	error = pin_link(holder, interface, role, fd);
 	close(fd);
@@ -165,27 +161,28 @@ int link_attach(struct holder *holder, const char *interface, const char *role, 
 		struct problem *problem)
 {
 	struct link *link = link_find(holder, interface);
+	__u32 id;
+	int error = 0, program = role_open(holder, holder->current, role, &id);
 	problem_context(problem, "attach %s as %s", interface, role);
-	if (!generation_role(holder->current, role))
+	if (program < 0)
 		return refuse(problem, RPC_CONFLICT, NULL,
-			      "the current generation (%u) has no program bng_%s: stage and commit an object "
-			      "that has",
-			      holder->current ? holder->current->number : 0, role);
+			      "generation %u, the current one, has no program bng_%s: commit one",
+			      holder->current, role);
 	if (link)
 		link_refresh(link);
 	*adopted = link && link->ifindex && link->ifindex == if_nametoindex(interface);
-	if (!*adopted) {
-		if (link)
-			link_detach(holder, link);
-		return create_link(holder, interface, role, generic, problem);
-	}
-	if (strcmp(link->role, role) || link->generic != generic)
-		return refuse(problem, RPC_CONFLICT, NULL, "it is attached as %s in %s mode: detach it first",
-			      link->role, link->generic ? "generic" : "native");
-	int error = links_follow(holder, holder->current);
-	return error ? refuse_errno(problem, error, "bringing its link to generation %u",
-				    holder->current->number)
-		     : 0;
+	if (link && !*adopted)
+		link_detach(holder, link);
+	if (!*adopted)
+		error = create_link(holder, interface, role, program, generic, problem);
+	else if (strcmp(link->role, role) || link->generic != generic)
+		error = refuse(problem, RPC_CONFLICT, NULL,
+			       "it is attached as %s in %s mode: detach it first", link->role,
+			       link->generic ? "generic" : "native");
+	else
+		links_follow(holder);
+	close(program);
+	return error;
 }
 
 int link_detach(struct holder *holder, struct link *link)

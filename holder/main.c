@@ -20,23 +20,23 @@
 #include "lib/rpc.h"
 #include "lib/service.h"
 
-static const char usage[] = "usage: bpfholder --state DIR --group GROUP [--log-level 3-7] [--steps]\n";
-
 /* Ageing goes on with everybody else dead. */
 static void sweep(struct holder *holder)
 {
-	const struct program *program = generation_program(holder->current, "bng_sweep");
+	__u32 id;
 	LIBBPF_OPTS(bpf_test_run_opts, options);
-	if (!program)
+	int program = program_open(holder, holder->current, "bng_sweep", &id);
+	if (program < 0)
 		return;
 	uint64_t begun_ns = clock_boottime_ns();
-	int error = bpf_prog_test_run_opts(program->fd, &options);
+	int error = bpf_prog_test_run_opts(program, &options);
 	error = error ? error : (int)options.retval;
+	close(program);
 	holder->sweep.runs++;
 	holder->sweep.errors += error != 0;
 	holder->sweep.last_us = (clock_boottime_ns() - begun_ns) / 1000;
 	if (error && !holder->sweep.failing) {
-		log_error("bng_sweep: %d: ageing has stopped", error);
+		log_error("bng_sweep: error %d: ageing has stopped", error);
 		holder_event(holder, json_pack("{s:s, s:i}", "type", "sweep_error", "error", error));
 	}
 	holder->sweep.failing = error;
@@ -50,45 +50,45 @@ static void on_second(evutil_socket_t fd, short events, void *context)
 	sweep(context);
 }
 
-static void on_end(evutil_socket_t signal_number, short events, void *context)
+static void on_signal(evutil_socket_t number, short events, void *context)
 {
 	(void)events;
-	log_notice("signal %d: ending; everything stays pinned and forwards on", (int)signal_number);
+	log_notice("signal %d: ending; everything stays pinned and forwards on", (int)number);
 	event_base_loopbreak(((struct holder *)context)->base);
 }
 
 static int serve(struct holder *holder)
 {
+	static const struct timeval second = {.tv_sec = 1};
 	holder->base = event_base_new();
-	if (!holder->base || control_start(holder))
-		return -errno;
+	if (!holder->base)
+		return -ENOMEM;
 	struct event *events[] = {event_new(holder->base, -1, EV_PERSIST, on_second, holder),
-				  evsignal_new(holder->base, SIGTERM, on_end, holder),
-				  evsignal_new(holder->base, SIGINT, on_end, holder)};
-	for (size_t i = 0; i < 3; i++) {
-		if (!events[i] || event_add(events[i], i ? NULL : &(struct timeval){.tv_sec = 1}))
-			return -ENOMEM;
+				  evsignal_new(holder->base, SIGTERM, on_signal, holder),
+				  evsignal_new(holder->base, SIGINT, on_signal, holder)};
+	int error = control_start(holder);
+	for (size_t i = 0; i < 3 && !error; i++)
+		error = !events[i] || event_add(events[i], i ? NULL : &second) ? -ENOMEM : 0;
+	if (!error) {
+		service_ready();
+		event_base_dispatch(holder->base);
 	}
-	service_ready();
-	event_base_dispatch(holder->base);
 	rpc_server_free(holder->server);
 	for (size_t i = 0; i < 3; i++)
 		event_free(events[i]);
 	event_base_free(holder->base);
-	return 0;
+	return error;
 }
 
 static int start(struct holder *holder)
 {
 	int error = pins_open(holder);
-	if (error == -EWOULDBLOCK) {
-		log_error("%s/lock: another bpfholder runs here", holder->dir);
-		return error;
-	}
-	if (error) {
+	if (error == -EWOULDBLOCK)
+		log_error("%s/lock: another bpfholder runs here: stop it first", holder->dir);
+	else if (error)
 		log_error("%s: making the state directory and its bpffs: %s", holder->dir, strerror(-error));
+	if (error)
 		return error;
-	}
 	fdstore_take_back(&holder->store);
 	error = adopt(holder);
 	if (!error)
@@ -98,8 +98,16 @@ static int start(struct holder *holder)
 	return error;
 }
 
-static int parse(struct holder *holder, int argc, char **argv)
+static int print_steps(void)
 {
+	for (int i = 0; i < STEP_COUNT; i++)
+		puts(step_name((enum holder_step)i));
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct holder holder = {.dir = "/run/bng"};
 	static const struct option options[] = {{"state", required_argument, NULL, 's'},
 						{"group", required_argument, NULL, 'g'},
 						{"log-level", required_argument, NULL, 'l'},
@@ -107,38 +115,28 @@ static int parse(struct holder *holder, int argc, char **argv)
 						{NULL, 0, NULL, 0}};
 	const char *group_name = "bng";
 	int level = LOG_LEVEL_INFO;
-	snprintf(holder->dir, sizeof(holder->dir), "/run/bng");
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-		if (c == 's' && strlen(optarg) < sizeof(holder->dir))
-			strcpy(holder->dir, optarg);
-		else if (c == 'g')
+		if (c == 'S')
+			return print_steps();
+		if (c == 'g')
 			group_name = optarg;
 		else if (c == 'l')
 			level = atoi(optarg);
-		else if (c == 'S') {
-			for (int i = 0; i < STEP_COUNT; i++)
-				puts(step_name((enum holder_step)i));
-			exit(EXIT_SUCCESS);
-		} else {
-			fputs(usage, stderr);
-			return -EINVAL;
-		}
+		else if (c != 's' || snprintf(holder.dir, DIR_TEXT, "%s", optarg) >= DIR_TEXT)
+			return fputs("usage: bpfholder --state DIR --group GROUP [--log-level 3-7] "
+				     "[--steps]\n",
+				     stderr),
+			       2;
 	}
 	log_init("bpfholder", (enum log_level)level);
 	const struct group *group = getgrnam(group_name);
 	if (!group)
-		log_error("group %s: there is none: make it (groupadd --system %s)", group_name, group_name);
-	holder->group = group ? group->gr_gid : 0;
-	return group ? 0 : -ENOENT;
-}
-
-int main(int argc, char **argv)
-{
-	static struct holder holder;
+		return log_error("group %s: there is none: make it (groupadd --system %s)", group_name,
+				 group_name),
+		       2;
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-	if (parse(&holder, argc, argv))
-		return 2;
+	holder.group = group->gr_gid;
 	holder.started_ns = clock_boottime_ns();
 	int error = start(&holder);
 	json_decref(holder.journal.new_maps);

@@ -23,24 +23,33 @@
 #include "lib/rpc.h"
 
 #define OBJECT_BYTES_MAX (64u << 20)
+#define PROGRAMS_MAX     32
 struct staging {
 	struct holder *holder;
+	const char *name;
 	struct bpf_object *object;
-	const json_t *sizes;
+	const json_t *sizes; /* max_entries of maps, or NULL */
 	json_t *maps;        /* for the caller */
 	struct btf *kept[2]; /* what current and previous know of the maps, or NULL */
 	struct diagnosis diagnosis;
 	struct problem *problem;
 };
 
-static struct btf *btf_of(const struct generation *generation)
+/* What a kept generation knows of the maps, or NULL. */
+static struct btf *btf_of(const struct holder *holder, unsigned generation)
 {
 	struct bpf_prog_info info = {0};
-	__u32 size = sizeof(info);
-	if (!generation || !generation->program_count ||
-	    bpf_obj_get_info_by_fd(generation->programs[0].fd, &info, &size) || !info.btf_id)
+	__u32 id, size = sizeof(info);
+	char pattern[PIN_TEXT];
+	glob_t found;
+	bpffs_list(pin_path(holder, pattern, "gen/%u/program/*", generation), &found);
+	int fd = found.gl_pathc ? program_open(holder, generation, bpffs_name(found.gl_pathv[0]), &id) : -1;
+	globfree(&found);
+	if (fd < 0)
 		return NULL;
-	return btf__load_from_kernel_by_id(info.btf_id);
+	bpf_obj_get_info_by_fd(fd, &info, &size);
+	close(fd);
+	return info.btf_id ? btf__load_from_kernel_by_id(info.btf_id) : NULL;
 }
 
 static struct layout_map map_in_object(const struct staging *staging, const struct bpf_map *map)
@@ -140,19 +149,17 @@ static int check_request(struct staging *staging)
 	unsigned count = 0;
 	json_object_foreach((json_t *)staging->sizes, name, value)
 	{
-		if (!bpf_object__find_map_by_name(staging->object, name))
+		json_int_t entries = json_integer_value(value);
+		if (entries < 1 || entries > UINT32_MAX ||
+		    !bpf_object__find_map_by_name(staging->object, name))
 			return refuse(staging->problem, RPC_INVALID_PARAMS, NULL,
-				      "max_entries names map %.64s, which the object does not have", name);
-		if (!json_is_integer(value) || json_integer_value(value) < 1 ||
-		    json_integer_value(value) > UINT32_MAX)
-			return refuse(staging->problem, RPC_INVALID_PARAMS, NULL,
-				      "max_entries of map %.64s must be an integer 1-%u", name, UINT32_MAX);
+				      "max_entries: %.64s must be a map of the object, its number 1-%u", name,
+				      UINT32_MAX);
 	}
 	bpf_object__for_each_program(program, staging->object)
 	{
 		enum bpf_prog_type type = bpf_program__type(program);
-		if ((type != BPF_PROG_TYPE_XDP && type != BPF_PROG_TYPE_SYSCALL) || ++count > PROGRAMS_MAX ||
-		    strlen(bpf_program__name(program)) >= NAME_TEXT)
+		if ((type != BPF_PROG_TYPE_XDP && type != BPF_PROG_TYPE_SYSCALL) || ++count > PROGRAMS_MAX)
 			return refuse(staging->problem, RPC_INCOMPATIBLE, NULL,
 				      "program %s: the holder takes up to %d programs, all XDP or syscall",
 				      bpf_program__name(program), PROGRAMS_MAX);
@@ -166,13 +173,11 @@ static int refuse_load(struct staging *staging, int error)
 	if (!diagnosis->program[0])
 		return refuse_errno(staging->problem, error, "loading it: %s", diagnosis->warning);
 	json_t *lines = diagnose_lines(diagnosis);
-	const char *why = diagnose_reason(lines);
 	return refuse(
 		staging->problem, RPC_SYSTEM,
 		json_pack("{s:s, s:o, s:i}", "program", diagnosis->program, "log", lines, "errno", -error),
-		"the kernel refused program %s: %s (the verifier's last lines are in the data); nothing was "
-		"changed",
-		diagnosis->program, why ? why : strerror(-error));
+		"the kernel refused program %s: %s: %s; nothing was changed", diagnosis->program,
+		strerror(-error), diagnose_reason(lines));
 }
 
 static int pin_in(struct staging *staging, int fd, const char *folder, const char *name)
@@ -184,111 +189,117 @@ static int pin_in(struct staging *staging, int fd, const char *folder, const cha
 	return bpf_obj_pin(fd, path) ? -errno : 0;
 }
 
-static int pin_all(struct staging *staging, const char *name)
+static int pin_all(struct staging *staging)
 {
 	static const char *const folders[] = {"", "/program", "/scratch", "/durable"};
 	struct bpf_program *program;
 	struct bpf_map *map;
 	char path[PIN_TEXT];
 	size_t at = 0;
-	int error = 0;
+	int error = bpffs_remove(pin_path(staging->holder, path, "gen/new"));
 	for (size_t i = 0; i < 4 && !error; i++)
 		error = mkdir(pin_path(staging->holder, path, "gen/new%s", folders[i]), 0700) ? -errno : 0;
 	if (!error)
-		error = bpffs_link(pin_path(staging->holder, path, "gen/new/name"), name);
+		error = bpffs_link(pin_path(staging->holder, path, "gen/new/name"), staging->name);
 	step(STEP_stage_pin);
-	bpf_object__for_each_program(program, staging->object) error =
-		error ? error
-		      : pin_in(staging, bpf_program__fd(program), "program", bpf_program__name(program));
+	bpf_object__for_each_program(program, staging->object)
+	{
+		if (!error)
+			error = pin_in(staging, bpf_program__fd(program), "program",
+				       bpf_program__name(program));
+	}
 	bpf_object__for_each_map(map, staging->object)
 	{
-		const json_t *row = json_array_get(staging->maps, at++);
-		bool scratch = !strcmp(json_string_value(json_object_get(row, "result")), "scratch");
-		error = error ? error
-			      : pin_in(staging, bpf_map__fd(map), scratch ? "scratch" : "durable",
-				       bpf_map__name(map));
+		const json_t *result = json_object_get(json_array_get(staging->maps, at++), "result");
+		const char *folder = strcmp(json_string_value(result), "scratch") ? "durable" : "scratch";
+		if (!error)
+			error = pin_in(staging, bpf_map__fd(map), folder, bpf_map__name(map));
 	}
 	return error;
 }
 
 /* Pins into gen/new, which becomes gen/N as a whole. */
-static int publish(struct staging *staging, const char *name, unsigned number)
+static int publish(struct staging *staging)
 {
+	struct holder *holder = staging->holder;
 	char path[PIN_TEXT], final[PIN_TEXT];
-	pin_path(staging->holder, path, "gen/new");
-	pin_path(staging->holder, final, "gen/%u", number);
-	int error = bpffs_remove(path);
-	if (!error)
-		error = pin_all(staging, name);
+	int error = pin_all(staging);
 	step(STEP_stage_publish);
-	if (!error && rename(path, final))
+	pin_path(holder, path, "gen/new");
+	if (!error && rename(path, pin_path(holder, final, "gen/%u", holder->journal.last_generation + 1)))
 		error = -errno;
-	if (!error)
-		error = generation_load(staging->holder, number);
-	if (!error)
-		return 0;
-	bpffs_remove(path);
-	bpffs_remove(final);
-	return refuse_errno(staging->problem, error, "pinning generation %u", number);
+	if (error) {
+		bpffs_remove(path);
+		return refuse_errno(staging->problem, error, "pinning it");
+	}
+	holder->journal.last_generation++;
+	return 0;
 }
 
-static int load(struct staging *staging, const char *name, unsigned number)
+static int load(struct staging *staging)
 {
 	struct bpf_map *map;
 	int error = check_request(staging);
-	bpf_object__for_each_map(map, staging->object) error = error ? error : prepare_map(staging, map);
+	staging->kept[0] = btf_of(staging->holder, staging->holder->current);
+	staging->kept[1] = btf_of(staging->holder, staging->holder->previous);
+	bpf_object__for_each_map(map, staging->object)
+	{
+		if (!error)
+			error = prepare_map(staging, map);
+	}
+	btf__free(staging->kept[0]);
+	btf__free(staging->kept[1]);
 	if (error)
 		return error;
 	step(STEP_stage_load);
 	error = bpf_object__load(staging->object);
-	return error ? refuse_load(staging, error) : publish(staging, name, number);
+	return error ? refuse_load(staging, error) : publish(staging);
 }
 
-static int open_object(struct staging *staging, const char *bytes, size_t size, const char *name)
+static int stage_bytes(struct staging *staging, const char *bytes, size_t size)
 {
 	if (diagnose_begin(&staging->diagnosis))
 		return refuse_errno(staging->problem, ENOMEM, "verifier log");
-	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name,
+	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = staging->name,
 		    .kernel_log_buf = staging->diagnosis.verifier_log,
 		    .kernel_log_size = staging->diagnosis.verifier_log_size);
 	staging->object = bpf_object__open_mem(bytes, size, &options);
-	if (!staging->object)
-		return refuse(staging->problem, RPC_INCOMPATIBLE, NULL,
-			      "it is no BPF object that can be read: %s",
-			      staging->diagnosis.warning[0] ? staging->diagnosis.warning : strerror(errno));
-	staging->kept[0] = btf_of(staging->holder->current);
-	staging->kept[1] = btf_of(staging->holder->previous);
-	return 0;
+	int error = staging->object
+			    ? load(staging)
+			    : refuse(staging->problem, RPC_INCOMPATIBLE, NULL,
+				     "it is no BPF object that can be read: %s", staging->diagnosis.warning);
+	bpf_object__close(staging->object);
+	diagnose_end(&staging->diagnosis);
+	return error;
+}
+
+static size_t staged_count(const struct holder *holder)
+{
+	char pattern[PIN_TEXT];
+	glob_t found;
+	bpffs_list(pin_path(holder, pattern, "gen/[0-9]*"), &found);
+	size_t count = found.gl_pathc - (holder->current != 0) - (holder->previous != 0);
+	globfree(&found);
+	return count;
 }
 
 int object_stage(struct holder *holder, int fd, const char *name, const json_t *sizes, json_t **maps,
 		 struct problem *problem)
 {
-	struct staging staging = {.holder = holder, .sizes = sizes, .maps = json_array(), .problem = problem};
-	unsigned staged = 0;
-	char *bytes = NULL;
+	struct staging staging = {.holder = holder, .name = name, .sizes = sizes, .problem = problem};
+	char *bytes;
 	size_t size;
-	for (struct generation *g = holder->generations; g < holder->generations + GENERATIONS_MAX; g++)
-		staged += g->number && g != holder->current && g != holder->previous;
+	problem_context(problem, "stage %s", name);
+	if (staged_count(holder) >= STAGED_MAX)
+		return refuse(problem, RPC_LIMIT, NULL, "%d generations are staged already: drop one",
+			      STAGED_MAX);
 	int error = file_read(fd, OBJECT_BYTES_MAX, &bytes, &size);
-	if (staged >= STAGED_MAX)
-		error = refuse(problem, RPC_LIMIT, NULL, "%u generations are staged already: drop one",
-			       staged);
-	else if (error)
-		error = refuse_errno(problem, error,
-				     "reading the descriptor, which must be a file of at most 64 MiB");
-	else
-		error = open_object(&staging, bytes, size, name);
-	if (!error)
-		error = load(&staging, name, holder->journal.last_generation + 1);
-	btf__free(staging.kept[0]);
-	btf__free(staging.kept[1]);
-	bpf_object__close(staging.object);
-	diagnose_end(&staging.diagnosis);
+	if (error)
+		return refuse_errno(problem, error, "reading the descriptor, a file of at most 64 MiB");
+	*maps = staging.maps = json_array();
+	error = stage_bytes(&staging, bytes, size);
 	free(bytes);
 	if (error)
 		json_decref(staging.maps);
-	else
-		*maps = staging.maps;
 	return error;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
- * The private bpffs at DIR/bpf and the generations pinned in it.
+ * The state directory: lock, private bpffs, generations as they are pinned.
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -15,31 +15,12 @@
 #include "holder/holder.h"
 #include "lib/bpf/bpffs.h"
 
-const char *pin_path(const struct holder *holder, char path[static PIN_TEXT], const char *format, ...)
+static int lock(struct holder *holder)
 {
-	int length = snprintf(path, PIN_TEXT, "%s/bpf/", holder->dir);
-	va_list arguments;
-	va_start(arguments, format);
-	vsnprintf(path + length, PIN_TEXT - (size_t)length, format, arguments);
-	va_end(arguments);
-	return path;
-}
-
-void pins_glob(const struct holder *holder, glob_t *found, const char *format, ...)
-{
-	char pattern[PIN_TEXT];
-	int length = snprintf(pattern, PIN_TEXT, "%s/bpf/", holder->dir);
-	va_list arguments;
-	va_start(arguments, format);
-	vsnprintf(pattern + length, PIN_TEXT - (size_t)length, format, arguments);
-	va_end(arguments);
-	if (glob(pattern, 0, NULL, found))
-		found->gl_pathc = 0;
-}
-
-const char *pin_name(const char *path)
-{
-	return strrchr(path, '/') + 1;
+	char path[DIR_TEXT + 8];
+	snprintf(path, sizeof(path), "%s/lock", holder->dir);
+	holder->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	return holder->lock_fd < 0 || flock(holder->lock_fd, LOCK_EX | LOCK_NB) ? -errno : 0;
 }
 
 int pins_open(struct holder *holder)
@@ -50,123 +31,74 @@ int pins_open(struct holder *holder)
 	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders) && !error; i++) {
 		snprintf(path, sizeof(path), "%s%s", holder->dir, folders[i]);
 		if (mkdir(path, i ? 0700 : 0755) && errno != EEXIST)
-			return -errno;
-		if (i == 0) {
-			snprintf(path, sizeof(path), "%s/lock", holder->dir);
-			holder->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-			if (holder->lock_fd < 0 || flock(holder->lock_fd, LOCK_EX | LOCK_NB))
-				return -errno;
-		} else if (i == 1) {
+			error = -errno;
+		else if (i == 0)
+			error = lock(holder);
+		else if (i == 1)
 			error = chown(path, 0, holder->group) || chmod(path, 02770) ? -errno : 0;
-		} else if (i == 2) {
+		else if (i == 2)
 			error = bpffs_mount(path);
-		}
 	}
 	return error;
 }
 
-unsigned pins_linked_generation(const struct holder *holder, const char *link)
+const char *pin_path(const struct holder *holder, char path[static PIN_TEXT], const char *format, ...)
 {
-	char path[PIN_TEXT], target[32] = "";
-	unsigned number = 0;
-	if (readlink(pin_path(holder, path, "%s", link), target, sizeof(target) - 1) < 0 ||
-	    sscanf(target, "gen/%u", &number) != 1)
-		return 0;
-	return number;
+	int length = snprintf(path, PIN_TEXT, "%s/bpf/", holder->dir);
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(path + length, PIN_TEXT - (size_t)length, format, arguments);
+	va_end(arguments);
+	return path;
 }
 
-int pins_link_generation(const struct holder *holder, const char *link, const struct generation *generation)
+int pin_generation(const struct holder *holder, const char *link, unsigned generation)
 {
 	char path[PIN_TEXT], target[32];
 	pin_path(holder, path, "%s", link);
-	if (!generation)
-		return unlink(path) && errno != ENOENT ? -errno : 0;
-	snprintf(target, sizeof(target), "gen/%u", generation->number);
-	return bpffs_link(path, target);
+	snprintf(target, sizeof(target), "gen/%u", generation);
+	if (generation)
+		return bpffs_link(path, target);
+	return unlink(path) && errno != ENOENT ? -errno : 0;
 }
 
-static struct generation *place_of(struct holder *holder, unsigned number)
+unsigned pinned_generation(const struct holder *holder, const char *link)
 {
-	for (struct generation *g = holder->generations; g < holder->generations + GENERATIONS_MAX; g++) {
-		if (g->number == number)
-			return g;
-	}
-	return NULL;
+	char path[PIN_TEXT], target[32] = "";
+	unsigned generation = 0;
+	if (readlink(pin_path(holder, path, "%s", link), target, sizeof(target) - 1) < 0 ||
+	    sscanf(target, "gen/%u", &generation) != 1 || !generation_exists(holder, generation))
+		return 0;
+	return generation;
 }
 
-struct generation *generation_find(struct holder *holder, unsigned number)
+bool generation_exists(const struct holder *holder, unsigned generation)
 {
-	return number ? place_of(holder, number) : NULL;
+	char path[PIN_TEXT];
+	return generation && !access(pin_path(holder, path, "gen/%u", generation), F_OK);
 }
 
-const struct program *generation_program(const struct generation *generation, const char *name)
+int generation_drop(const struct holder *holder, unsigned generation)
 {
-	for (unsigned i = 0; generation && i < generation->program_count; i++) {
-		if (!strcmp(generation->programs[i].name, name))
-			return &generation->programs[i];
-	}
-	return NULL;
+	char path[PIN_TEXT];
+	return bpffs_remove(pin_path(holder, path, "gen/%u", generation));
 }
 
-const struct program *generation_role(const struct generation *generation, const char *role)
+int program_open(const struct holder *holder, unsigned generation, const char *name, __u32 *id)
+{
+	char path[PIN_TEXT];
+	struct bpf_prog_info info = {0};
+	__u32 size = sizeof(info);
+	*id = 0;
+	int fd = bpf_obj_get(pin_path(holder, path, "gen/%u/program/%s", generation, name));
+	if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &size))
+		*id = info.id;
+	return fd;
+}
+
+int role_open(const struct holder *holder, unsigned generation, const char *role, __u32 *id)
 {
 	char name[NAME_TEXT + 8];
 	snprintf(name, sizeof(name), "bng_%s", role);
-	return generation_program(generation, name);
-}
-
-static int load_program(struct program *program, const char *path)
-{
-	struct bpf_prog_info info = {0};
-	__u32 size = sizeof(info);
-	int fd = bpf_obj_get(path);
-	if (fd < 0)
-		return -errno;
-	if (bpf_obj_get_info_by_fd(fd, &info, &size)) {
-		int error = -errno;
-		close(fd);
-		return error;
-	}
-	*program = (struct program){.fd = fd, .id = info.id, .xdp = info.type == BPF_PROG_TYPE_XDP};
-	snprintf(program->name, sizeof(program->name), "%s", pin_name(path));
-	for (size_t i = 0; i < sizeof(info.tag); i++)
-		snprintf(program->tag + i * 2, 3, "%02x", info.tag[i]);
-	return 0;
-}
-
-int generation_load(struct holder *holder, unsigned number)
-{
-	struct generation *generation = place_of(holder, 0);
-	char path[PIN_TEXT];
-	glob_t found;
-	int error = 0;
-	if (!generation)
-		return -ENOSPC;
-	pins_glob(holder, &found, "gen/%u/program/*", number);
-	for (size_t i = 0; i < found.gl_pathc && i < PROGRAMS_MAX && !error; i++) {
-		error = load_program(&generation->programs[i], found.gl_pathv[i]);
-		generation->program_count += !error;
-	}
-	globfree(&found);
-	generation->number = number;
-	if (error) {
-		generation_drop(holder, number);
-		return error;
-	}
-	if (readlink(pin_path(holder, path, "gen/%u/name", number), generation->name, NAME_TEXT - 1) < 0)
-		generation->name[0] = '\0';
-	if (number > holder->journal.last_generation)
-		holder->journal.last_generation = number;
-	return 0;
-}
-
-int generation_drop(struct holder *holder, unsigned number)
-{
-	char path[PIN_TEXT];
-	struct generation *generation = generation_find(holder, number);
-	for (unsigned i = 0; generation && i < generation->program_count; i++)
-		close(generation->programs[i].fd);
-	if (generation)
-		*generation = (struct generation){0};
-	return bpffs_remove(pin_path(holder, path, "gen/%u", number));
+	return program_open(holder, generation, name, id);
 }

@@ -4,52 +4,93 @@
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "holder/holder.h"
+#include "lib/bpf/bpffs.h"
 #include "lib/clock.h"
+#include "lib/keeper.h"
 
-static json_int_t number_of(const struct generation *generation)
-{
-	return generation ? generation->number : 0;
-}
-
-json_t *status_programs(const struct generation *generation)
+/* A list with one row for each pin that matches; a row that is NULL is left out. */
+static json_t *rows_of(const char *pattern, json_t *(*row)(const char *path, const struct holder *holder),
+		       const struct holder *holder)
 {
 	json_t *list = json_array();
-	for (unsigned i = 0; i < generation->program_count; i++) {
-		const struct program *p = &generation->programs[i];
-		json_array_append_new(list,
-				      json_pack("{s:s, s:s, s:i, s:s}", "name", p->name, "type",
-						p->xdp ? "xdp" : "syscall", "id", p->id, "tag", p->tag));
-	}
+	glob_t found;
+	bpffs_list(pattern, &found);
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		json_array_append_new(list, row(found.gl_pathv[i], holder));
+	globfree(&found);
 	return list;
 }
 
-static json_t *generations(struct holder *holder)
+static json_t *program_row(const char *path, const struct holder *holder)
 {
-	json_t *list = json_array();
-	for (struct generation *g = holder->generations; g < holder->generations + GENERATIONS_MAX; g++) {
-		const char *state = g == holder->current    ? "current"
-				    : g == holder->previous ? "previous"
-							    : "staged";
-		if (g->number)
-			json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:o}", "generation", g->number,
-							      "name", g->name, "state", state, "programs",
-							      status_programs(g)));
-	}
-	return list;
+	struct bpf_prog_info info = {0};
+	__u32 size = sizeof(info);
+	char tag[2 * sizeof(info.tag) + 1] = "";
+	int fd = bpf_obj_get(path);
+	(void)holder;
+	if (fd < 0)
+		return NULL;
+	bpf_obj_get_info_by_fd(fd, &info, &size);
+	close(fd);
+	for (size_t i = 0; i < sizeof(info.tag); i++)
+		snprintf(tag + 2 * i, 3, "%02x", info.tag[i]);
+	return json_pack("{s:s, s:s, s:i, s:s}", "name", bpffs_name(path), "type",
+			 info.type == BPF_PROG_TYPE_XDP ? "xdp" : "syscall", "id", info.id, "tag", tag);
 }
 
-/* The generation that a link really runs, 0 for a program that is none of ours. */
-static json_int_t running(struct holder *holder, const struct link *link)
+json_t *status_programs(const struct holder *holder, unsigned generation)
 {
-	for (struct generation *g = holder->generations; g < holder->generations + GENERATIONS_MAX; g++) {
-		const struct program *program = generation_role(g, link->role);
-		if (program && program->id == link->program_id)
-			return g->number;
+	char pattern[PIN_TEXT];
+	return rows_of(pin_path(holder, pattern, "gen/%u/program/*", generation), program_row, holder);
+}
+
+static json_t *generation_row(const char *path, const struct holder *holder)
+{
+	unsigned number = (unsigned)atoi(bpffs_name(path));
+	char link[PIN_TEXT], name[NAME_TEXT] = "";
+	const char *state = number == holder->current    ? "current"
+			    : number == holder->previous ? "previous"
+							 : "staged";
+	if (readlink(pin_path(holder, link, "gen/%u/name", number), name, sizeof(name) - 1) < 0)
+		name[0] = '\0';
+	return json_pack("{s:i, s:s, s:s, s:o}", "generation", number, "name", name, "state", state,
+			 "programs", status_programs(holder, number));
+}
+
+static json_t *map_row(const char *path, const struct holder *holder)
+{
+	struct bpf_map_info info = {0};
+	__u32 size = sizeof(info);
+	int fd = bpf_obj_get(path);
+	(void)holder;
+	if (fd < 0)
+		return NULL;
+	bpf_obj_get_info_by_fd(fd, &info, &size);
+	close(fd);
+	return json_pack("{s:s, s:s*, s:i, s:i, s:i, s:i}", "name", bpffs_name(path), "type",
+			 libbpf_bpf_map_type_str(info.type), "key_size", info.key_size, "value_size",
+			 info.value_size, "max_entries", info.max_entries, "id", info.id);
+}
+
+/* The generation that a link really runs, 0 for a program that is of none. */
+static unsigned running(const struct holder *holder, const struct link *link)
+{
+	unsigned generation = holder->journal.last_generation;
+	for (; generation; generation--) {
+		__u32 id = 0;
+		int fd = generation_exists(holder, generation)
+				 ? role_open(holder, generation, link->role, &id)
+				 : -1;
+		if (fd >= 0)
+			close(fd);
+		if (id == link->program_id)
+			break;
 	}
-	return 0;
+	return generation;
 }
 
 static json_t *links(struct holder *holder)
@@ -60,7 +101,7 @@ static json_t *links(struct holder *holder)
 			continue;
 		link_refresh(link);
 		json_array_append_new(list,
-				      json_pack("{s:s, s:i, s:s, s:s, s:i, s:I, s:s}", "interface",
+				      json_pack("{s:s, s:i, s:s, s:s, s:i, s:i, s:s}", "interface",
 						link->interface, "ifindex", link->ifindex, "role", link->role,
 						"mode", link->generic ? "generic" : "native", "program_id",
 						link->program_id, "generation", running(holder, link),
@@ -69,50 +110,9 @@ static json_t *links(struct holder *holder)
 	return list;
 }
 
-static json_t *maps(const struct holder *holder)
-{
-	json_t *list = json_array();
-	glob_t found;
-	pins_glob(holder, &found, "map/*");
-	for (size_t i = 0; i < found.gl_pathc; i++) {
-		struct bpf_map_info info = {0};
-		__u32 size = sizeof(info);
-		int fd = bpf_obj_get(found.gl_pathv[i]);
-		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &size))
-			json_array_append_new(list,
-					      json_pack("{s:s, s:s*, s:i, s:i, s:i, s:i}", "name",
-							pin_name(found.gl_pathv[i]), "type",
-							libbpf_bpf_map_type_str(info.type), "key_size",
-							info.key_size, "value_size", info.value_size,
-							"max_entries", info.max_entries, "id", info.id));
-		if (fd >= 0)
-			close(fd);
-	}
-	globfree(&found);
-	return list;
-}
-
-json_t *status_sockets(const struct holder *holder)
-{
-	json_t *list = json_array();
-	for (int i = 0; i < FDSTORE_MAX; i++) {
-		if (holder->store.places[i].name[0])
-			json_array_append_new(list, json_string(holder->store.places[i].name));
-	}
-	return list;
-}
-
-json_t *status_swap(const struct holder *holder)
-{
-	return json_pack("{s:I, s:I, s:{s:s, s:i, s:i}}", "current", number_of(holder->current), "previous",
-			 number_of(holder->previous), "journal", "step",
-			 holder->journal.committing ? "commit" : "idle", "from", holder->journal.from, "to",
-			 holder->journal.to);
-}
-
 json_t *status_report(struct holder *holder)
 {
-	char started[CLOCK_TEXT];
+	char started[CLOCK_TEXT], generations[PIN_TEXT], maps[PIN_TEXT];
 	json_t *controller =
 		json_pack("{s:s, s:I, s:i, s:b, s:b}", "version", holder->controller.version, "epoch",
 			  holder->controller.epoch, "pid", holder->controller.pid, "ready",
@@ -120,10 +120,13 @@ json_t *status_report(struct holder *holder)
 	json_t *sweep =
 		json_pack("{s:I, s:I, s:I}", "runs", (json_int_t)holder->sweep.runs, "errors",
 			  (json_int_t)holder->sweep.errors, "last_us", (json_int_t)holder->sweep.last_us);
-	return json_pack("{s:s, s:i, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
+	pin_path(holder, generations, "gen/[0-9]*");
+	pin_path(holder, maps, "map/*");
+	return json_pack("{s:s, s:i, s:s, s:I, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
 			 BNG_VERSION, "pid", getpid(), "started", clock_format(holder->started_ns, started),
 			 "uptime_ns", (json_int_t)(clock_boottime_ns() - holder->started_ns), "generation",
-			 number_of(holder->current), "previous", number_of(holder->previous), "generations",
-			 generations(holder), "links", links(holder), "maps", maps(holder), "sockets",
-			 status_sockets(holder), "controller", controller, "sweep", sweep);
+			 holder->current, "previous", holder->previous, "generations",
+			 rows_of(generations, generation_row, holder), "links", links(holder), "maps",
+			 rows_of(maps, map_row, holder), "sockets", keeper_names(&holder->store),
+			 "controller", controller, "sweep", sweep);
 }

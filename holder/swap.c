@@ -13,30 +13,32 @@
 #include <unistd.h>
 
 #include "holder/holder.h"
+#include "lib/bpf/bpffs.h"
 #include "lib/bpf/xdp.h"
 #include "lib/log.h"
 #include "lib/rpc.h"
 
 struct change {
 	struct link *link;
-	const struct program *old, *new;
-	double begun_us, done_us;
+	int old_fd, new_fd;
+	__u32 old_id, new_id;
+	uint64_t begun_ns, done_ns;
 };
 
 struct swap {
 	struct holder *holder;
-	struct generation *to;
+	unsigned to;
 	struct problem *problem;
 	size_t count;
 	struct change changes[LINKS_MAX];
 	struct xdp_park park;
 };
 
-static double now_us(void)
+static uint64_t now_ns(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+	return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
 }
 
 static __u32 map_id(const char *path)
@@ -59,17 +61,17 @@ static int plan_maps(struct swap *swap)
 	char path[PIN_TEXT];
 	int error = 0;
 	json_array_clear(swap->holder->journal.new_maps);
-	pins_glob(swap->holder, &found, "gen/%u/durable/*", swap->to->number);
+	bpffs_list(pin_path(swap->holder, path, "gen/%u/durable/*", swap->to), &found);
 	for (size_t i = 0; i < found.gl_pathc && !error; i++) {
-		const char *name = pin_name(found.gl_pathv[i]);
+		const char *name = bpffs_name(found.gl_pathv[i]);
 		__u32 pinned = map_id(pin_path(swap->holder, path, "map/%s", name));
 		if (!pinned)
 			json_array_append_new(swap->holder->journal.new_maps, json_string(name));
 		else if (pinned != map_id(found.gl_pathv[i]))
-			error = refuse(swap->problem, RPC_CONFLICT, NULL,
-				       "it was staged before map %s was committed and has one of its own: "
-				       "stage it again",
-				       name);
+			error = refuse(
+				swap->problem, RPC_CONFLICT, NULL,
+				"it has a map %s of its own from before that was committed: stage it again",
+				name);
 	}
 	globfree(&found);
 	return error;
@@ -77,20 +79,21 @@ static int plan_maps(struct swap *swap)
 
 static int plan_link(struct swap *swap, struct link *link)
 {
-	const struct program *old = generation_role(swap->holder->current, link->role);
-	const struct program *new = generation_role(swap->to, link->role);
+	struct change *c = &swap->changes[swap->count++];
 	link_refresh(link);
-	if (!new)
+	c->link = link;
+	c->old_fd = role_open(swap->holder, swap->holder->current, link->role, &c->old_id);
+	c->new_fd = role_open(swap->holder, swap->to, link->role, &c->new_id);
+	if (c->new_fd < 0)
 		return refuse(swap->problem, RPC_CONFLICT, NULL, "it has no program bng_%s, which %s needs",
 			      link->role, link->interface);
-	if (!old || old->id != link->program_id)
+	if (c->old_id != link->program_id)
 		return refuse(
 			swap->problem, RPC_CONFLICT,
 			json_pack("{s:s, s:i}", "interface", link->interface, "program_id", link->program_id),
-			"%s runs program %u, which is not of the current generation: link.attach brings it "
+			"%s runs program %u, which is not the current generation's: link.attach brings it "
 			"back",
 			link->interface, link->program_id);
-	swap->changes[swap->count++] = (struct change){.link = link, .old = old, .new = new};
 	return 0;
 }
 
@@ -99,24 +102,23 @@ static int update_links(struct swap *swap)
 	for (struct change *c = swap->changes; c < swap->changes + swap->count; c++) {
 		step(c == swap->changes ? STEP_commit_update : STEP_commit_update_next);
 		LIBBPF_OPTS(bpf_link_update_opts, options, .flags = BPF_F_REPLACE,
-			    .old_prog_fd = (__u32)c->old->fd);
-		c->begun_us = now_us();
-		if (bpf_link_update(c->link->fd, c->new->fd, &options))
+			    .old_prog_fd = (__u32)c->old_fd);
+		c->begun_ns = now_ns();
+		if (bpf_link_update(c->link->fd, c->new_fd, &options))
 			return refuse_errno(swap->problem, errno,
-					    "updating %s failed (detached behind our back? attach it again); "
-					    "all interfaces are "
-					    "back on the old program",
+					    "updating %s failed (if it was detached behind our back, "
+					    "attach it again); every interface is back on the old program",
 					    c->link->interface);
-		c->done_us = now_us();
+		c->done_ns = now_ns();
 	}
 	step(STEP_commit_readback);
 	for (struct change *c = swap->changes; c < swap->changes + swap->count; c++) {
 		link_refresh(c->link);
-		if (c->link->program_id != c->new->id)
+		if (c->link->program_id != c->new_id)
 			return refuse(swap->problem, RPC_SYSTEM, NULL,
-				      "%s runs program %u after the update to %u; all interfaces are back on "
-				      "the old program",
-				      c->link->interface, c->link->program_id, c->new->id);
+				      "%s runs program %u after the update to %u; every "
+				      "interface is back on the old program",
+				      c->link->interface, c->link->program_id, c->new_id);
 	}
 	return 0;
 }
@@ -128,7 +130,7 @@ static int pin_new_maps(struct swap *swap)
 	json_t *name;
 	json_array_foreach(swap->holder->journal.new_maps, i, name)
 	{
-		pin_path(swap->holder, from, "gen/%u/durable/%s", swap->to->number, json_string_value(name));
+		pin_path(swap->holder, from, "gen/%u/durable/%s", swap->to, json_string_value(name));
 		int fd = bpf_obj_get(from);
 		if (fd < 0 || bpf_obj_pin(fd, pin_path(swap->holder, to, "map/%s", json_string_value(name))))
 			return refuse_errno(swap->problem, errno, "pinning map %s", json_string_value(name));
@@ -141,15 +143,15 @@ static int commit_pins(struct swap *swap)
 {
 	struct holder *holder = swap->holder;
 	step(STEP_commit_maps);
-	int error = pin_new_maps(swap);
+	if (pin_new_maps(swap))
+		return -EINVAL;
 	step(STEP_commit_previous);
-	if (!error && pins_link_generation(holder, "previous", holder->current))
-		error = refuse_errno(swap->problem, errno, "pointing `previous`");
+	int error = pin_generation(holder, "previous", holder->current);
 	step(STEP_commit_current);
-	if (!error && pins_link_generation(holder, "current", swap->to))
-		error = refuse_errno(swap->problem, errno, "pointing `current`");
+	if (!error)
+		error = pin_generation(holder, "current", swap->to);
 	if (error)
-		return error;
+		return refuse_errno(swap->problem, error, "pointing `current` and `previous`");
 	holder->previous = holder->current;
 	holder->current = swap->to;
 	return 0;
@@ -162,10 +164,10 @@ void swap_undo(struct holder *holder)
 	size_t i;
 	json_t *name;
 	step(STEP_undo_links);
-	links_follow(holder, holder->current);
+	links_follow(holder);
 	json_array_foreach(holder->journal.new_maps, i, name)
 		unlink(pin_path(holder, path, "map/%s", json_string_value(name)));
-	pins_link_generation(holder, "previous", holder->previous);
+	pin_generation(holder, "previous", holder->previous);
 	step(STEP_undo_done);
 	journal_write(holder, false);
 }
@@ -173,11 +175,10 @@ void swap_undo(struct holder *holder)
 /* What follows the change of `current`: nothing here can undo the commit. */
 void swap_finish(struct holder *holder)
 {
-	struct generation *retire =
-		holder->journal.retire ? generation_find(holder, holder->journal.retire) : NULL;
+	unsigned retire = holder->journal.retire;
 	step(STEP_commit_retire);
 	if (retire && retire != holder->current && retire != holder->previous)
-		generation_drop(holder, retire->number);
+		generation_drop(holder, retire);
 	step(STEP_commit_done);
 	if (journal_write(holder, false))
 		log_error("the commit is done, but the journal could not be written");
@@ -188,14 +189,14 @@ static int run(struct swap *swap)
 	struct holder *holder = swap->holder;
 	step(STEP_commit_park);
 	for (struct change *c = swap->changes; c < swap->changes + swap->count; c++) {
-		if (xdp_park(&swap->park, c->new->id, c->new->fd) ||
-		    xdp_park(&swap->park, c->old->id, c->old->fd))
+		if (xdp_park(&swap->park, c->new_id, c->new_fd) ||
+		    xdp_park(&swap->park, c->old_id, c->old_fd))
 			log_notice("cannot park bng_%s: the swap will be slower, not less safe",
 				   c->link->role);
 	}
-	holder->journal.from = holder->current ? holder->current->number : 0;
-	holder->journal.to = swap->to->number;
-	holder->journal.retire = holder->previous ? holder->previous->number : 0;
+	holder->journal.from = holder->current;
+	holder->journal.to = swap->to;
+	holder->journal.retire = holder->previous;
 	step(STEP_commit_intent);
 	int error = journal_write(holder, true);
 	if (error)
@@ -210,23 +211,31 @@ static int run(struct swap *swap)
 	return error;
 }
 
-static json_t *report(const struct swap *swap)
+/* What was changed and how long it took; ends the swap. */
+static json_t *finish(struct swap *swap)
 {
 	json_t *links = json_array();
-	for (const struct change *c = swap->changes; c < swap->changes + swap->count; c++)
-		json_array_append_new(links, json_pack("{s:s, s:s, s:i, s:i, s:f}", "interface",
-						       c->link->interface, "role", c->link->role,
-						       "old_program", c->old->id, "new_program", c->new->id,
-						       "update_us", c->done_us - c->begun_us));
-	double skew = swap->count ? swap->changes[swap->count - 1].done_us - swap->changes[0].done_us : 0;
-	return json_pack("{s:i, s:i, s:o, s:f}", "from", swap->holder->journal.from, "to", swap->to->number,
-			 "links", links, "skew_us", skew);
+	uint64_t skew_ns =
+		swap->count ? swap->changes[swap->count - 1].done_ns - swap->changes[0].done_ns : 0;
+	for (struct change *c = swap->changes; c < swap->changes + swap->count; c++) {
+		json_array_append_new(
+			links, json_pack("{s:s, s:s, s:i, s:i, s:f}", "interface", c->link->interface, "role",
+					 c->link->role, "old_program", c->old_id, "new_program", c->new_id,
+					 "update_us", (double)(c->done_ns - c->begun_ns) / 1e3));
+		close(c->old_fd);
+		close(c->new_fd);
+	}
+	xdp_unpark(&swap->park);
+	return json_pack("{s:i, s:i, s:o, s:f}", "from", swap->holder->journal.from, "to", swap->to, "links",
+			 links, "skew_us", (double)skew_ns / 1e3);
 }
 
-int swap_commit(struct holder *holder, struct generation *to, json_t **result, struct problem *problem)
+int swap_commit(struct holder *holder, unsigned to, json_t **result, struct problem *problem)
 {
 	struct swap swap = {.holder = holder, .to = to, .problem = problem};
-	problem_context(problem, "commit generation %u", to->number);
+	problem_context(problem, "commit generation %u", to);
+	if (!generation_exists(holder, to))
+		return refuse(problem, RPC_NOT_FOUND, NULL, "there is no such generation: stage it first");
 	if (to == holder->current)
 		return refuse(problem, RPC_CONFLICT, NULL, "it is the current one");
 	int error = plan_maps(&swap);
@@ -236,7 +245,6 @@ int swap_commit(struct holder *holder, struct generation *to, json_t **result, s
 	}
 	if (!error)
 		error = run(&swap);
-	*result = error ? NULL : report(&swap); /* while the old programs are still there to be named */
-	xdp_unpark(&swap.park);
+	*result = finish(&swap);
 	return error;
 }

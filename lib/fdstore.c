@@ -9,14 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/rpc_call.h"
 #include "lib/service.h"
-
-bool fdstore_name_ok(const char *name)
-{
-	size_t length = strlen(name);
-	return length > 0 && length < FDSTORE_NAME &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == length;
-}
 
 /* The place of `name` ("": a free one), or -ENOENT. */
 static int find(const struct fdstore *store, const char *name)
@@ -30,7 +24,7 @@ static int find(const struct fdstore *store, const char *name)
 
 int fdstore_get(const struct fdstore *store, const char *name)
 {
-	int place = fdstore_name_ok(name) ? find(store, name) : -ENOENT;
+	int place = rpc_name_ok(name) ? find(store, name) : -ENOENT;
 	return place < 0 ? place : store->places[place].fd;
 }
 
@@ -46,7 +40,7 @@ static int place_fd(struct fdstore *store, const char *name, int fd)
 
 int fdstore_put(struct fdstore *store, const char *name, int fd, bool *replaced)
 {
-	if (!fdstore_name_ok(name))
+	if (!rpc_name_ok(name))
 		return -EINVAL;
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (copy < 0)
@@ -62,7 +56,7 @@ int fdstore_put(struct fdstore *store, const char *name, int fd, bool *replaced)
 
 int fdstore_drop(struct fdstore *store, const char *name)
 {
-	int place = fdstore_name_ok(name) ? find(store, name) : -ENOENT;
+	int place = rpc_name_ok(name) ? find(store, name) : -ENOENT;
 	if (place < 0)
 		return place;
 	close(store->places[place].fd);
@@ -74,7 +68,7 @@ int fdstore_drop(struct fdstore *store, const char *name)
 static void take_back(const char *name, int fd, void *context)
 {
 	struct fdstore *store = context;
-	if (!fdstore_name_ok(name) || find(store, name) >= 0 || place_fd(store, name, fd))
+	if (!rpc_name_ok(name) || find(store, name) >= 0 || place_fd(store, name, fd))
 		close(fd);
 }
 

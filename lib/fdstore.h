@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #define FDSTORE_MAX  64
-#define FDSTORE_NAME 64
+#define FDSTORE_NAME 64 /* names as rpc_name_ok() has them */
 
 struct fdstore {
 	struct {
@@ -18,8 +18,6 @@ struct fdstore {
 	} places[FDSTORE_MAX];
 };
 
-/* Letters, digits, '.', '_' and '-'. */
-bool fdstore_name_ok(const char *name);
 int fdstore_get(const struct fdstore *store, const char *name); /* borrowed, or -ENOENT */
 /* Keeps a duplicate, in place of an older one. 0, -ENOSPC or -errno. */
 int fdstore_put(struct fdstore *store, const char *name, int fd, bool *replaced);

@@ -46,8 +46,7 @@ static struct rtattr *add(struct link_request *request, unsigned short type, con
 
 static void end_nested(struct link_request *request, struct rtattr *nested)
 {
-	nested->rta_len =
-		(unsigned short)((char *)request + request->header.nlmsg_len - (char *)nested);
+	nested->rta_len = (unsigned short)((char *)request + request->header.nlmsg_len - (char *)nested);
 }
 
 /* Sends the request and copies the (first) answer: 0 or the kernel's -errno. */

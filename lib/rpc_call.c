@@ -5,13 +5,103 @@
 #include "lib/rpc_call.h"
 
 #include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
-int rpc_call_check(struct rpc_call *call)
+#include "lib/json.h"
+
+bool rpc_name_ok(const char *name)
 {
-	if (json_reader_ok(&call->reader))
+	size_t length = strlen(name);
+	return length > 0 && length < RPC_NAME_TEXT &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == length;
+}
+
+static const char *wrong_text(char kind, const char *text)
+{
+	size_t length = strlen(text);
+	if (kind == 'n' && !rpc_name_ok(text))
+		return "must be 1-63 letters, digits, '.', '_' or '-'";
+	if (kind == 'i' && (!length || length >= IF_NAMESIZE || strpbrk(text, "/: \t\n")))
+		return "must be the name of an interface";
+	return !length || length >= RPC_NAME_TEXT ? "must be text of 1-63 bytes" : NULL;
+}
+
+static const char *wrong_array(const json_t *array)
+{
+	size_t i;
+	const json_t *text;
+	bool ok = json_array_size(array) >= 1 && json_array_size(array) <= RPC_FDS_MAX;
+	json_array_foreach(array, i, text) ok = ok && json_is_string(text);
+	return ok ? NULL : "must be an array of 1-32 texts";
+}
+
+/* What is wrong with a value, or NULL and the argument. */
+static const char *take(char kind, const json_t *value, union rpc_argument *argument)
+{
+	switch (kind) {
+	case 'u':
+		argument->number = json_integer_value(value);
+		return json_is_integer(value) && argument->number >= 0 ? NULL
+								       : "must be an integer, 0 or more";
+	case 'b':
+		argument->flag = json_is_true(value);
+		return json_is_boolean(value) ? NULL : "must be true or false";
+	case 'a':
+		argument->value = value;
+		return wrong_array(value);
+	case 'o':
+		argument->value = value;
+		return json_is_object(value) ? NULL : "must be an object";
+	}
+	argument->text = json_string_value(value);
+	return argument->text ? wrong_text(kind, argument->text) : "must be text";
+}
+
+static void absent(char kind, union rpc_argument *argument)
+{
+	if (kind == 'u')
+		argument->number = -1;
+	else if (kind == 'b')
+		argument->flag = false;
+	else
+		argument->text = NULL;
+}
+
+static void read_argument(struct json_reader *reader, const json_t *params, const char *name, bool optional,
+			  char kind, union rpc_argument *argument)
+{
+	const json_t *value = json_enter(reader, params, name);
+	const char *wrong = value ? take(kind, value, argument) : optional ? NULL : "must be given";
+	if (wrong)
+		json_reader_fail(reader, value, "%s", wrong);
+	else if (!value)
+		absent(kind, argument);
+	json_leave(reader);
+}
+
+static int read_arguments(struct rpc_call *call, const json_t *params, const char *parameters)
+{
+	char text[256], *rest = text, *word;
+	const char *names[RPC_ARGUMENTS_MAX + 1] = {NULL};
+	struct json_reader reader;
+	json_reader_init(&reader);
+	if (!json_is_object(params))
+		json_reader_fail(&reader, params, "must be an object");
+	snprintf(text, sizeof(text), "%s", parameters);
+	for (size_t i = 0; i < RPC_ARGUMENTS_MAX && (word = strsep(&rest, " ")) && *word; i++) {
+		char *colon = strchr(word, ':');
+		bool optional = colon[-1] == '?';
+		colon[optional ? -1 : 0] = '\0';
+		names[i] = word;
+		read_argument(&reader, params, word, optional, colon[1], &call->argument[i]);
+	}
+	json_read_only(&reader, params, names);
+	if (json_reader_ok(&reader))
 		return 0;
-	return refuse(&call->problem, RPC_INVALID_PARAMS, NULL, "params%s", call->reader.error);
+	return refuse(&call->problem, RPC_INVALID_PARAMS, NULL, "params%s", reader.error);
 }
 
 int rpc_call_send_fd(struct rpc_call *call, int fd, const char *what)
@@ -31,20 +121,16 @@ int rpc_call_send_fd(struct rpc_call *call, int fd, const char *what)
 
 void rpc_call_run(struct rpc_request *request, void *context, const struct rpc_call_row *row)
 {
-	const json_t *params = rpc_params(request);
-	struct rpc_call call = {.request = request,
-				.params = params ? json_incref((json_t *)params) : json_object()};
-	json_reader_init(&call.reader);
+	struct rpc_call call = {.request = request};
+	json_t *params = rpc_params(request) ? json_incref((json_t *)rpc_params(request)) : json_object();
 	problem_context(&call.problem, "%s", row->name);
-	json_read_only(&call.reader, call.params, row->members);
-	int error = rpc_call_check(&call);
+	int error = read_arguments(&call, params, row->parameters);
 	if (!error && rpc_fd_count(request) != row->fd_count)
 		error = refuse(&call.problem, RPC_INVALID_PARAMS, NULL,
 			       "%zu descriptors came with the line, expected %zu", rpc_fd_count(request),
 			       row->fd_count);
 	if (!error)
 		error = row->function(&call, context);
-	json_decref((json_t *)call.params);
 	if (error) {
 		json_decref(call.result);
 		rpc_fail(request, call.problem.code ? call.problem.code : RPC_INTERNAL, call.problem.data,
@@ -52,6 +138,7 @@ void rpc_call_run(struct rpc_request *request, void *context, const struct rpc_c
 	} else {
 		rpc_reply(request, call.result ? call.result : json_object(), call.fds, call.fd_count);
 	}
+	json_decref(params);
 	for (size_t i = 0; i < call.fd_count; i++)
 		close(call.fds[i]);
 }

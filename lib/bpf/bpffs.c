@@ -9,6 +9,7 @@
 #include <ftw.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -21,6 +22,17 @@ int bpffs_mount(const char *path)
 	if (!statfs(path, &fs) && fs.f_type == BPF_FS_MAGIC)
 		return 0;
 	return mount("bpffs", path, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") ? -errno : 0;
+}
+
+void bpffs_list(const char *pattern, glob_t *found)
+{
+	if (glob(pattern, 0, NULL, found))
+		found->gl_pathc = 0;
+}
+
+const char *bpffs_name(const char *path)
+{
+	return strrchr(path, '/') + 1;
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk)

@@ -6,8 +6,14 @@
 #ifndef BNG_LIB_BPFFS_H
 #define BNG_LIB_BPFFS_H
 
+#include <glob.h>
+
 /* Mounts one at `path` unless one is there. */
 int bpffs_mount(const char *path);
+/* Paths that match, sorted; none on any error. globfree() afterwards. */
+void bpffs_list(const char *pattern, glob_t *found);
+/* The last part of a path. */
+const char *bpffs_name(const char *path);
 /* Removes a whole tree, or nothing when it is not there. */
 int bpffs_remove(const char *path);
 /* Makes the symbolic link `path`, in place of an old one, at once. */

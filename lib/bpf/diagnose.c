@@ -66,5 +66,7 @@ const char *diagnose_reason(const json_t *lines)
 		if (strncmp(line, "processed ", strlen("processed ")))
 			return line;
 	}
-	return NULL;
+	return "the verifier said nothing (a DEVMAP, CPUMAP or program array that programs of another kind "
+	       "use, "
+	       "with frags or without?)";
 }

@@ -22,7 +22,7 @@ int diagnose_begin(struct diagnosis *diagnosis);
 void diagnose_end(struct diagnosis *diagnosis);
 /* The last lines of the verifier's log. Cuts the log up. */
 json_t *diagnose_lines(struct diagnosis *diagnosis);
-/* The line among them that says what was wrong, or NULL; borrowed. */
+/* The line among them that says what was wrong, or a guess where there is none. */
 const char *diagnose_reason(const json_t *lines);
 
 #endif

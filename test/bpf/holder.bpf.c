@@ -90,7 +90,7 @@ struct {
 	__array(values, int(struct xdp_md *));
 } tails SEC(".maps") = {.values = {[0] = (void *)&send_on}};
 
-static __u32 last_vid;
+static volatile __u32 last_vid;
 
 static void bump(__u32 index)
 {

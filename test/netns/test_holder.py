@@ -347,7 +347,8 @@ def as_user(lab, uid, gid, groups, method, params):
               "else: print(0)\n")
     result = subprocess.run([sys.executable, "-c", script, os.path.dirname(sys.modules["rpc"].__file__),
                              str(lab.state / "holder.sock"), method, json.dumps(params)],
-                            user=uid, group=gid, extra_groups=groups, capture_output=True, text=True)
+                            user=uid, group=gid, extra_groups=groups, capture_output=True, text=True,
+                            env={name: value for name, value in os.environ.items() if name != "BNG_RPC_TRACE"})
     assert result.returncode == 0, result.stderr
     return result.stdout.strip()
 
