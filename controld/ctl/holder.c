@@ -17,11 +17,12 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 
-#define CALL_TIMEOUT_MS 5000
-#define LONG_TIMEOUT_MS 120000
-#define BACKOFF_MIN_MS  20
-#define BACKOFF_MAX_MS  5000
-#define KEPT_MAX        8
+#define CALL_TIMEOUT_MS  5000
+#define LONG_TIMEOUT_MS  120000
+#define PROBE_TIMEOUT_MS 500
+#define BACKOFF_MIN_MS   20
+#define BACKOFF_MAX_MS   5000
+#define KEPT_MAX         8
 
 struct kept {
 	char name[64];
@@ -144,13 +145,31 @@ static void greet_again(struct holder *holder)
 			   (double)(clock_boottime_ns() - holder->lost_ns) / 1e6, hello.generation);
 }
 
+/* A holder that accepts connections but does not answer (stopped, or stuck) costs
+ * the loop no more than this. */
+static bool answers(struct holder *holder)
+{
+	struct rpc_client *client;
+	struct rpc_result result;
+	bool answered;
+
+	if (rpc_client_open(holder->path, PROBE_TIMEOUT_MS, &client))
+		return false;
+	answered = !rpc_call(client, "fd.list", NULL, NULL, 0, &result);
+	rpc_result_done(&result);
+	rpc_client_close(client);
+	if (!answered)
+		holder->backoff_ms = BACKOFF_MAX_MS; /* seldom: each time costs the loop */
+	return answered;
+}
+
 static void on_retry(evutil_socket_t fd, short what, void *context)
 {
 	struct holder *holder = context;
 
 	(void)fd;
 	(void)what;
-	if (connect_holder(holder))
+	if (!answers(holder) || connect_holder(holder))
 		try_again_later(holder);
 	else
 		greet_again(holder);

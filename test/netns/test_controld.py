@@ -358,6 +358,27 @@ def test_it_outlives_the_holder(clean):
     assert set(lab.sessions()) > set(before)
 
 
+def test_a_holder_that_hangs_does_not_hang_it(clean):
+    lab = clean
+    gina = lab.client("gina", "02:00:00:00:00:10")
+    os.kill(lab.holder.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(RpcError):
+            lab.call("issu.status")  # the call that finds out
+        gina.start_dhcp()
+        gina.wait_bound(10)
+        begun = time.monotonic()
+        for _ in range(20):
+            assert lab.call("session.show", {"address": gina.address})["state"] == "active"
+            time.sleep(0.1)
+        assert time.monotonic() - begun < 6
+    finally:
+        os.kill(lab.holder.pid, signal.SIGCONT)
+    wait_for("controld to be back", lambda: lab.call("status")["holder"]["connected"])
+    gina.dhcp_process.terminate()
+    lab.reap(gina.dhcp_process)
+
+
 def test_a_caller_waits_over_a_restart(clean):
     """A client that connects while nobody is there is served by the next controld."""
     lab = clean
