@@ -131,10 +131,10 @@ def upgrade(lab, path):
         raise RuntimeError(f"bngcli issu upgrade: exit status {result.returncode}")
 
 
-def report_adoption(lab, away):
-    adopted = lab.call("status")["start"]["adopted"]
-    ok("sessions adopted", f"{adopted['sessions']:,}")
-    ok("port blocks adopted", f"{adopted['blocks']:,} blocks, {adopted['mappings']:,} mappings, none re-allocated")
+def report_start(lab, away):
+    """The phases of controld's start, as its log and `bngcli status` show them."""
+    for phase in lab.call("status")["start"]["phases"]:
+        print(f"  [ ok ] {phase['name']:<34} {phase['detail']:<58}{phase['ms']:10.1f} ms")
     ok("control plane away", f"{away * 1000:.0f} ms")
 
 
@@ -148,7 +148,7 @@ def restart_controld(lab, how):
         lab.stop(lab.controld)
     lab.start_controld()
     away = time.monotonic() - begin
-    report_adoption(lab, away)
+    report_start(lab, away)
     ok("forwarded meanwhile", f"{sent_so_far(lab) - before:,} packets")
 
 
@@ -216,6 +216,9 @@ def run(lab):
         heading("bngcli issu upgrade once more: the holder still can")
         upgrade(lab, lab.object)
         check_streams(lab)
+        for command in ("status", "interfaces", "drops"):
+            heading(f"bngcli {command}")
+            show(lab.cli(command).stdout)
         report = lab.meter.stop()
         after = Snapshot(lab)
         for stream in lab.background:
