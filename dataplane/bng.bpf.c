@@ -43,6 +43,16 @@ static __always_inline int access_unbound(struct bng_pkt *pkt)
 	return is_dhcp4(pkt) ? punt(pkt, BNG_PUNT_DHCP4, BNG_PUNTED_DHCP4) : BNG_DROP_ADDRESS;
 }
 
+/* From an address without a session: a client that renews a lease which is gone
+ * must hear a DHCPNAK (RFC 2131 section 4.3.2). Everything else: `verdict`. */
+static __always_inline int access_stranger(struct bng_pkt *pkt, int verdict)
+{
+	if (!is_gateway(ingress_interface(pkt->ctx), pkt->ip->daddr) || packet_parse_l4(pkt) ||
+	    !is_dhcp4(pkt))
+		return verdict;
+	return punt(pkt, BNG_PUNT_DHCP4, BNG_PUNTED_DHCP4);
+}
+
 /* To an address of this side: the gateway itself, or another subscriber. */
 static __always_inline int access_inner(struct bng_pkt *pkt)
 {
@@ -143,7 +153,7 @@ static __always_inline int access_ip(struct bng_pkt *pkt)
 		return access_unbound(pkt);
 	verdict = session_find(pkt, ranges, pkt->ip->saddr);
 	if (verdict)
-		return verdict;
+		return access_stranger(pkt, verdict);
 	verdict = session_antispoof(pkt);
 	if (verdict)
 		return verdict;

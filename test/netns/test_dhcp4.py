@@ -163,6 +163,19 @@ def test_udhcpc_life_of_a_lease(lab, moved, tags):
     assert "refused.no_binding" not in moved()
 
 
+def test_renewal_of_a_disconnected_session_is_refused_and_begins_again(lab, moved):
+    client = lab.client("disconnected", "02:00:00:00:02:11")
+    client.start_dhcp()
+    client.wait_bound()
+    first = session_of(lab, client.mac)
+    lab.call("session.disconnect", {"id": first["id"]})
+    wait_for("the address to be free again", lambda: lab.call("status")["sessions"]["closing"] == 0)
+    client.renew()  # unicast, from an address that has no session any more
+    wait_for("a new lease", lambda: session_of(lab, client.mac))
+    assert moved()["sent.nak"] == 1
+    assert session_of(lab, client.mac)["id"] > first["id"]
+
+
 def test_udhcpc_declines_an_address_in_use(lab, moved):
     squatter = lab.client("squatter", "02:00:00:00:02:01")
     victim = lab.client("victim", "02:00:00:00:02:02")
