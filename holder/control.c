@@ -62,15 +62,6 @@ static int drop(struct rpc_call *call, void *context)
 		     : 0;
 }
 
-static int commit_to(struct rpc_call *call, struct holder *holder, unsigned to)
-{
-	unsigned from = holder->current;
-	int error = swap_commit(holder, to, &call->result, &call->problem);
-	if (!error)
-		holder_event(holder, json_pack("{s:s, s:i, s:i}", "type", "swap", "from", from, "to", to));
-	return error;
-}
-
 static int commit(struct rpc_call *call, void *context)
 {
 	struct holder *holder = context;
@@ -79,7 +70,7 @@ static int commit(struct rpc_call *call, void *context)
 		return refuse(&call->problem, RPC_CONFLICT, json_pack("{s:i}", "current", holder->current),
 			      "generation %u is current, not %lld: look again, then commit", holder->current,
 			      expected);
-	return commit_to(call, holder, (unsigned)call->argument[0].number);
+	return swap_commit(holder, (unsigned)call->argument[0].number, &call->result, &call->problem);
 }
 
 static int rollback(struct rpc_call *call, void *context)
@@ -90,7 +81,7 @@ static int rollback(struct rpc_call *call, void *context)
 		return refuse(&call->problem, RPC_CONFLICT, json_pack("{s:i}", "previous", holder->previous),
 			      "only the previous generation (%u; 0: none) can be rolled back to",
 			      holder->previous);
-	return commit_to(call, holder, holder->previous);
+	return swap_commit(holder, holder->previous, &call->result, &call->problem);
 }
 
 static int swap_status(struct rpc_call *call, void *context)
@@ -103,12 +94,6 @@ static int swap_status(struct rpc_call *call, void *context)
 	return 0;
 }
 
-static void link_event(struct holder *holder, const char *interface, const char *state)
-{
-	holder_event(holder,
-		     json_pack("{s:s, s:s, s:s}", "type", "link", "interface", interface, "state", state));
-}
-
 static int attach(struct rpc_call *call, void *context)
 {
 	struct holder *holder = context;
@@ -119,8 +104,6 @@ static int attach(struct rpc_call *call, void *context)
 			      "params/mode: %s: must be native or generic", mode);
 	if (link_attach(holder, interface, call->argument[1].text, generic, &adopted, &call->problem))
 		return -EINVAL;
-	if (!adopted)
-		link_event(holder, interface, "attached");
 	const struct link *link = link_find(holder, interface);
 	call->result = json_pack("{s:s, s:i, s:s, s:s, s:i, s:b}", "interface", interface, "ifindex",
 				 link->ifindex, "role", link->role, "mode", generic ? "generic" : "native",
@@ -144,30 +127,21 @@ static int detach(struct rpc_call *call, void *context)
 	return 0;
 }
 
-static int open_map(const struct holder *holder, const char *name)
-{
-	char path[PIN_TEXT];
-	int fd = bpf_obj_get(pin_path(holder, path, "map/%s", name));
-	return fd != -ENOENT
-		       ? fd
-		       : bpf_obj_get(pin_path(holder, path, "gen/%u/scratch/%s", holder->current, name));
-}
-
-static int open_program(const struct holder *holder, const char *name)
-{
-	__u32 id;
-	return program_open(holder, holder->current, name, &id);
-}
-
-static int open_names(struct rpc_call *call, const struct holder *holder,
-		      int (*open_one)(const struct holder *holder, const char *name))
+/* One descriptor for each name, from the first of two folders that has it. */
+static int open_pins(struct rpc_call *call, const struct holder *holder, const char *first,
+		     const char *second)
 {
 	size_t i;
 	json_t *name;
 	json_array_foreach(call->argument[0].value, i, name)
 	{
 		const char *text = json_string_value(name);
-		int fd = rpc_name_ok(text) && !strchr(text, '.') ? open_one(holder, text) : -ENOENT;
+		bool ok = rpc_name_ok(text) && !strchr(text, '.');
+		char path[PIN_TEXT];
+		int fd = ok ? bpf_obj_get(pin_path(holder, path, "%s/%s", first, text)) : -ENOENT;
+		if (ok && fd == -ENOENT)
+			fd = bpf_obj_get(
+				pin_path(holder, path, "gen/%u/%s/%s", holder->current, second, text));
 		if (rpc_call_send_fd(call, fd, text))
 			return -EINVAL;
 	}
@@ -177,12 +151,12 @@ static int open_names(struct rpc_call *call, const struct holder *holder,
 
 static int open_maps(struct rpc_call *call, void *context)
 {
-	return open_names(call, context, open_map);
+	return open_pins(call, context, "map", "scratch");
 }
 
 static int open_programs(struct rpc_call *call, void *context)
 {
-	return open_names(call, context, open_program);
+	return open_pins(call, context, "current/program", "program");
 }
 
 static int hello(struct rpc_call *call, void *context)

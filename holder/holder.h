@@ -30,12 +30,17 @@
 #include "lib/fdstore.h"
 #include "lib/problem.h"
 
-#define STAGED_MAX   4
+#define STAGED_MAX   4u
 #define LINKS_MAX    64
 #define NAME_TEXT    64
 #define DIR_TEXT     80
 #define PIN_TEXT     320
 #define TOPIC_EVENTS 1u
+
+/* Every link in use. */
+#define for_each_link(link, holder)                                                                          \
+	for (struct link *link = (holder)->links; link < (holder)->links + LINKS_MAX; link++)                \
+		if (link->interface[0])
 
 struct link {
 	char interface[IF_NAMESIZE]; /* "": this place is free */
@@ -76,21 +81,8 @@ struct holder {
 	} sweep;
 };
 
-/* journal.c. A test may have the holder die just before any step. */
-#define HOLDER_STEPS(X)                                                                                      \
-	X(stage_load)                                                                                        \
-	X(stage_pin) X(stage_publish) X(attach_create) X(attach_pin) X(commit_park) X(commit_intent)         \
-		X(commit_update) X(commit_update_next) X(commit_readback) X(commit_maps) X(commit_previous)  \
-			X(commit_current) X(commit_retire) X(commit_done) X(undo_links) X(undo_done)         \
-				X(journal_rename)
-enum holder_step {
-#define STEP_ENUM(name) STEP_##name,
-	HOLDER_STEPS(STEP_ENUM)
-#undef STEP_ENUM
-		STEP_COUNT
-};
-const char *step_name(enum holder_step step);
-void step(enum holder_step step);
+/* journal.c */
+void step(const char *name); /* where a test may have the holder die: just before it */
 int journal_load(struct holder *holder);
 int journal_write(struct holder *holder, bool committing);
 void holder_event(struct holder *holder, json_t *event); /* steals event */
@@ -103,9 +95,9 @@ int pin_generation(const struct holder *holder, const char *link, unsigned gener
 unsigned pinned_generation(const struct holder *holder, const char *link);
 bool generation_exists(const struct holder *holder, unsigned generation);
 int generation_drop(const struct holder *holder, unsigned generation);
-/* A descriptor or -errno, and the id (0 on errors). */
-int program_open(const struct holder *holder, unsigned generation, const char *name, __u32 *id);
-int role_open(const struct holder *holder, unsigned generation, const char *role, __u32 *id);
+/* A descriptor or -errno; an id or 0. Role R is served by the program bng_R. */
+int role_open(const struct holder *holder, unsigned generation, const char *role);
+__u32 role_id(const struct holder *holder, unsigned generation, const char *role);
 
 /* object.c, swap.c */
 int object_stage(struct holder *holder, int fd, const char *name, const json_t *sizes, json_t **maps,
@@ -122,6 +114,7 @@ void links_follow(struct holder *holder); /* every attached link to the current 
 void links_watch(struct holder *holder);  /* events for links that changed */
 int link_attach(struct holder *holder, const char *interface, const char *role, bool generic, bool *adopted,
 		struct problem *problem);
+void link_event(struct holder *holder, const char *interface, const char *state);
 int link_detach(struct holder *holder, struct link *link);
 
 /* adopt.c, status.c, control.c */

@@ -13,22 +13,11 @@
 #include "lib/log.h"
 #include "lib/rpc.h"
 
-static const char *const step_names[] = {
-#define STEP_NAME(name) #name,
-	HOLDER_STEPS(STEP_NAME)
-#undef STEP_NAME
-};
-
-const char *step_name(enum holder_step step)
-{
-	return step_names[step];
-}
-
 /* BNG_HOLDER_DIE_AT=<step>: dies as by SIGKILL, for the tests of adoption. */
-void step(enum holder_step step)
+void step(const char *name)
 {
 	const char *die_at = getenv("BNG_HOLDER_DIE_AT");
-	if (die_at && !strcmp(die_at, step_names[step]))
+	if (die_at && !strcmp(die_at, name))
 		raise(SIGKILL);
 }
 
@@ -40,13 +29,14 @@ int journal_load(struct holder *holder)
 	json_error_t error;
 	snprintf(path, sizeof(path), "%s/journal.json", holder->dir);
 	json_t *document = json_load_file(path, 0, &error);
-	if (document && json_unpack_ex(document, &error, 0, "{s:b, s:i, s:i, s:i, s:i, s:o}", "committing",
-				       &committing, "from", &holder->journal.from, "to", &holder->journal.to,
-				       "retire", &holder->journal.retire, "last_generation",
-				       &holder->journal.last_generation, "new_maps", &maps))
+	bool bad = document ? json_unpack_ex(document, &error, 0, "{s:b, s:i, s:i, s:i, s:i, s:o}",
+					     "committing", &committing, "from", &holder->journal.from, "to",
+					     &holder->journal.to, "retire", &holder->journal.retire,
+					     "last_generation", &holder->journal.last_generation, "new_maps",
+					     &maps)
+			    : json_error_code(&error) != json_error_cannot_open_file;
+	if (bad)
 		log_error("%s: %s; going by the pins alone", path, error.text);
-	else if (!document && json_error_code(&error) != json_error_cannot_open_file)
-		log_error("%s:%d: %s; going by the pins alone", path, error.line, error.text);
 	holder->journal.committing = committing;
 	holder->journal.new_maps = json_is_array(maps) ? json_incref(maps) : json_array();
 	json_decref(document);
@@ -65,7 +55,7 @@ int journal_write(struct holder *holder, bool committing)
 	errno = ENOMEM;
 	int error = !document || json_dump_file(document, next, JSON_COMPACT) ? -errno : 0;
 	json_decref(document);
-	step(STEP_journal_rename);
+	step("journal_rename");
 	if (!error && rename(next, path))
 		error = -errno;
 	if (!error)

@@ -23,9 +23,8 @@
 /* Ageing goes on with everybody else dead. */
 static void sweep(struct holder *holder)
 {
-	__u32 id;
 	LIBBPF_OPTS(bpf_test_run_opts, options);
-	int program = program_open(holder, holder->current, "bng_sweep", &id);
+	int program = role_open(holder, holder->current, "sweep");
 	if (program < 0)
 		return;
 	uint64_t begun_ns = clock_boottime_ns();
@@ -60,6 +59,7 @@ static void on_signal(evutil_socket_t number, short events, void *context)
 static int serve(struct holder *holder)
 {
 	static const struct timeval second = {.tv_sec = 1};
+	fdstore_take_back(&holder->store);
 	holder->base = event_base_new();
 	if (!holder->base)
 		return -ENOMEM;
@@ -85,12 +85,8 @@ static int start(struct holder *holder)
 	int error = pins_open(holder);
 	if (error == -EWOULDBLOCK)
 		log_error("%s/lock: another bpfholder runs here: stop it first", holder->dir);
-	else if (error)
-		log_error("%s: making the state directory and its bpffs: %s", holder->dir, strerror(-error));
-	if (error)
-		return error;
-	fdstore_take_back(&holder->store);
-	error = adopt(holder);
+	if (!error)
+		error = adopt(holder);
 	if (!error)
 		error = serve(holder);
 	if (error)
@@ -98,11 +94,10 @@ static int start(struct holder *holder)
 	return error;
 }
 
-static int print_steps(void)
+static int usage(void)
 {
-	for (int i = 0; i < STEP_COUNT; i++)
-		puts(step_name((enum holder_step)i));
-	return 0;
+	fputs("usage: bpfholder --state DIR --group GROUP\n", stderr);
+	return 2;
 }
 
 int main(int argc, char **argv)
@@ -110,30 +105,20 @@ int main(int argc, char **argv)
 	static struct holder holder = {.dir = "/run/bng"};
 	static const struct option options[] = {{"state", required_argument, NULL, 's'},
 						{"group", required_argument, NULL, 'g'},
-						{"log-level", required_argument, NULL, 'l'},
-						{"steps", no_argument, NULL, 'S'},
 						{NULL, 0, NULL, 0}};
 	const char *group_name = "bng";
-	int level = LOG_LEVEL_INFO;
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-		if (c == 'S')
-			return print_steps();
 		if (c == 'g')
 			group_name = optarg;
-		else if (c == 'l')
-			level = atoi(optarg);
 		else if (c != 's' || snprintf(holder.dir, DIR_TEXT, "%s", optarg) >= DIR_TEXT)
-			return fputs("usage: bpfholder --state DIR --group GROUP [--log-level 3-7] "
-				     "[--steps]\n",
-				     stderr),
-			       2;
+			return usage();
 	}
-	log_init("bpfholder", (enum log_level)level);
+	log_init("bpfholder", LOG_LEVEL_INFO);
 	const struct group *group = getgrnam(group_name);
-	if (!group)
-		return log_error("group %s: there is none: make it (groupadd --system %s)", group_name,
-				 group_name),
-		       2;
+	if (!group) {
+		log_error("group %s: there is none: make it (groupadd --system %s)", group_name, group_name);
+		return 2;
+	}
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	holder.group = group->gr_gid;

@@ -17,6 +17,7 @@
 
 #include "holder/holder.h"
 #include "lib/bpf/bpffs.h"
+#include "lib/bpf/describe.h"
 #include "lib/bpf/diagnose.h"
 #include "lib/bpf/layout.h"
 #include "lib/file.h"
@@ -24,6 +25,7 @@
 
 #define OBJECT_BYTES_MAX (64u << 20)
 #define PROGRAMS_MAX     32
+
 struct staging {
 	struct holder *holder;
 	const char *name;
@@ -34,23 +36,6 @@ struct staging {
 	struct diagnosis diagnosis;
 	struct problem *problem;
 };
-
-/* What a kept generation knows of the maps, or NULL. */
-static struct btf *btf_of(const struct holder *holder, unsigned generation)
-{
-	struct bpf_prog_info info = {0};
-	__u32 id, size = sizeof(info);
-	char pattern[PIN_TEXT];
-	glob_t found;
-	bpffs_list(pin_path(holder, pattern, "gen/%u/program/*", generation), &found);
-	int fd = found.gl_pathc ? program_open(holder, generation, bpffs_name(found.gl_pathv[0]), &id) : -1;
-	globfree(&found);
-	if (fd < 0)
-		return NULL;
-	bpf_obj_get_info_by_fd(fd, &info, &size);
-	close(fd);
-	return info.btf_id ? btf__load_from_kernel_by_id(info.btf_id) : NULL;
-}
 
 static struct layout_map map_in_object(const struct staging *staging, const struct bpf_map *map)
 {
@@ -69,14 +54,12 @@ static enum layout_result compare(struct staging *staging, const struct bpf_map_
 {
 	struct btf *own = info->btf_id ? btf__load_from_kernel_by_id(info->btf_id) : NULL;
 	const struct layout_map new = map_in_object(staging, map);
-	struct layout_map old = {own,
-				 info->btf_key_type_id,
-				 info->btf_value_type_id,
-				 info->type,
-				 info->key_size,
-				 info->value_size,
-				 info->map_flags,
-				 info->max_entries};
+	struct layout_map old = {.btf = own, .type = info->type, .key_size = info->key_size};
+	old.key_type = info->btf_key_type_id;
+	old.value_type = info->btf_value_type_id;
+	old.value_size = info->value_size;
+	old.flags = info->map_flags;
+	old.max_entries = info->max_entries;
 	enum layout_result result = layout_compare_maps(&old, &new, difference);
 	for (int i = 1; i >= 0 && result != LAYOUT_BROKEN; i--) {
 		if (staging->kept[i])
@@ -94,8 +77,7 @@ static int reuse_map(struct staging *staging, struct bpf_map *map, int fd, const
 	__u32 size = sizeof(info);
 	const char *name = bpf_map__name(map);
 	struct layout_difference difference = {0};
-	if (bpf_obj_get_info_by_fd(fd, &info, &size))
-		return refuse_errno(staging->problem, errno, "asking the kernel about map %s", name);
+	bpf_obj_get_info_by_fd(fd, &info, &size);
 	if (!json_object_get(staging->sizes, name))
 		bpf_map__set_max_entries(map, info.max_entries);
 	enum layout_result layout = compare(staging, &info, map, &difference);
@@ -104,9 +86,8 @@ static int reuse_map(struct staging *staging, struct bpf_map *map, int fd, const
 			      json_pack("{s:s, s:s, s:s, s:s, s:s}", "map", name, "result", "incompatible",
 					"field", difference.field, "found", difference.found, "expected",
 					difference.expected),
-			      "map %s, %s: found %s in the object, expected %s as in the running map; "
-			      "nothing was changed",
-			      name, difference.field, difference.found, difference.expected);
+			      "map %s, %s: found %s, the running map has %s; nothing was changed", name,
+			      difference.field, difference.found, difference.expected);
 	*result = layout == LAYOUT_SAME ? "same" : "compatible";
 	strcpy(detail, layout == LAYOUT_SAME ? "" : difference.field);
 	return bpf_map__reuse_fd(map, fd) ? refuse_errno(staging->problem, errno, "reusing map %s", name) : 0;
@@ -121,11 +102,10 @@ static int prepare_map(struct staging *staging, struct bpf_map *map)
 	int error = 0;
 	bpf_map__set_pin_path(map, NULL);
 	if (durable && bpf_map__type(map) == BPF_MAP_TYPE_PROG_ARRAY)
-		return refuse(staging->problem, RPC_INCOMPATIBLE, NULL,
-			      "map %s is a program array pinned by name, so the running program would call "
-			      "the new tails: "
-			      "declare it without LIBBPF_PIN_BY_NAME",
-			      name);
+		return refuse(
+			staging->problem, RPC_INCOMPATIBLE, NULL,
+			"map %s: a program array must not be pinned by name: it belongs to one generation",
+			name);
 	if (entries)
 		bpf_map__set_max_entries(map, (__u32)json_integer_value(entries));
 	int fd = durable ? bpf_obj_get(pin_path(staging->holder, path, "map/%s", name)) : -1;
@@ -180,15 +160,6 @@ static int refuse_load(struct staging *staging, int error)
 		strerror(-error), diagnose_reason(lines));
 }
 
-static int pin_in(struct staging *staging, int fd, const char *folder, const char *name)
-{
-	char path[PIN_TEXT];
-	pin_path(staging->holder, path, "gen/new/%s/%s", folder, name);
-	for (char *c = path + strlen(path) - strlen(name); *c; c++)
-		*c = *c == '.' ? '_' : *c;
-	return bpf_obj_pin(fd, path) ? -errno : 0;
-}
-
 static int pin_all(struct staging *staging)
 {
 	static const char *const folders[] = {"", "/program", "/scratch", "/durable"};
@@ -201,19 +172,20 @@ static int pin_all(struct staging *staging)
 		error = mkdir(pin_path(staging->holder, path, "gen/new%s", folders[i]), 0700) ? -errno : 0;
 	if (!error)
 		error = bpffs_link(pin_path(staging->holder, path, "gen/new/name"), staging->name);
-	step(STEP_stage_pin);
+	step("stage_pin");
+	pin_path(staging->holder, path, "gen/new/program");
 	bpf_object__for_each_program(program, staging->object)
 	{
 		if (!error)
-			error = pin_in(staging, bpf_program__fd(program), "program",
-				       bpf_program__name(program));
+			error = bpffs_pin(bpf_program__fd(program), path, bpf_program__name(program));
 	}
 	bpf_object__for_each_map(map, staging->object)
 	{
 		const json_t *result = json_object_get(json_array_get(staging->maps, at++), "result");
-		const char *folder = strcmp(json_string_value(result), "scratch") ? "durable" : "scratch";
+		bool scratch = !strcmp(json_string_value(result), "scratch");
+		pin_path(staging->holder, path, "gen/new/%s", scratch ? "scratch" : "durable");
 		if (!error)
-			error = pin_in(staging, bpf_map__fd(map), folder, bpf_map__name(map));
+			error = bpffs_pin(bpf_map__fd(map), path, bpf_map__name(map));
 	}
 	return error;
 }
@@ -224,7 +196,7 @@ static int publish(struct staging *staging)
 	struct holder *holder = staging->holder;
 	char path[PIN_TEXT], final[PIN_TEXT];
 	int error = pin_all(staging);
-	step(STEP_stage_publish);
+	step("stage_publish");
 	pin_path(holder, path, "gen/new");
 	if (!error && rename(path, pin_path(holder, final, "gen/%u", holder->journal.last_generation + 1)))
 		error = -errno;
@@ -238,10 +210,12 @@ static int publish(struct staging *staging)
 
 static int load(struct staging *staging)
 {
+	const struct holder *holder = staging->holder;
+	char path[PIN_TEXT];
 	struct bpf_map *map;
 	int error = check_request(staging);
-	staging->kept[0] = btf_of(staging->holder, staging->holder->current);
-	staging->kept[1] = btf_of(staging->holder, staging->holder->previous);
+	staging->kept[0] = describe_btf(pin_path(holder, path, "gen/%u/program/*", holder->current));
+	staging->kept[1] = describe_btf(pin_path(holder, path, "gen/%u/program/*", holder->previous));
 	bpf_object__for_each_map(map, staging->object)
 	{
 		if (!error)
@@ -251,7 +225,7 @@ static int load(struct staging *staging)
 	btf__free(staging->kept[1]);
 	if (error)
 		return error;
-	step(STEP_stage_load);
+	step("stage_load");
 	error = bpf_object__load(staging->object);
 	return error ? refuse_load(staging, error) : publish(staging);
 }
@@ -273,26 +247,16 @@ static int stage_bytes(struct staging *staging, const char *bytes, size_t size)
 	return error;
 }
 
-static size_t staged_count(const struct holder *holder)
-{
-	char pattern[PIN_TEXT];
-	glob_t found;
-	bpffs_list(pin_path(holder, pattern, "gen/[0-9]*"), &found);
-	size_t count = found.gl_pathc - (holder->current != 0) - (holder->previous != 0);
-	globfree(&found);
-	return count;
-}
-
 int object_stage(struct holder *holder, int fd, const char *name, const json_t *sizes, json_t **maps,
 		 struct problem *problem)
 {
 	struct staging staging = {.holder = holder, .name = name, .sizes = sizes, .problem = problem};
-	char *bytes;
+	char *bytes, path[PIN_TEXT];
 	size_t size;
 	problem_context(problem, "stage %s", name);
-	if (staged_count(holder) >= STAGED_MAX)
-		return refuse(problem, RPC_LIMIT, NULL, "%d generations are staged already: drop one",
-			      STAGED_MAX);
+	if (bpffs_count(pin_path(holder, path, "gen/[0-9]*")) >=
+	    STAGED_MAX + !!holder->current + !!holder->previous)
+		return refuse(problem, RPC_LIMIT, NULL, "%u generations are staged: drop one", STAGED_MAX);
 	int error = file_read(fd, OBJECT_BYTES_MAX, &bytes, &size);
 	if (error)
 		return refuse_errno(problem, error, "reading the descriptor, a file of at most 64 MiB");

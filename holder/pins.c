@@ -14,6 +14,7 @@
 
 #include "holder/holder.h"
 #include "lib/bpf/bpffs.h"
+#include "lib/bpf/describe.h"
 
 static int lock(struct holder *holder)
 {
@@ -84,21 +85,14 @@ int generation_drop(const struct holder *holder, unsigned generation)
 	return bpffs_remove(pin_path(holder, path, "gen/%u", generation));
 }
 
-int program_open(const struct holder *holder, unsigned generation, const char *name, __u32 *id)
+int role_open(const struct holder *holder, unsigned generation, const char *role)
 {
 	char path[PIN_TEXT];
-	struct bpf_prog_info info = {0};
-	__u32 size = sizeof(info);
-	*id = 0;
-	int fd = bpf_obj_get(pin_path(holder, path, "gen/%u/program/%s", generation, name));
-	if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &size))
-		*id = info.id;
-	return fd;
+	return bpf_obj_get(pin_path(holder, path, "gen/%u/program/bng_%s", generation, role));
 }
 
-int role_open(const struct holder *holder, unsigned generation, const char *role, __u32 *id)
+__u32 role_id(const struct holder *holder, unsigned generation, const char *role)
 {
-	char name[NAME_TEXT + 8];
-	snprintf(name, sizeof(name), "bng_%s", role);
-	return program_open(holder, generation, name, id);
+	char path[PIN_TEXT];
+	return describe_program_id(pin_path(holder, path, "gen/%u/program/bng_%s", generation, role));
 }

@@ -9,14 +9,17 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "holder/holder.h"
 #include "lib/bpf/bpffs.h"
+#include "lib/bpf/describe.h"
 #include "lib/bpf/xdp.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/rpc.h"
+
+#define RESTORED "every interface is back on the old program"
 
 struct change {
 	struct link *link;
@@ -34,26 +37,6 @@ struct swap {
 	struct xdp_park park;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
-}
-
-static __u32 map_id(const char *path)
-{
-	struct bpf_map_info info = {0};
-	__u32 size = sizeof(info);
-	int fd = bpf_obj_get(path);
-	if (fd < 0)
-		return 0;
-	if (bpf_obj_get_info_by_fd(fd, &info, &size))
-		info.id = 0;
-	close(fd);
-	return info.id;
-}
-
 /* A generation staged before a durable map was committed has one of its own. */
 static int plan_maps(struct swap *swap)
 {
@@ -64,14 +47,12 @@ static int plan_maps(struct swap *swap)
 	bpffs_list(pin_path(swap->holder, path, "gen/%u/durable/*", swap->to), &found);
 	for (size_t i = 0; i < found.gl_pathc && !error; i++) {
 		const char *name = bpffs_name(found.gl_pathv[i]);
-		__u32 pinned = map_id(pin_path(swap->holder, path, "map/%s", name));
+		__u32 pinned = describe_map_id(pin_path(swap->holder, path, "map/%s", name));
 		if (!pinned)
 			json_array_append_new(swap->holder->journal.new_maps, json_string(name));
-		else if (pinned != map_id(found.gl_pathv[i]))
-			error = refuse(
-				swap->problem, RPC_CONFLICT, NULL,
-				"it has a map %s of its own from before that was committed: stage it again",
-				name);
+		else if (pinned != describe_map_id(found.gl_pathv[i]))
+			error = refuse(swap->problem, RPC_CONFLICT, NULL,
+				       "it was staged before map %s was committed: stage it again", name);
 	}
 	globfree(&found);
 	return error;
@@ -82,42 +63,39 @@ static int plan_link(struct swap *swap, struct link *link)
 	struct change *c = &swap->changes[swap->count++];
 	link_refresh(link);
 	c->link = link;
-	c->old_fd = role_open(swap->holder, swap->holder->current, link->role, &c->old_id);
-	c->new_fd = role_open(swap->holder, swap->to, link->role, &c->new_id);
+	c->old_fd = role_open(swap->holder, swap->holder->current, link->role);
+	c->old_id = role_id(swap->holder, swap->holder->current, link->role);
+	c->new_fd = role_open(swap->holder, swap->to, link->role);
+	c->new_id = role_id(swap->holder, swap->to, link->role);
 	if (c->new_fd < 0)
 		return refuse(swap->problem, RPC_CONFLICT, NULL, "it has no program bng_%s, which %s needs",
 			      link->role, link->interface);
 	if (c->old_id != link->program_id)
-		return refuse(
-			swap->problem, RPC_CONFLICT,
-			json_pack("{s:s, s:i}", "interface", link->interface, "program_id", link->program_id),
-			"%s runs program %u, which is not the current generation's: link.attach brings it "
-			"back",
-			link->interface, link->program_id);
+		return refuse(swap->problem, RPC_CONFLICT, NULL,
+			      "%s runs program %u, which is none of the current generation: attach it again",
+			      link->interface, link->program_id);
 	return 0;
 }
 
 static int update_links(struct swap *swap)
 {
 	for (struct change *c = swap->changes; c < swap->changes + swap->count; c++) {
-		step(c == swap->changes ? STEP_commit_update : STEP_commit_update_next);
+		step(c == swap->changes ? "commit_update" : "commit_update_next");
 		LIBBPF_OPTS(bpf_link_update_opts, options, .flags = BPF_F_REPLACE,
 			    .old_prog_fd = (__u32)c->old_fd);
-		c->begun_ns = now_ns();
+		c->begun_ns = clock_boottime_ns();
 		if (bpf_link_update(c->link->fd, c->new_fd, &options))
 			return refuse_errno(swap->problem, errno,
-					    "updating %s failed (if it was detached behind our back, "
-					    "attach it again); every interface is back on the old program",
+					    "%s (detached behind our back? attach it again); " RESTORED,
 					    c->link->interface);
-		c->done_ns = now_ns();
+		c->done_ns = clock_boottime_ns();
 	}
-	step(STEP_commit_readback);
+	step("commit_readback");
 	for (struct change *c = swap->changes; c < swap->changes + swap->count; c++) {
 		link_refresh(c->link);
 		if (c->link->program_id != c->new_id)
 			return refuse(swap->problem, RPC_SYSTEM, NULL,
-				      "%s runs program %u after the update to %u; every "
-				      "interface is back on the old program",
+				      "%s runs program %u after the update to %u; " RESTORED,
 				      c->link->interface, c->link->program_id, c->new_id);
 	}
 	return 0;
@@ -125,16 +103,18 @@ static int update_links(struct swap *swap)
 
 static int pin_new_maps(struct swap *swap)
 {
-	char from[PIN_TEXT], to[PIN_TEXT];
+	char own[PIN_TEXT], maps[PIN_TEXT];
 	size_t i;
 	json_t *name;
+	pin_path(swap->holder, maps, "map");
 	json_array_foreach(swap->holder->journal.new_maps, i, name)
 	{
-		pin_path(swap->holder, from, "gen/%u/durable/%s", swap->to, json_string_value(name));
-		int fd = bpf_obj_get(from);
-		if (fd < 0 || bpf_obj_pin(fd, pin_path(swap->holder, to, "map/%s", json_string_value(name))))
-			return refuse_errno(swap->problem, errno, "pinning map %s", json_string_value(name));
+		const char *map = json_string_value(name);
+		int fd = bpf_obj_get(pin_path(swap->holder, own, "gen/%u/durable/%s", swap->to, map));
+		int error = fd < 0 ? fd : bpffs_pin(fd, maps, map);
 		close(fd);
+		if (error)
+			return refuse_errno(swap->problem, error, "pinning map %s", map);
 	}
 	return 0;
 }
@@ -142,12 +122,12 @@ static int pin_new_maps(struct swap *swap)
 static int commit_pins(struct swap *swap)
 {
 	struct holder *holder = swap->holder;
-	step(STEP_commit_maps);
+	step("commit_maps");
 	if (pin_new_maps(swap))
 		return -EINVAL;
-	step(STEP_commit_previous);
+	step("commit_previous");
 	int error = pin_generation(holder, "previous", holder->current);
-	step(STEP_commit_current);
+	step("commit_current");
 	if (!error)
 		error = pin_generation(holder, "current", swap->to);
 	if (error)
@@ -163,12 +143,12 @@ void swap_undo(struct holder *holder)
 	char path[PIN_TEXT];
 	size_t i;
 	json_t *name;
-	step(STEP_undo_links);
+	step("undo_links");
 	links_follow(holder);
 	json_array_foreach(holder->journal.new_maps, i, name)
 		unlink(pin_path(holder, path, "map/%s", json_string_value(name)));
 	pin_generation(holder, "previous", holder->previous);
-	step(STEP_undo_done);
+	step("undo_done");
 	journal_write(holder, false);
 }
 
@@ -176,10 +156,10 @@ void swap_undo(struct holder *holder)
 void swap_finish(struct holder *holder)
 {
 	unsigned retire = holder->journal.retire;
-	step(STEP_commit_retire);
+	step("commit_retire");
 	if (retire && retire != holder->current && retire != holder->previous)
 		generation_drop(holder, retire);
-	step(STEP_commit_done);
+	step("commit_done");
 	if (journal_write(holder, false))
 		log_error("the commit is done, but the journal could not be written");
 }
@@ -187,7 +167,7 @@ void swap_finish(struct holder *holder)
 static int run(struct swap *swap)
 {
 	struct holder *holder = swap->holder;
-	step(STEP_commit_park);
+	step("commit_park");
 	for (struct change *c = swap->changes; c < swap->changes + swap->count; c++) {
 		if (xdp_park(&swap->park, c->new_id, c->new_fd) ||
 		    xdp_park(&swap->park, c->old_id, c->old_fd))
@@ -197,7 +177,7 @@ static int run(struct swap *swap)
 	holder->journal.from = holder->current;
 	holder->journal.to = swap->to;
 	holder->journal.retire = holder->previous;
-	step(STEP_commit_intent);
+	step("commit_intent");
 	int error = journal_write(holder, true);
 	if (error)
 		return refuse_errno(swap->problem, error, "writing the journal");
@@ -239,12 +219,12 @@ int swap_commit(struct holder *holder, unsigned to, json_t **result, struct prob
 	if (to == holder->current)
 		return refuse(problem, RPC_CONFLICT, NULL, "it is the current one");
 	int error = plan_maps(&swap);
-	for (struct link *link = holder->links; link < holder->links + LINKS_MAX && !error; link++) {
-		if (link->interface[0])
-			error = plan_link(&swap, link);
-	}
+	for_each_link(link, holder) error = error ? error : plan_link(&swap, link);
 	if (!error)
 		error = run(&swap);
 	*result = finish(&swap);
+	if (!error)
+		holder_event(holder, json_pack("{s:s, s:i, s:i}", "type", "swap", "from",
+					       holder->journal.from, "to", to));
 	return error;
 }

@@ -206,9 +206,8 @@ int netdev_mac(const char *name, uint8_t mac[static 6])
 int netdev_keep_vlan_tags(const char *name)
 {
 	struct ethtool_value value = {.cmd = ETHTOOL_GFLAGS};
-	int error = ethtool(name, &value);
-	if (error || !(value.data & ETH_FLAG_RXVLAN))
-		return error;
+	if (ethtool(name, &value) || !(value.data & ETH_FLAG_RXVLAN))
+		return 0;
 	value.cmd = ETHTOOL_SFLAGS;
 	value.data &= ~(__u32)ETH_FLAG_RXVLAN;
 	return ethtool(name, &value);

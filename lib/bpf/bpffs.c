@@ -5,6 +5,7 @@
  */
 #include "lib/bpf/bpffs.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <ftw.h>
 #include <linux/magic.h>
@@ -30,6 +31,14 @@ void bpffs_list(const char *pattern, glob_t *found)
 		found->gl_pathc = 0;
 }
 
+size_t bpffs_count(const char *pattern)
+{
+	glob_t found;
+	bpffs_list(pattern, &found);
+	globfree(&found);
+	return found.gl_pathc;
+}
+
 const char *bpffs_name(const char *path)
 {
 	return strrchr(path, '/') + 1;
@@ -46,6 +55,17 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 int bpffs_remove(const char *path)
 {
 	return nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS) && errno != ENOENT ? -errno : 0;
+}
+
+int bpffs_pin(int fd, const char *folder, const char *name)
+{
+	char path[PATH_TEXT];
+	int length = snprintf(path, sizeof(path), "%s/", folder);
+	if (length + (int)strlen(name) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	for (int i = 0; i <= (int)strlen(name); i++)
+		path[length + i] = name[i] == '.' ? '_' : name[i];
+	return bpf_obj_pin(fd, path) ? -errno : 0;
 }
 
 int bpffs_link(const char *path, const char *target)

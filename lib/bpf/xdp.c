@@ -15,6 +15,13 @@
 #include <xdp/libxdp.h>
 
 #include "lib/netdev.h"
+#include "lib/rpc.h"
+
+struct owner {
+	__u32 program_id;
+	char program[64];
+	char text[256]; /* "program xdp_pass", "libxdp's dispatcher for a b": no other owner is known */
+};
 
 static int ignore_print(enum libxdp_print_level level, const char *format, va_list arguments)
 {
@@ -24,7 +31,7 @@ static int ignore_print(enum libxdp_print_level level, const char *format, va_li
 	return 0;
 }
 
-static void ask_libxdp(unsigned ifindex, struct xdp_owner *owner)
+static void ask_libxdp(unsigned ifindex, struct owner *owner)
 {
 	libxdp_set_print(ignore_print);
 	struct xdp_multiprog *found = xdp_multiprog__get_from_ifindex((int)ifindex);
@@ -44,10 +51,10 @@ static void ask_libxdp(unsigned ifindex, struct xdp_owner *owner)
 	xdp_multiprog__close(found);
 }
 
-int xdp_owner(unsigned ifindex, struct xdp_owner *owner)
+static int ask_owner(unsigned ifindex, struct owner *owner)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, query);
-	*owner = (struct xdp_owner){0};
+	*owner = (struct owner){0};
 	int error = bpf_xdp_query((int)ifindex, 0, &query);
 	if (error)
 		return error;
@@ -57,6 +64,43 @@ int xdp_owner(unsigned ifindex, struct xdp_owner *owner)
 	if (owner->program_id)
 		ask_libxdp(ifindex, owner);
 	return 0;
+}
+
+static int refuse_foreign(unsigned ifindex, const char *interface, struct problem *problem)
+{
+	struct owner owner;
+	int error = ask_owner(ifindex, &owner);
+	if (error)
+		return refuse_errno(problem, error, "asking what runs there");
+	if (!owner.program_id)
+		return 0;
+	return refuse(problem, RPC_CONFLICT,
+		      json_pack("{s:s, s:s, s:i, s:s}", "interface", interface, "owner", owner.text,
+				"program_id", owner.program_id, "program_name", owner.program),
+		      "XDP program %u, not ours, runs there (%s): remove it (xdp-loader unload %s --all, or "
+		      "ip link set "
+		      "%s xdp off)",
+		      owner.program_id, owner.text, interface, interface);
+}
+
+int xdp_attach(const char *interface, int program_fd, bool generic, struct problem *problem)
+{
+	unsigned ifindex = if_nametoindex(interface);
+	if (!ifindex)
+		return refuse(problem, RPC_NOT_FOUND, NULL, "there is no such interface");
+	int error = refuse_foreign(ifindex, interface, problem);
+	if (error)
+		return error;
+	error = netdev_keep_vlan_tags(interface);
+	if (error)
+		return refuse_errno(problem, error, "the NIC strips VLAN tags, and stopping that");
+	LIBBPF_OPTS(bpf_link_create_opts, options,
+		    .flags = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+	int fd = bpf_link_create(program_fd, (int)ifindex, BPF_XDP, &options);
+	if (fd >= 0)
+		return fd;
+	return refuse_errno(problem, fd, "%s mode (a driver without native XDP needs mode generic)",
+			    generic ? "generic" : "native");
 }
 
 int xdp_park(struct xdp_park *park, __u32 program_id, int program_fd)

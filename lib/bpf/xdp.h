@@ -6,15 +6,15 @@
 #define BNG_LIB_XDP_H
 
 #include <linux/types.h>
+#include <stdbool.h>
 #include <stddef.h>
 
-struct xdp_owner {
-	__u32 program_id; /* 0: nothing runs there */
-	char program[64]; /* its name */
-	char text[256];   /* "program xdp_pass", "libxdp's dispatcher for a b": no other owner is known */
-};
-/* Who has an interface, in whatever mode. 0 or -errno. */
-int xdp_owner(unsigned ifindex, struct xdp_owner *owner);
+#include "lib/problem.h"
+
+/* Attaches a program to an interface that no other program has. VLAN tags are kept
+ * in the packet. The link's descriptor, or negative and a problem that names who is
+ * there. */
+int xdp_attach(const char *interface, int program_fd, bool generic, struct problem *problem);
 
 /* Programs attached to spare veth ends (bngpark0...). While both are parked, the
  * kernel's XDP dispatcher knows them already and replacing one by the other on a

@@ -7,8 +7,8 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import signal
-import subprocess
 import time
 
 from rpc import RpcClient, RpcError
@@ -24,7 +24,10 @@ def object_file(name):
 
 
 def steps():
-    return subprocess.run([BINARY, "--steps"], capture_output=True, text=True, check=True).stdout.split()
+    """Every place where the holder can be told to die, read from its source."""
+    sources = (pathlib.Path(__file__).resolve().parents[2] / "holder").glob("*.c")
+    return sorted({name for source in sources for call in re.findall(r"\bstep\(([^;{]*)\);", source.read_text())
+                   for name in re.findall(r'"(\w+)"', call)})
 
 
 class HolderLab:

@@ -519,3 +519,14 @@ def test_service_manager_keeps_descriptors(lab):
         os.close(fds[0])
         os.close(kept)
     manager.close()
+
+
+def test_a_renamed_interface_keeps_its_link(lab):
+    """Another interface under the old name gets nothing until the running link is given up on purpose."""
+    lab.begin()
+    before = lab.attached_programs()
+    for command in ("set a0 down", "set a0 name away", "set away up", "add a0 type veth peer name a9"):
+        lab.sandbox.run(lab.namespace, "ip", "link", *command.split())
+    error = lab.refused("link.attach", {"interface": "a0", "role": "access", "mode": "native"})
+    assert error.code == CONFLICT
+    assert lab.attached_programs() == {"away": before["a0"], "c0": before["c0"]}
