@@ -48,7 +48,7 @@ MANY = {"publics": 128, "block_size": 64, "blocks": 4}  # 100,000 subscribers wi
 
 # The cases of one group are measured in turns.
 GROUPS = [
-    [Case(1, 1000, publics=8)],
+    [Case(1, 1000, publics=8, **LARGE)],
     [Case(1000, 1000)],
     [Case(1000, 100000)],
     [Case(1000, 1000000, **LARGE)],
