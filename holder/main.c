@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "holder/holder.h"
@@ -119,6 +120,7 @@ int main(int argc, char **argv)
 		log_error("group %s: there is none: make it (groupadd --system %s)", group_name, group_name);
 		return 2;
 	}
+	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	holder.group = group->gr_gid;

@@ -222,6 +222,14 @@ def test_objects_that_are_not_taken(lab, name, code, word):
     assert lab.call("holder.status")["generations"] == []
 
 
+def test_a_durable_devmap_binds_the_kind_of_programs(lab):
+    """The kernel says only EINVAL when programs with frags use a DEVMAP of programs without: the message guesses."""
+    lab.begin()
+    error = lab.stage_refused("holder_other_kind")
+    assert error.code == SYSTEM and "send_on" in error.message and "DEVMAP" in error.message
+    lab.assert_runs(1)
+
+
 def test_what_is_no_object(lab):
     reader, writer = os.pipe()
     cases = [(os.memfd_create("empty"), SYSTEM), (reader, SYSTEM), (os.open("/", os.O_RDONLY), SYSTEM),
