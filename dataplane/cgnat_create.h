@@ -16,12 +16,13 @@
 
 #include "cgnat_block.h"
 
-#define LOCK_SPINS       65536
-#define LOCK_STALE_TICKS 8            /* two seconds: no creator takes that long */
-#define PORT_REFUSED     (1ULL << 32) /* | verdict: what cgnat_create returns when it refuses */
-#define PORT_LEAVING     (PORT_NONE - 1)
-#define LIMIT_PROBES     8 /* buckets of each block a session at its limit may look into */
-#define TAKE_BACK_TRIES  8
+#define LOCK_SPINS         65536
+#define LOCK_STALE_TICKS   8            /* two seconds: no creator takes that long */
+#define PORT_REFUSED       (1ULL << 32) /* | verdict: what cgnat_create returns when it refuses */
+#define CREATE_LAST_RESORT 0x80
+#define PORT_LEAVING       (PORT_NONE - 1)
+#define LIMIT_PROBES       8 /* buckets of each block a session at its limit may look into */
+#define TAKE_BACK_TRIES    8
 
 struct lock_attempt {
 	struct bng_subscriber *session;
@@ -129,7 +130,9 @@ static long create_step(__u32 probe, struct create *create)
 }
 
 /* In the block that starts at `first`: the port; PORT_NONE when it is full;
- * PORT_LEAVING when bng_sweep is taking it back, so that it counts as gone. */
+ * PORT_LEAVING when bng_sweep is taking it back, so that it counts as gone. A block
+ * whose every port is counted as used is not searched for expired ones, except with
+ * CREATE_LAST_RESORT in `state`. */
 __noinline __u64 cgnat_create_in_block(__u32 slot, __u32 first, __u32 key, __u8 state, __u32 tick)
 {
 	struct create create = {.first = first, .port = PORT_NONE, .session = subscriber_get(slot)};
@@ -141,13 +144,33 @@ __noinline __u64 cgnat_create_in_block(__u32 slot, __u32 first, __u32 key, __u8 
 	create.pool = pool_get(create.session->pool);
 	if (!create.pool || *(volatile __u8 *)&create.block->state != BNG_BLOCK_ALLOCATED)
 		return PORT_LEAVING;
-	create.word = bng_mapping_word(key, state, 0, tick);
+	create.word = bng_mapping_word(key, state & ~CREATE_LAST_RESORT, 0, tick);
 	create.hash = cgnat_hash(create.session->port_key, key);
 	create.shift = create.session->block_shift & 15;
 	create.at_limit = is_at_limit(create.session);
+	if (!create.at_limit && !(state & CREATE_LAST_RESORT) &&
+	    *(volatile __u32 *)&create.block->used >= 1U << create.shift)
+		return PORT_NONE;
 	buckets = 1U << ((create.shift - 3) & 15);
 	bpf_loop(create.at_limit && buckets > LIMIT_PROBES ? LIMIT_PROBES : buckets, create_step, &create, 0);
 	return create.port;
+}
+
+/* Nothing is free: in place of an expired mapping, or `verdict`. */
+static __always_inline __u64 create_last_resort(struct bng_subscriber *session, __u32 slot, __u32 key,
+						__u8 state, __u32 tick, int verdict)
+{
+	for (__u32 i = 0; i < BNG_BLOCKS_PER_SUBSCRIBER; i++) {
+		__u32 first = *(volatile __u32 *)&session->block[i];
+		__u64 port;
+
+		if (!first)
+			continue;
+		port = cgnat_create_in_block(slot, first, key, state | CREATE_LAST_RESORT, tick);
+		if (port < PORT_REFUSED)
+			return port;
+	}
+	return PORT_REFUSED | verdict;
 }
 
 /* In a block the session has, else in one more. At its limit of mappings, in place
@@ -175,10 +198,10 @@ static __always_inline __u64 create_anywhere(struct bng_subscriber *session, __u
 	if (at_limit)
 		return PORT_REFUSED | BNG_DROP_CGNAT_MAPPING_LIMIT;
 	if (blocks >= session->max_blocks || hole == BNG_BLOCKS_PER_SUBSCRIBER)
-		return PORT_REFUSED | BNG_DROP_CGNAT_BLOCK_LIMIT;
+		return create_last_resort(session, slot, key, state, tick, BNG_DROP_CGNAT_BLOCK_LIMIT);
 	verdict = cgnat_take_block(slot, hole, blocks > 0);
 	if (verdict)
-		return PORT_REFUSED | verdict;
+		return create_last_resort(session, slot, key, state, tick, verdict);
 	port = cgnat_create_in_block(slot, session->block[hole & (BNG_BLOCKS_PER_SUBSCRIBER - 1)], key, state,
 				     tick);
 	return port < PORT_REFUSED ? port : PORT_REFUSED | BNG_DROP_CGNAT_BUSY;

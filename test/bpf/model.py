@@ -73,7 +73,17 @@ class Model:
     def room(self, subscriber):
         """Ports of its blocks that nothing alive has."""
         taken = {mapping.end for mapping in subscriber.table.values() if self.alive(mapping)}
-        return {port for first in subscriber.blocks for port in range(first, first + self.size)} - taken
+        return self.ports(subscriber.blocks) - taken
+
+    def ports(self, blocks):
+        return {port for first in blocks for port in range(first, first + self.size)}
+
+    def easy_room(self, subscriber):
+        """The same without blocks in which every port is counted, dead or alive."""
+        ends = [mapping.end for mapping in subscriber.table.values()]
+        open_blocks = {first for first in subscriber.blocks
+                       if sum(first <= end < first + self.size for end in ends) < self.size}
+        return self.room(subscriber) & self.ports(open_blocks)
 
     def blocks_for(self, subscriber):
         """Blocks of which it may get one now."""
@@ -95,15 +105,17 @@ class Model:
         if len(subscriber.table) >= subscriber.max_mappings:
             dead = {mapping.end for mapping in subscriber.table.values() if not self.alive(mapping)}
             return ("FORWARD_UP", dead) if dead else ("DROP_CGNAT_MAPPING_LIMIT", ())
-        room = self.room(subscriber)
+        room = self.easy_room(subscriber)
         if room:
             return "FORWARD_UP", room
-        if len(subscriber.blocks) >= subscriber.max_blocks:
-            return "DROP_CGNAT_BLOCK_LIMIT", ()
-        blocks = self.blocks_for(subscriber)
-        if not blocks:
-            return "DROP_CGNAT_NO_BLOCK", ()
-        return "FORWARD_UP", {port for first in blocks for port in range(first, first + self.size)}
+        refusal = "DROP_CGNAT_BLOCK_LIMIT"
+        if len(subscriber.blocks) < subscriber.max_blocks:
+            blocks = self.blocks_for(subscriber)
+            if blocks:
+                return "FORWARD_UP", self.ports(blocks)
+            refusal = "DROP_CGNAT_NO_BLOCK"
+        room = self.room(subscriber)
+        return ("FORWARD_UP", room) if room else (refusal, ())
 
     def chosen(self, number, key, end, flags=""):
         """The packet went up from `end`: the first port of a new block, or None."""
