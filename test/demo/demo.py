@@ -252,7 +252,7 @@ def main():
     if args.stop:
         print(f"{sandbox.end_kept()} demo(s) ended")
         return 0
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # also where the caller had them ignored
         signal.signal(number, on_signal)
     lab = None
     try:
