@@ -11,6 +11,7 @@ import stat
 import pytest
 
 import sandbox
+from lab import Lab
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 FILES = {
@@ -67,6 +68,20 @@ def test_control_plane_has_no_privilege():
     settings = unit("bng-controld.service")
     assert (settings["User"], settings["NoNewPrivileges"]) == ("bng", "yes")
     assert settings["CapabilityBoundingSet"] == settings["AmbientCapabilities"] == ""
+
+
+def test_capabilities_of_the_holders_unit_suffice():
+    names = unit("bpfholder.service")["CapabilityBoundingSet"].lower().replace("cap_", "").split()
+    keep = ["setpriv", "--no-new-privs", "--bounding-set", ",".join(["-all"] + [f"+{name}" for name in names])]
+    with Lab() as lab:
+        lab.start_holder(through=keep)
+        lab.start_controld()
+        assert len(lab.programs()) == 5
+        assert "hitless" in lab.cli("issu", "upgrade", lab.object).stdout.splitlines()[-1]
+        lab.holder.kill()
+        lab.reap(lab.holder)
+        lab.start_holder(through=keep)
+        assert len(lab.programs()) == 5
 
 
 def test_nothing_stops_the_holder():
