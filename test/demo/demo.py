@@ -207,7 +207,7 @@ def run(lab):
         before = Snapshot(lab)
         heading("bngcli issu upgrade: a new data plane, under load")
         upgrade(lab, lab.second_build())
-        heading("systemctl restart bng-controld (SIGTERM), under load")
+        heading("bng-controld restarted (SIGTERM), under load")
         restart_controld(lab, signal.SIGTERM)
         heading("bng-controld killed (SIGKILL), new flows while it is dead")
         restart_controld(lab, signal.SIGKILL)
