@@ -199,8 +199,8 @@ static void describe_swap(struct upgrade *upgrade, const json_t *result)
 						 integer_of(link, "old_program"),
 						 integer_of(link, "new_program"));
 	}
-	say(upgrade, "%s; %" JSON_INTEGER_FORMAT " us from the first to the last", programs,
-	    integer_of(result, "skew_us"));
+	say(upgrade, "%s; %.1f us from the first to the last", programs,
+	    json_number_value(json_object_get(result, "skew_us")));
 }
 
 static int step_swap(struct upgrade *upgrade)
@@ -218,7 +218,7 @@ static int step_swap(struct upgrade *upgrade)
 		return failure;
 	upgrade->swapped = true;
 	to = integer_of(result.value, "to");
-	json_object_set_new(upgrade->report, "skew_us", json_integer(integer_of(result.value, "skew_us")));
+	json_object_set(upgrade->report, "skew_us", json_object_get(result.value, "skew_us"));
 	describe_swap(upgrade, result.value);
 	rpc_result_done(&result);
 	upgrade->generation = (uint64_t)to;

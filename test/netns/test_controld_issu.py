@@ -55,6 +55,7 @@ def test_an_upgrade_reports_every_step_and_keeps_everything(lab):
     assert (report["from"]["generation"], report["to"]["generation"]) == (generation, generation + 1)
     assert set(report["from"]["program_ids"]).isdisjoint(report["to"]["program_ids"])
     assert report["digest"] == {"before": before, "after": before}
+    assert report["swap"]["skew_us"] > 0  # several links: never at the same instant
     assert set(lab.programs().values()) <= set(report["to"]["program_ids"])
     assert lab.sessions() == people
     assert lab.alice.ping(INTERNET) == 3
