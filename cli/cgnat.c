@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "lib/address.h"
 #include "print.h"
 #include "run.h"
 
@@ -95,4 +96,74 @@ int print_mappings(struct cli *cli, const json_t *result, const struct invocatio
 	(void)invocation;
 	print_shown(cli, result, mappings);
 	return status;
+}
+
+/* ADDRESS, PROTOCOL and INNER-PORT, and what options there are. */
+json_t *params_forward(const struct invocation *invocation)
+{
+	json_t *params = invocation_object(invocation, NULL);
+
+	json_object_set_new(params, "address", json_string(invocation_value(invocation, "ADDRESS")));
+	json_object_set_new(params, "protocol", json_string(invocation_value(invocation, "PROTOCOL")));
+	json_object_set_new(params, "inner_port",
+			    json_integer(invocation_number(invocation, "INNER-PORT", 0)));
+	return params;
+}
+
+json_t *params_forwards(const struct invocation *invocation)
+{
+	return invocation_object(invocation, NULL);
+}
+
+int print_forward(struct cli *cli, const json_t *result, const struct invocation *invocation)
+{
+	(void)cli;
+	(void)invocation;
+	printf("%s %s:%lld -> %s:%lld %s\n", member_string(result, "protocol"),
+	       member_string(result, "public"), (long long)member_integer(result, "public_port"),
+	       member_string(result, "address"), (long long)member_integer(result, "inner_port"),
+	       member_string(result, "state"));
+	return CLI_OK;
+}
+
+int print_forwards(struct cli *cli, const json_t *result, const struct invocation *invocation)
+{
+	static const struct column columns[] = {
+		{"PROTOCOL", "protocol", COLUMN_TEXT, NULL},
+		{"PUBLIC", "public", COLUMN_TEXT, NULL},
+		{"PORT", "public_port", COLUMN_NUMBER, NULL},
+		{"ADDRESS", "address", COLUMN_TEXT, NULL},
+		{"PORT", "inner_port", COLUMN_NUMBER, NULL},
+		{"ORIGIN", "origin", COLUMN_TEXT, NULL},
+		{"STATE", "state", COLUMN_TEXT, NULL},
+		{"SESSION", "session", COLUMN_NUMBER, NULL},
+		{0},
+	};
+
+	(void)invocation;
+	return print_table(cli, json_object_get(result, "forwards"), columns);
+}
+
+json_t *params_lookup(const struct invocation *invocation)
+{
+	char address[ADDRESS_TEXT] = "";
+	int port = 0;
+
+	sscanf(invocation_value(invocation, "PUBLIC-IP:PORT"), "%15[0-9.]:%d", address, &port);
+	return json_pack("{s:s, s:i}", "public", address, "port", port);
+}
+
+int print_lookup(struct cli *cli, const json_t *result, const struct invocation *invocation)
+{
+	const char *member;
+	json_t *value;
+
+	(void)invocation;
+	json_object_foreach((json_t *)result, member, value)
+	{
+		char text[VALUE_TEXT];
+
+		print_fact(member, "%s", value_text(cli, value, COLUMN_TEXT, text, sizeof(text)));
+	}
+	return CLI_OK;
 }

@@ -11,6 +11,7 @@
 
 static const char *const session_states[] = {"active", "closing", NULL};
 static const char *const protocols[] = {"tcp", "udp", "icmp", NULL};
+static const char *const forwarded[] = {"tcp", "udp", NULL};
 static const char *const tpids[] = {"802.1Q", "802.1ad", NULL};
 
 /* clang-format off */
@@ -52,6 +53,7 @@ const struct command commands[] = {
 		 {"--outer-tpid", ARGUMENT_CHOICE, "kind of the outer tag", 0, 0, tpids},
 		 {"--inner-tpid", ARGUMENT_CHOICE, "kind of the inner tag", 0, 0, tpids},
 		 {"--pool", ARGUMENT_TEXT, "NAT pool", 0, 0, NULL},
+		 {"--mss", ARGUMENT_NUMBER, "largest TCP MSS", 88, 65495, NULL},
 		 {"--max-blocks", ARGUMENT_NUMBER, "limit of port blocks", 1, 8, NULL},
 		 {"--max-mappings", ARGUMENT_NUMBER, "limit of mappings", 1, 65536, NULL}},
 	 .method = "session.add", .params = params_session_add, .print = print_added},
@@ -70,6 +72,25 @@ const struct command commands[] = {
 		 {"--protocol", ARGUMENT_CHOICE, "of this protocol", 0, 0, protocols},
 		 {"--limit", ARGUMENT_NUMBER, LIMIT_HELP, 1, 20000, NULL}},
 	 .method = "cgnat.mappings", .params = params_filter, .print = print_mappings},
+	{.path = "cgnat lookup", .help = "who has a public port now",
+	 .arguments = {{"PUBLIC-IP:PORT", ARGUMENT_ENDPOINT, "such as 203.0.113.7:40000", 0, 0, NULL}},
+	 .method = "cgnat.lookup", .params = params_lookup, .print = print_lookup},
+	{.path = "cgnat forward add", .help = "lead a public port to a subscriber's port, until removed",
+	 .arguments = {
+		 {"ADDRESS", ARGUMENT_ADDRESS, "the subscriber's address", 0, 0, NULL},
+		 {"PROTOCOL", ARGUMENT_CHOICE, "tcp or udp", 0, 0, forwarded},
+		 {"INNER-PORT", ARGUMENT_NUMBER, "the subscriber's port", 1, 65535, NULL},
+		 {"--public-port", ARGUMENT_NUMBER, "this public port; default: any", 1024, 65535, NULL}},
+	 .method = "cgnat.forward.add", .params = params_forward, .print = print_forward},
+	{.path = "cgnat forward remove", .help = "end a port forwarding; what runs over it may finish",
+	 .arguments = {
+		 {"ADDRESS", ARGUMENT_ADDRESS, "the subscriber's address", 0, 0, NULL},
+		 {"PROTOCOL", ARGUMENT_CHOICE, "tcp or udp", 0, 0, forwarded},
+		 {"INNER-PORT", ARGUMENT_NUMBER, "the subscriber's port", 1, 65535, NULL}},
+	 .method = "cgnat.forward.remove", .params = params_forward, .print = print_forward},
+	{.path = "cgnat forward list", .help = "port forwardings",
+	 .arguments = {{"--address", ARGUMENT_ADDRESS, "of the subscriber with this address", 0, 0, NULL}},
+	 .method = "cgnat.forward.list", .params = params_forwards, .print = print_forwards},
 	{.path = "drops", .help = "packets dropped, by reason, most first",
 	 .arguments = {{"--all", ARGUMENT_FLAG, "all verdicts, also those that never came", 0, 0, NULL}},
 	 .method = "drops", .print = print_drops},

@@ -25,6 +25,8 @@ static const char *placeholder(const struct argument *argument)
 		return " FILE";
 	case ARGUMENT_FOLDER:
 		return " DIR";
+	case ARGUMENT_ENDPOINT:
+		return " ADDRESS:PORT";
 	case ARGUMENT_FLAG:
 		return "";
 	default:

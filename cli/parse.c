@@ -53,6 +53,20 @@ static int check_choice(const struct argument *argument, const char *text, char 
 	return -EINVAL;
 }
 
+static int endpoint_check(const char *text)
+{
+	const char *colon = strchr(text, ':');
+	char address[ADDRESS_TEXT];
+	uint32_t address_be;
+	int64_t port;
+
+	if (!colon || (size_t)(colon - text) >= sizeof(address))
+		return -EINVAL;
+	snprintf(address, sizeof(address), "%.*s", (int)(colon - text), text);
+	return address_parse(address, &address_be) || number_of(colon + 1, &port) || port > 65535 ? -EINVAL
+												  : 0;
+}
+
 int argument_check(const struct argument *argument, const char *text, char *error, size_t size)
 {
 	uint8_t mac[6];
@@ -76,6 +90,10 @@ int argument_check(const struct argument *argument, const char *text, char *erro
 	case ARGUMENT_MAC:
 		if (mac_parse(text, mac))
 			expected = "a MAC such as 02:00:00:00:00:07";
+		break;
+	case ARGUMENT_ENDPOINT:
+		if (endpoint_check(text))
+			expected = "an address and a port such as 203.0.113.7:40000";
 		break;
 	default:
 		if (!text[0])

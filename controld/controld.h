@@ -20,6 +20,7 @@ struct reload;
 struct startup;
 struct interfaces;
 struct cgnat;
+struct forwards;
 struct events;
 struct issu;
 struct dhcp4;
@@ -37,6 +38,7 @@ struct controld {
 	struct startup *startup;       /* phases and times of this start */
 	struct interfaces *interfaces; /* controld/interfaces */
 	struct cgnat *cgnat;           /* controld/cgnat */
+	struct forwards *forwards;     /* controld/cgnat/forward.c */
 	struct events *events;         /* controld/events */
 	struct issu *issu;             /* controld/issu */
 	struct dhcp4 *dhcp4;           /* controld/dhcp4 */

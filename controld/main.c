@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "controld/config/config.h"
+#include "controld/config/exempt.h"
 #include "controld/controld.h"
 #include "controld/ctl/reload.h"
 #include "controld/startup/startup.h"
@@ -115,10 +116,17 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 static int check_file(const char *file)
 {
 	char error[CONFIG_ERROR_TEXT];
-	struct config *config;
+	struct config_prefix *prefixes = NULL;
+	struct config *config = NULL;
+	size_t count = 0;
+	int failure = config_load(file, &config, error, sizeof(error));
 
-	if (config_load(file, &config, error, sizeof(error))) {
+	if (!failure && config->exempt_file)
+		failure = exempt_load(config->exempt_file, &prefixes, &count, error, sizeof(error));
+	free(prefixes);
+	if (failure) {
 		fprintf(stderr, "%s\n", error);
+		config_free(config);
 		return EXIT_FAILURE;
 	}
 	printf("%s: good (%zu interfaces, %zu DHCP pools, %zu CGNAT pools, %zu static sessions)\n", file,

@@ -1,21 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
  * What the gateway answers by itself, so that subscribers see it alive with
- * every process dead: ARP for its addresses, ICMP echo to them, and ICMP time
- * exceeded (RFC 792) for a subscriber's packet whose TTL ran out.
+ * every process dead: ARP for its addresses and ICMP echo to them.
  */
 #ifndef BNG_DATAPLANE_ANSWER_H
 #define BNG_DATAPLANE_ANSWER_H
 
 #include "rewrite.h"
 
-#define ARP_REQUEST          1
-#define ARP_REPLY            2
-#define ANSWER_TTL_HOPS      64
-#define ICMP_TIME_EXCEEDED   11
-#define ICMP_ERROR_RATE      100 /* a second, unless bng_meta says otherwise */
-#define ICMP_ERROR_QUOTED    28  /* the IP header and 8 bytes */
-#define ICMP_ERROR_PREPENDED 28  /* new IP and ICMP headers */
+#define ARP_REQUEST     1
+#define ARP_REPLY       2
+#define ANSWER_TTL_HOPS 64
 
 /* Interface index of the ingress; 0: not ours. */
 static __always_inline __u32 ingress_interface(const struct xdp_md *ctx)
@@ -93,75 +88,6 @@ static __always_inline int answer_echo(struct bng_pkt *pkt)
 	copy_mac(eth->h_dest, eth->h_source);
 	copy_mac(eth->h_source, ingress->mac);
 	return BNG_ANSWER_ECHO;
-}
-
-static __always_inline int icmp_error_allowed(struct bng_pkt *pkt)
-{
-	__u32 rate = pkt->meta->icmp_error_rate ? pkt->meta->icmp_error_rate : ICMP_ERROR_RATE;
-
-	return rate_allow(&pkt->meta->icmp_error_due_ns, pkt->now_ns, 1000000000ULL / rate, 1000000000ULL);
-}
-
-/* Fills the new IP and ICMP headers in front of the quoted packet. */
-static __always_inline int icmp_error_build(struct bng_pkt *pkt, __be32 source_be, __be32 destination_be)
-{
-	struct iphdr *ip = pkt->l3;
-	struct icmp_header *icmp = (void *)(ip + 1);
-
-	if ((void *)(icmp + 1) + ICMP_ERROR_QUOTED > pkt->end)
-		return BNG_DROP_INTERNAL;
-	*ip = (struct iphdr){
-		.version = 4,
-		.ihl = 5,
-		.ttl = ANSWER_TTL_HOPS,
-		.protocol = IPPROTO_ICMP,
-		.tot_len = bpf_htons(ICMP_ERROR_PREPENDED + ICMP_ERROR_QUOTED),
-		.saddr = source_be,
-		.daddr = destination_be,
-	};
-	ip->check = ~checksum_fold(bpf_csum_diff(NULL, 0, (void *)ip, sizeof(*ip), 0));
-	*icmp = (struct icmp_header){.type = ICMP_TIME_EXCEEDED};
-	icmp->checksum =
-		~checksum_fold(bpf_csum_diff(NULL, 0, (void *)icmp, sizeof(*icmp) + ICMP_ERROR_QUOTED, 0));
-	return BNG_ANSWER_TTL;
-}
-
-/* RFC 1122 section 3.2.2: no error about an error or a later fragment. */
-static __always_inline int icmp_error_due(struct bng_pkt *pkt)
-{
-	__u8 *type = pkt->l4;
-
-	if (pkt->ip->frag_off & bpf_htons(IP_OFFSET_MASK))
-		return 0;
-	if (pkt->ip->protocol != IPPROTO_ICMP)
-		return 1;
-	if ((void *)(type + 1) > pkt->end)
-		return 0;
-	return *type == ICMP_ECHO_REQUEST || *type == ICMP_ECHO_REPLY;
-}
-
-/* The subscriber's packet becomes the error about itself. */
-static __always_inline int answer_ttl(struct bng_pkt *pkt)
-{
-	struct bng_interface *ingress = interface_get(pkt->session->interface);
-	__be32 client_be = pkt->ip->saddr;
-	int tags = encapsulation_tags(pkt->session), verdict, surplus;
-
-	if (pkt->ip->ihl != 5 || pkt->ip_length < ICMP_ERROR_QUOTED || !ingress || !ingress->address_be ||
-	    !icmp_error_due(pkt) || !icmp_error_allowed(pkt))
-		return BNG_DROP_TTL;
-	/* Padding and payload beyond what is quoted go. */
-	surplus = pkt->length - sizeof(struct ethhdr) - pkt->tags * (int)sizeof(struct vlan_tag) -
-		  ICMP_ERROR_QUOTED;
-	if (surplus > 0 && bpf_xdp_adjust_tail(pkt->ctx, -surplus))
-		return BNG_DROP_INTERNAL;
-	if (bpf_xdp_adjust_head(pkt->ctx,
-				-ICMP_ERROR_PREPENDED - (tags - pkt->tags) * (int)sizeof(struct vlan_tag)))
-		return BNG_DROP_INTERNAL;
-	pkt->data = (void *)(long)pkt->ctx->data;
-	pkt->end = (void *)(long)pkt->ctx->data_end;
-	verdict = rewrite_encapsulation(pkt, ingress->mac, tags);
-	return verdict ? verdict : icmp_error_build(pkt, ingress->address_be, client_be);
 }
 
 #endif

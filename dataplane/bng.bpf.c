@@ -5,6 +5,12 @@
  */
 #include "answer.h"
 #include "cgnat.h"
+#include "cgnat_pin.h"
+#include "exempt.h"
+#include "fragment.h"
+#include "icmp_error.h"
+#include "icmp_send.h"
+#include "mss.h"
 #include "punt.h"
 #include "rewrite.h"
 #include "route.h"
@@ -16,25 +22,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define IP_BROADCAST 0xffffffffu
 
-/* Loopback, this network, multicast and class E are never forwarded. */
-static __always_inline int is_forwardable(__be32 address_be)
-{
-	__u32 first = bpf_ntohl(address_be) >> 24;
-
-	return first && first != 127 && first < 224;
-}
-
-static __always_inline int is_exempt(const struct bng_pkt *pkt, __be32 remote_be)
-{
-	struct bng_exempt_key key = {.prefix_length = 32, .address_be = remote_be};
-
-	if (pkt->session->flags & BNG_SUBSCRIBER_EXEMPT)
-		return 1;
-	return pkt->meta->exempt_count && bpf_map_lookup_elem(&exempt, &key);
-}
-
 /* From a client that has no address yet, or to everybody: DHCP or nothing. */
-static __always_inline int access_unbound(struct bng_pkt *pkt)
+static __always_inline int control_unbound(struct bng_pkt *pkt)
 {
 	int verdict = packet_parse_l4(pkt);
 
@@ -44,17 +33,18 @@ static __always_inline int access_unbound(struct bng_pkt *pkt)
 }
 
 /* From an address without a session: a client that renews a lease which is gone
- * must hear a DHCPNAK (RFC 2131 section 4.3.2). Everything else: `verdict`. */
-static __always_inline int access_stranger(struct bng_pkt *pkt, int verdict)
+ * must hear a DHCPNAK (RFC 2131 section 4.3.2). Nothing else. */
+static __always_inline int control_stranger(struct bng_pkt *pkt)
 {
 	if (!is_gateway(ingress_interface(pkt->ctx), pkt->ip->daddr) || packet_parse_l4(pkt) ||
 	    !is_dhcp4(pkt))
-		return verdict;
+		return BNG_DROP_NO_SESSION;
 	return punt(pkt, BNG_PUNT_DHCP4, BNG_PUNTED_DHCP4);
 }
 
-/* To an address of this side: the gateway itself, or another subscriber. */
-static __always_inline int access_inner(struct bng_pkt *pkt)
+/* From a session to an address of this side: the gateway itself, or another
+ * subscriber. */
+static __always_inline int control_inner(struct bng_pkt *pkt)
 {
 	int verdict;
 
@@ -68,81 +58,263 @@ static __always_inline int access_inner(struct bng_pkt *pkt)
 	return pkt->protocol == BNG_PROTOCOL_ICMP ? answer_echo(pkt) : BNG_DROP_GATEWAY;
 }
 
-static __always_inline int access_destination(struct bng_pkt *pkt, struct bng_ranges *ranges)
+/* What subscribers send and is not to be forwarded. `slot`: the session of an IP
+ * packet to this side, 0: none. The verdict. */
+__noinline int access_control(struct xdp_md *ctx, __u32 slot)
 {
-	__u32 destination = bpf_ntohl(pkt->ip->daddr);
+	struct bng_pkt pkt;
+	int verdict = packet_init(&pkt, ctx);
 
-	if (range_inner(ranges, destination))
-		return access_inner(pkt);
-	if (range_public(ranges, destination))
-		return BNG_DROP_HAIRPIN;
-	if (!is_forwardable(pkt->ip->daddr))
-		return BNG_DROP_ADDRESS;
-	return pkt->ip->ttl <= 1 ? answer_ttl(pkt) : 0;
+	if (!verdict)
+		verdict = packet_parse_ethernet(&pkt);
+	if (verdict)
+		return verdict;
+	if (pkt.ethertype_be == bpf_htons(ETH_P_ARP))
+		return answer_arp(&pkt);
+	verdict = packet_parse_ip(&pkt);
+	if (verdict)
+		return verdict;
+	pkt.slot = slot;
+	pkt.session = subscriber_get(slot);
+	if (slot && pkt.session)
+		return control_inner(&pkt);
+	return !pkt.ip->saddr || pkt.ip->daddr == IP_BROADCAST ? control_unbound(&pkt)
+							       : control_stranger(&pkt);
 }
 
-static __always_inline void count_up(struct bng_pkt *pkt)
-{
-	struct bng_subscriber *session = pkt->session;
-
-	__sync_fetch_and_add(&session->up_packets, 1);
-	__sync_fetch_and_add(&session->up_bytes, pkt->ip_length);
-	if (session->last_up_tick != pkt->tick)
-		session->last_up_tick = pkt->tick;
-}
-
-/* Translated, if it is to be. FORWARD_UP, FORWARD_UP_EXEMPT or what went wrong. */
-static __always_inline int access_translate(struct bng_pkt *pkt)
+/* The packet, or the error, gets its public source: FORWARD_UP, FORWARD_ICMP_UP
+ * or what went wrong. `verdict` is what packet_parse_l4 said. A hairpinned query
+ * keeps its identifier, which names the other end. */
+static __always_inline int access_nat(struct bng_pkt *pkt, int verdict, int is_hairpin)
 {
 	__be32 public_be = 0;
 	__be16 port_be = 0;
-	int verdict;
 
-	if (is_exempt(pkt, pkt->ip->daddr))
-		return BNG_FORWARD_UP_EXEMPT;
-	verdict = packet_parse_l4(pkt);
+	if (verdict == BNG_DROP_ICMP_TYPE && is_icmp_error(pkt)) {
+		verdict = icmp_error_up(pkt->ctx, pkt->slot);
+		return verdict ? verdict : BNG_FORWARD_ICMP_UP;
+	}
 	if (verdict)
 		return verdict;
 	verdict = cgnat_up(pkt, &public_be, &port_be);
 	if (verdict)
 		return verdict;
+	if (is_hairpin && pkt->protocol == BNG_PROTOCOL_ICMP)
+		port_be = pkt->source_port_be;
 	rewrite_nat(pkt, 1, public_be, port_be);
 	return BNG_FORWARD_UP;
 }
 
-/* The kernel resolves the next hop: translated, untagged, addressed to us. */
-static __always_inline int access_hand_over(struct bng_pkt *pkt)
+/* Translated, if it is to be. */
+static __always_inline int access_translate(struct bng_pkt *pkt)
+{
+	__u32 entry = exempt_find(pkt, pkt->ip->daddr);
+	int verdict = packet_parse_l4(pkt);
+
+	if (entry && (verdict || !exempt_comes_late(pkt, entry)))
+		return BNG_FORWARD_UP_EXEMPT;
+	return access_nat(pkt, verdict, 0);
+}
+
+static __always_inline int is_forward(int verdict)
+{
+	return verdict == BNG_FORWARD_UP || verdict == BNG_FORWARD_UP_EXEMPT ||
+	       verdict == BNG_FORWARD_ICMP_UP;
+}
+
+/* To a public address of ours, which is the outcome's parameter: the packet has its
+ * public source already and comes in again (RFC 4787 REQ-9: the other side sees the
+ * public source). */
+__noinline int hairpin(struct xdp_md *ctx, __u64 outcome)
+{
+	struct bng_pkt pkt;
+	__be16 port_be = 0;
+	int verdict = packet_again(&pkt, ctx);
+
+	if (!verdict)
+		verdict = packet_parse_l4(&pkt);
+	if (!verdict)
+		verdict = cgnat_down(&pkt, outcome_parameter(outcome), &port_be);
+	if (!verdict)
+		verdict = outcome_verdict(deliver_check(&pkt));
+	if (verdict)
+		return verdict;
+	mss_apply(&pkt);
+	rewrite_nat(&pkt, 0, pkt.session->address_be, port_be);
+	return deliver_from(&pkt, outcome_slot(outcome), BNG_FORWARD_HAIRPIN);
+}
+
+static __always_inline int access_hairpin(struct bng_pkt *pkt, __u32 address_index)
+{
+	int verdict;
+
+	if (is_fragment(pkt))
+		return outcome_step(BNG_DROP_FRAGMENT, STEP_FRAGMENT_HAIRPIN, address_index);
+	verdict = access_nat(pkt, packet_parse_l4(pkt), 1);
+	if (verdict == BNG_FORWARD_ICMP_UP)
+		return outcome_step(BNG_DROP_INTERNAL, STEP_ICMP_ERROR_DOWN, address_index);
+	if (verdict != BNG_FORWARD_UP)
+		return verdict;
+	mss_apply(pkt);
+	return outcome_step(BNG_DROP_INTERNAL, STEP_HAIRPIN, address_index);
+}
+
+/* To an address that is not reached by a route: 0 if it is. */
+static __always_inline int access_destination(struct bng_pkt *pkt, struct bng_ranges *ranges)
+{
+	__u32 destination = bpf_ntohl(pkt->ip->daddr);
+	struct bng_range *hit;
+
+	if (range_inner(ranges, destination))
+		return outcome_step(BNG_DROP_INTERNAL, STEP_CONTROL, 0);
+	if (!is_unicast(pkt->ip->daddr))
+		return BNG_DROP_ADDRESS;
+	if (pkt->ip->ttl <= 1)
+		return outcome_step(BNG_DROP_TTL, STEP_TELL_TTL, 0);
+	hit = range_public(ranges, destination);
+	return hit ? access_hairpin(pkt, hit->base + (destination - hit->first)) : 0;
+}
+
+/* The kernel does the rest: translated, untagged, addressed to us. */
+static __always_inline int access_hand_over(struct bng_pkt *pkt, int pass)
 {
 	struct bng_interface *ingress = interface_get(pkt->session->interface);
 	int verdict = ingress ? rewrite_up(pkt, ingress->mac, pkt->session->mac) : BNG_DROP_INTERNAL;
 
-	return verdict ? verdict : BNG_PASS_NEIGHBOUR;
+	return verdict ? verdict : pass;
+}
+
+/* A subscriber that gets no port is told so, if the pool's policy says it. */
+static __always_inline int access_refuse(struct bng_pkt *pkt, int verdict)
+{
+	struct bng_pool *nat_pool = pool_get(pkt->session->pool);
+
+	if (!nat_pool || nat_pool->refusal == BNG_REFUSAL_SILENT)
+		return verdict;
+	switch (verdict) {
+	case BNG_DROP_CGNAT_NO_BLOCK:
+	case BNG_DROP_CGNAT_BLOCK_LIMIT:
+	case BNG_DROP_CGNAT_MAPPING_LIMIT:
+	case BNG_DROP_CGNAT_RATE_LIMIT:
+	case BNG_DROP_CGNAT_FLOW_FULL:
+		return outcome_step(
+			verdict,
+			nat_pool->refusal == BNG_REFUSAL_HOST ? STEP_TELL_HOST : STEP_TELL_PROHIBITED, 0);
+	default:
+		return verdict;
+	}
+}
+
+/* STEP_CREATE: the packet's mapping. 0, or an outcome. */
+__noinline __u64 access_create(struct xdp_md *ctx, __u32 slot)
+{
+	struct bng_pkt pkt;
+	__u32 outcome = packet_again(&pkt, ctx);
+	__u64 port;
+
+	if (!outcome)
+		outcome = packet_parse_ports(&pkt);
+	pkt.session = subscriber_get(slot);
+	if (!outcome && !pkt.session)
+		outcome = BNG_DROP_INTERNAL;
+	if (outcome)
+		return outcome_of(outcome, slot);
+	port = cgnat_create(slot, bng_mapping_key(pkt.protocol, pkt.source_port_be),
+			    first_state(pkt.protocol), pkt.tick);
+	return port < PORT_REFUSED ? 0 : outcome_of(access_refuse(&pkt, port & 0xff), slot);
+}
+
+/* Where to: 0, or BNG_PASS_* if the kernel is to do it (RFC 4787 REQ-13: a packet that
+ * may be fragmented is), or an outcome. */
+static __always_inline int access_route(struct bng_pkt *pkt, struct route **route)
+{
+	int routed = route_find(pkt, route);
+
+	if (routed != BNG_DROP_MTU || !*route)
+		return routed;
+	if (pkt->ip->frag_off & bpf_htons(IP_DONT_FRAGMENT))
+		return outcome_step(BNG_DROP_MTU, STEP_TELL_TOO_BIG, (*route)->mtu);
+	return BNG_PASS_FRAGMENT;
+}
+
+static __always_inline int is_pass(int routed)
+{
+	return routed == BNG_PASS_NEIGHBOUR || routed == BNG_PASS_FRAGMENT;
+}
+
+/* Out to the core, by what access_route said. */
+static __always_inline int access_send(struct bng_pkt *pkt, struct route *route, int routed, int forward)
+{
+	int verdict;
+
+	session_count_up(pkt->session, pkt);
+	if (routed || !route)
+		return access_hand_over(pkt, routed);
+	rewrite_ttl(pkt);
+	verdict = rewrite_up(pkt, route->destination_mac, route->source_mac);
+	if (verdict)
+		return verdict;
+	if (bpf_redirect_map(&tx_interface, route->interface, XDP_DROP) != XDP_REDIRECT)
+		return BNG_DROP_NO_INTERFACE;
+	return forward;
+}
+
+/* A fragment that has its public source. The verdict. */
+__noinline int access_onward(struct xdp_md *ctx, __u32 slot)
+{
+	struct route *route = NULL;
+	struct bng_pkt pkt;
+	int verdict = packet_again(&pkt, ctx);
+
+	if (verdict)
+		return verdict;
+	pkt.session = subscriber_get(slot);
+	if (!pkt.session)
+		return BNG_DROP_INTERNAL;
+	verdict = access_route(&pkt, &route);
+	if (verdict && !is_pass(verdict))
+		return outcome_verdict(verdict);
+	return access_send(&pkt, route, verdict, BNG_FORWARD_UP);
+}
+
+/* STEP_FRAGMENT_UP and _HAIRPIN: translated, then onward, or to another subscriber. */
+static __always_inline __u64 access_fragment(struct xdp_md *ctx, __u64 outcome)
+{
+	__u32 slot = outcome_slot(outcome), next = fragment_up(ctx, slot);
+
+	if (outcome_action(next) == STEP_CREATE) {
+		__u64 refused = access_create(ctx, slot);
+
+		if (refused)
+			return refused;
+		next = fragment_up(ctx, slot);
+	}
+	if (!next && outcome_action(outcome) == STEP_FRAGMENT_HAIRPIN)
+		next = outcome_step(BNG_DROP_INTERNAL, STEP_FRAGMENT_DOWN, outcome_parameter(outcome));
+	else if (!next)
+		next = access_onward(ctx, slot);
+	return outcome_of(next, slot);
 }
 
 static __always_inline int access_forward(struct bng_pkt *pkt)
 {
 	struct route *route = NULL;
-	int routed = route_find(pkt, &route), forward, verdict;
+	int routed = access_route(pkt, &route), forward;
 
-	if (routed && routed != BNG_PASS_NEIGHBOUR)
+	if (routed && !is_pass(routed))
 		return routed;
 	forward = access_translate(pkt);
-	if (forward != BNG_FORWARD_UP && forward != BNG_FORWARD_UP_EXEMPT)
+	if (forward == BNG_DROP_FRAGMENT)
+		return outcome_step(BNG_DROP_FRAGMENT, STEP_FRAGMENT_UP, 0);
+	if (!is_forward(forward))
 		return forward;
-	count_up(pkt);
-	if (routed || !route)
-		return access_hand_over(pkt);
-	rewrite_ttl(pkt);
-	verdict = rewrite_up(pkt, route->destination_mac, route->source_mac);
-	if (verdict)
-		return verdict;
-	pkt->action = bpf_redirect_map(&tx_interface, route->interface, XDP_DROP);
-	return pkt->action == XDP_REDIRECT ? forward : BNG_DROP_NO_INTERFACE;
+	mss_apply(pkt);
+	return access_send(pkt, route, routed, forward);
 }
 
 static __always_inline int access_ip(struct bng_pkt *pkt)
 {
-	struct bng_ranges *ranges = ranges_get(pkt->meta);
+	struct bng_ranges *ranges = ranges_get();
 	int verdict = packet_parse_ip(pkt);
 
 	if (verdict)
@@ -150,15 +322,16 @@ static __always_inline int access_ip(struct bng_pkt *pkt)
 	if (!ranges)
 		return BNG_DROP_INTERNAL;
 	if (!pkt->ip->saddr || pkt->ip->daddr == IP_BROADCAST)
-		return access_unbound(pkt);
+		return outcome_step(BNG_DROP_INTERNAL, STEP_CONTROL, 0);
 	verdict = session_find(pkt, ranges, pkt->ip->saddr);
 	if (verdict)
-		return access_stranger(pkt, verdict);
+		return range_inner(ranges, bpf_ntohl(pkt->ip->daddr)) ? outcome_step(verdict, STEP_CONTROL, 0)
+								      : verdict;
 	verdict = session_antispoof(pkt);
 	if (verdict)
 		return verdict;
 	verdict = access_destination(pkt, ranges);
-	return verdict ? verdict : access_forward(pkt);
+	return access_refuse(pkt, verdict ? verdict : access_forward(pkt));
 }
 
 static __always_inline int access_frame(struct bng_pkt *pkt)
@@ -171,7 +344,7 @@ static __always_inline int access_frame(struct bng_pkt *pkt)
 	case bpf_htons(ETH_P_IP):
 		return access_ip(pkt);
 	case bpf_htons(ETH_P_ARP):
-		return answer_arp(pkt);
+		return outcome_step(BNG_DROP_INTERNAL, STEP_CONTROL, 0);
 	case bpf_htons(ETH_P_IPV6):
 		return BNG_DROP_IPV6;
 	case bpf_htons(ETH_P_PPP_DISC):
@@ -182,14 +355,15 @@ static __always_inline int access_frame(struct bng_pkt *pkt)
 	}
 }
 
-/* From subscribers. */
-SEC("xdp")
-int bng_access(struct xdp_md *ctx)
+/* The fast path from subscribers: an outcome. */
+__noinline __u64 access_run(struct xdp_md *ctx)
 {
 	struct bng_pkt pkt;
-	int verdict = packet_init(&pkt, ctx);
+	__u32 outcome = packet_init(&pkt, ctx);
 
-	return verdict_act(&pkt, verdict ? verdict : access_frame(&pkt));
+	if (!outcome)
+		outcome = access_frame(&pkt);
+	return outcome_of(outcome, pkt.slot);
 }
 
 /* Neither a public address nor a session: this host's own, or nobody's. */
@@ -208,55 +382,63 @@ static __always_inline int core_other(struct bng_pkt *pkt)
 	return answer == BPF_FIB_LKUP_RET_FWD_DISABLED ? BNG_DROP_FORWARDING_OFF : BNG_DROP_NOT_SUBSCRIBER;
 }
 
-static __always_inline int core_deliver(struct bng_pkt *pkt, int forward)
-{
-	struct bng_subscriber *session = pkt->session;
-	struct bng_interface *egress = interface_get(session->interface);
-	int verdict;
-
-	if (!egress)
-		return BNG_DROP_INTERNAL;
-	if (pkt->ip_length > egress->mtu)
-		return BNG_DROP_MTU;
-	rewrite_ttl(pkt);
-	verdict = rewrite_down(pkt, egress->mac);
-	if (verdict)
-		return verdict;
-	__sync_fetch_and_add(&session->down_packets, 1);
-	__sync_fetch_and_add(&session->down_bytes, pkt->ip_length);
-	pkt->action = bpf_redirect_map(&tx_interface, session->interface, XDP_DROP);
-	return pkt->action == XDP_REDIRECT ? forward : BNG_DROP_NO_INTERFACE;
-}
-
 static __always_inline int core_translated(struct bng_pkt *pkt, __u32 address_index)
 {
 	int verdict = packet_parse_l4(pkt);
 	__be16 port_be = 0;
 
-	if (verdict)
+	if (verdict && verdict != BNG_DROP_ICMP_TYPE && verdict != BNG_DROP_FRAGMENT)
 		return verdict;
 	if (pkt->ip->ttl <= 1)
-		return BNG_DROP_TTL;
+		return outcome_step(BNG_DROP_TTL, STEP_TELL_TTL, 0);
+	if (verdict == BNG_DROP_FRAGMENT)
+		return outcome_step(BNG_DROP_INTERNAL, STEP_FRAGMENT_DOWN, address_index);
+	if (verdict)
+		return is_icmp_error(pkt)
+			       ? outcome_step(BNG_DROP_INTERNAL, STEP_ICMP_ERROR_DOWN, address_index)
+			       : verdict;
 	verdict = cgnat_down(pkt, address_index, &port_be);
+	if (!verdict)
+		verdict = deliver_check(pkt);
 	if (verdict)
 		return verdict;
+	mss_apply(pkt);
 	rewrite_nat(pkt, 0, pkt->session->address_be, port_be);
-	return core_deliver(pkt, BNG_FORWARD_DOWN);
+	return deliver(pkt, BNG_FORWARD_DOWN);
+}
+
+/* An ICMP error, by a router on the way, about a packet that went out untranslated. */
+static __always_inline int is_exempt_error(struct bng_pkt *pkt)
+{
+	struct icmp_header *icmp = pkt->l4;
+	struct iphdr *quoted = (void *)(icmp + 1);
+
+	return packet_parse_l4(pkt) == BNG_DROP_ICMP_TYPE && is_icmp_error(pkt) &&
+	       pkt->ip_length >= pkt->ip->ihl * 4 + sizeof(*icmp) + sizeof(*quoted) &&
+	       (void *)(quoted + 1) <= pkt->end && quoted->saddr == pkt->ip->daddr &&
+	       exempt_find(pkt, quoted->daddr);
 }
 
 /* To a subscriber's own address: only from where it goes out untranslated. */
 static __always_inline int core_untranslated(struct bng_pkt *pkt)
 {
-	if (!is_exempt(pkt, pkt->ip->saddr))
+	int verdict;
+
+	if (!exempt_find(pkt, pkt->ip->saddr) && !is_exempt_error(pkt))
 		return BNG_DROP_NOT_EXEMPT;
 	if (pkt->ip->ttl <= 1)
-		return BNG_DROP_TTL;
-	return core_deliver(pkt, BNG_FORWARD_DOWN_EXEMPT);
+		return outcome_step(BNG_DROP_TTL, STEP_TELL_TTL, 0);
+	verdict = deliver_check(pkt);
+	if (verdict)
+		return verdict;
+	packet_parse_l4(pkt);
+	mss_apply(pkt);
+	return deliver(pkt, BNG_FORWARD_DOWN_EXEMPT);
 }
 
 static __always_inline int core_ip(struct bng_pkt *pkt)
 {
-	struct bng_ranges *ranges = ranges_get(pkt->meta);
+	struct bng_ranges *ranges = ranges_get();
 	struct bng_range *hit;
 	__u32 destination;
 	int verdict = packet_parse_ip(pkt);
@@ -274,29 +456,78 @@ static __always_inline int core_ip(struct bng_pkt *pkt)
 	return core_other(pkt);
 }
 
-/* From the internet. What is not IPv4, or is tagged, belongs to the host. */
+/* The fast path from the internet: an outcome. What is not IPv4, or is tagged,
+ * belongs to the host. */
+__noinline __u64 core_run(struct xdp_md *ctx)
+{
+	struct bng_pkt pkt;
+	__u32 outcome = packet_init(&pkt, ctx);
+
+	if (!outcome)
+		outcome = packet_parse_ethernet(&pkt);
+	if (!outcome)
+		outcome =
+			pkt.tags || pkt.ethertype_be != bpf_htons(ETH_P_IP) ? BNG_PASS_LOCAL : core_ip(&pkt);
+	return outcome_of(outcome, pkt.slot);
+}
+
+/* The step an outcome asks for: the verdict. */
+static __always_inline __u32 step_take(struct xdp_md *ctx, __u64 outcome)
+{
+	switch (outcome_action(outcome)) {
+	case STEP_NONE:
+	case STEP_CREATE: /* a second time: reclaimed at once */
+		return outcome_verdict(outcome);
+	case STEP_CONTROL:
+		return access_control(ctx, outcome_slot(outcome));
+	case STEP_HAIRPIN:
+		return hairpin(ctx, outcome);
+	case STEP_FRAGMENT_DOWN:
+		return fragment_down(ctx, outcome);
+	case STEP_ICMP_ERROR_DOWN:
+		return icmp_error_down(ctx, outcome);
+	default:
+		return icmp_send(ctx, outcome);
+	}
+}
+
+SEC("xdp")
+int bng_access(struct xdp_md *ctx)
+{
+	__u32 length = frame_length(ctx);
+	__u64 outcome = access_run(ctx);
+
+	if (outcome_action(outcome) == STEP_CREATE) {
+		__u64 refused = access_create(ctx, outcome_slot(outcome));
+
+		outcome = refused ? refused : access_run(ctx);
+	}
+	if (outcome_action(outcome) == STEP_FRAGMENT_UP || outcome_action(outcome) == STEP_FRAGMENT_HAIRPIN)
+		outcome = access_fragment(ctx, outcome);
+	return verdict_act(step_take(ctx, outcome), length, outcome_slot(outcome));
+}
+
+/* Errors go back to the core, whomever the packet was for. */
 SEC("xdp")
 int bng_core(struct xdp_md *ctx)
 {
-	struct bng_pkt pkt;
-	int verdict = packet_init(&pkt, ctx);
+	__u32 length = frame_length(ctx);
+	__u64 outcome = core_run(ctx);
 
-	if (!verdict)
-		verdict = packet_parse_ethernet(&pkt);
-	if (!verdict)
-		verdict =
-			pkt.tags || pkt.ethertype_be != bpf_htons(ETH_P_IP) ? BNG_PASS_LOCAL : core_ip(&pkt);
-	return verdict_act(&pkt, verdict);
+	return verdict_act(step_take(ctx, (__u32)outcome), length, outcome_slot(outcome));
 }
 
 /* From controld, on the near end of the punt veth. */
 SEC("xdp")
 int bng_inject(struct xdp_md *ctx)
 {
+	__u32 length = frame_length(ctx);
 	struct bng_pkt pkt;
 	int verdict = packet_init(&pkt, ctx);
 
-	return verdict_act(&pkt, verdict ? verdict : inject(&pkt));
+	if (!verdict)
+		verdict = is_pin(&pkt) ? pin_take(&pkt) : inject(&pkt);
+	return verdict_act(verdict, length, 0);
 }
 
 /* Once a second, by the holder. */

@@ -11,9 +11,11 @@
 
 #include "cgnat_create.h"
 #include "cgnat_tcp.h"
+#include "flow.h"
 #include "session.h"
 
-#define REFRESH_TRIES 4
+#define REFRESH_TRIES     4
+#define TOUCH_FROM_INSIDE 0x100
 
 /* Such a packet never opens a mapping, nor a dead one again. */
 static __always_inline int is_reset(const struct bng_pkt *pkt)
@@ -21,46 +23,70 @@ static __always_inline int is_reset(const struct bng_pkt *pkt)
 	return pkt->protocol == BNG_PROTOCOL_TCP && (pkt->tcp_flags & TCP_RST);
 }
 
-/* The word after this packet. `fresh`: as if the mapping had just been made. */
-static __always_inline __u64 mapping_advance(const struct bng_pkt *pkt, __u64 word, int from_inside,
+/* The word after a packet. `fresh`: as if the mapping had just been made. */
+static __always_inline __u64 mapping_advance(__u64 word, __u32 tick, __u8 tcp_flags, int from_inside,
 					     int fresh)
 {
-	__u8 state = bng_mapping_word_state(word);
-	__u32 tick = pkt->tick;
+	__u8 flags = bng_mapping_word_flags(word);
+	struct tcp_track track = {bng_mapping_word_state(word), flags & FIN_BOTH};
 
-	if (pkt->protocol != BNG_PROTOCOL_TCP) {
-		if (!from_inside)
-			return word;
-		return bng_mapping_word(bng_mapping_word_key(word), state, bng_mapping_word_flags(word),
-					tick);
+	if (bng_mapping_word_protocol(word) == BNG_PROTOCOL_TCP) {
+		if (fresh)
+			track = (struct tcp_track){BNG_MAPPING_TCP_PARTIAL, 0};
+		track = cgnat_tcp_next(track, from_inside, tcp_flags);
 	}
-	struct tcp_track track = {state, bng_mapping_word_flags(word)};
-
-	if (fresh)
-		track = (struct tcp_track){BNG_MAPPING_TCP_PARTIAL, 0};
-	track = cgnat_tcp_next(track, from_inside, pkt->tcp_flags);
-	return bng_mapping_word(bng_mapping_word_key(word), track.state, track.fins, tick);
+	return bng_mapping_word(bng_mapping_word_key(word), track.state, (flags & ~FIN_BOTH) | track.fins,
+				tick);
 }
 
-/* Advances the entry if it still is `key`'s. 0: gone. */
-static __always_inline int mapping_touch(const struct bng_pkt *pkt, __u64 *word, __u32 key,
-					 const struct bng_pool *nat_pool, int from_inside)
+/* Advances the entry of `port` if it still is `key`'s. 0: gone. `how`: TCP flags,
+ * with TOUCH_FROM_INSIDE. */
+__noinline int cgnat_touch(__u32 port, __u32 key, __u32 tick, __u32 how)
 {
-#pragma clang loop unroll(disable)
+	struct bng_pool_address *address = pool_address_get(port >> 16);
+	struct bng_pool *nat_pool = address ? pool_get(address->pool) : NULL;
+	int from_inside = how & TOUCH_FROM_INSIDE;
+	__u64 *word = port_word(port);
+
+	if (!word || !nat_pool)
+		return 0;
 	for (int i = 0; i < REFRESH_TRIES; i++) {
 		__u64 before = *(volatile __u64 *)word, after;
 		int expired;
 
 		if (bng_mapping_word_key(before) != key)
 			return 0;
-		expired = bng_mapping_word_free(before, nat_pool->timeout, pkt->tick);
-		if (expired && (!from_inside || is_reset(pkt)))
+		expired = bng_mapping_word_free(before, nat_pool->timeout, tick);
+		if (expired && (!from_inside || (how & TCP_RST)))
 			return 0;
-		after = mapping_advance(pkt, before, from_inside, expired);
+		after = expired ? mapping_new_word(key, bng_mapping_word_state(before), tick) : before;
+		after = mapping_advance(after, tick, how, from_inside, expired);
 		if (after == before || __sync_val_compare_and_swap(word, before, after) == before)
 			return 1;
 	}
 	return 1; /* others keep it alive this very moment */
+}
+
+/* True if the packet changes nothing about a mapping: seen in this very tick, and
+ * no TCP state can come of it. */
+static __always_inline int mapping_is_current(const struct bng_pkt *pkt, __u64 word)
+{
+	if (bng_mapping_word_tick(word) != pkt->tick)
+		return 0;
+	if (pkt->protocol != BNG_PROTOCOL_TCP)
+		return 1;
+	return bng_mapping_word_state(word) == BNG_MAPPING_TCP_ESTABLISHED &&
+	       !(pkt->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST));
+}
+
+/* Keeps the mapping of `port` alive, which is `key`'s and whose word was `seen`.
+ * 0: gone meanwhile. */
+static __always_inline int mapping_touch(const struct bng_pkt *pkt, __u32 port, __u32 key, __u64 seen,
+					 int from_inside)
+{
+	if (mapping_is_current(pkt, seen))
+		return 1;
+	return cgnat_touch(port, key, pkt->tick, pkt->tcp_flags | (from_inside ? TOUCH_FROM_INSIDE : 0));
 }
 
 static __always_inline __u8 first_state(__u8 protocol)
@@ -77,50 +103,72 @@ static __always_inline __u64 find_first(const struct bng_subscriber *session, __
 
 	if (!first)
 		return PORT_NONE;
-	return bucket_find(probe_bucket(first, hash, session->block_shift & 15, 0), key, hash);
+	return bucket_find(probe_bucket(first, hash, session->block_shift & 15, 0), key,
+			   probe_entry(hash, key));
 }
 
-/* Where the mapping was found or made; or PORT_REFUSED | verdict. */
-static __always_inline __u64 find_or_create(struct bng_pkt *pkt, __u32 key, int first_try)
+/* Where the mapping is, or PORT_NONE. */
+static __always_inline __u64 find_mapping(struct bng_pkt *pkt, __u32 key)
 {
-	__u64 port = first_try ? find_first(pkt->session, key) : PORT_NONE;
+	__u64 port = find_first(pkt->session, key);
 
-	if (port != PORT_NONE)
-		return port;
-	if (is_reset(pkt)) {
-		port = cgnat_search(pkt->slot, key);
-		return port != PORT_NONE ? port : PORT_REFUSED | BNG_DROP_TCP_FLAGS;
-	}
-	return cgnat_create(pkt->slot, key, first_state(pkt->protocol), pkt->tick);
+	return port != PORT_NONE ? port : cgnat_search(pkt->slot, key);
 }
 
-/* Public end of the packet's source: 0, *address_be, *port_be; or a verdict. */
+/* A port forwarding is there for everybody. */
+static __always_inline int is_filtered(const struct bng_pool *nat_pool, __u64 word)
+{
+	return (nat_pool->flags & POOL_FILTERS) && !(bng_mapping_word_flags(word) & BNG_MAPPING_PINNED);
+}
+
+static __always_inline int remember_remote(struct bng_pkt *pkt, const struct bng_pool *nat_pool, __u64 word,
+					   __u32 port)
+{
+	if (!is_filtered(nat_pool, word))
+		return 0;
+	return flow_note(port, pkt->ip->daddr,
+			 flow_remote(pkt, pkt->destination_port_be, nat_pool->flags, word), pkt->tick);
+}
+
+/* 0, or the verdict for a remote end that the pool's filtering keeps out. */
+static __always_inline int check_remote(struct bng_pkt *pkt, const struct bng_pool *nat_pool, __u64 word,
+					__u32 port)
+{
+	if (!is_filtered(nat_pool, word))
+		return 0;
+	return flow_ask(port, pkt->ip->saddr, flow_remote(pkt, pkt->source_port_be, nat_pool->flags, word),
+			pkt->tick);
+}
+
+static __always_inline int cgnat_missing(const struct bng_pkt *pkt)
+{
+	return is_reset(pkt) ? BNG_DROP_TCP_FLAGS : outcome_step(BNG_DROP_CGNAT_BUSY, STEP_CREATE, 0);
+}
+
+/* Public end of the packet's source: 0, *address_be, *port_be; or an outcome:
+ * STEP_CREATE when there is no mapping yet, or none any more. */
 static __always_inline int cgnat_up(struct bng_pkt *pkt, __be32 *address_be, __be16 *port_be)
 {
 	__u32 key = bng_mapping_key(pkt->protocol, pkt->source_port_be);
 	struct bng_pool *nat_pool = pool_get(pkt->session->pool);
 	struct bng_pool_address *address;
-	__u64 port, *word;
+	__u64 port, *word, seen;
 
 	if (!nat_pool)
 		return BNG_DROP_INTERNAL;
-		/* A second try, should the mapping be reclaimed between finding and touching. */
-#pragma clang loop unroll(disable)
-	for (int attempt = 0; attempt < 2; attempt++) {
-		port = find_or_create(pkt, key, attempt == 0);
-		if (port >= PORT_REFUSED)
-			return port & 0xff;
-		word = port_word(port);
-		address = pool_address_get((__u32)port >> 16);
-		if (!word || !address)
-			return BNG_DROP_INTERNAL;
-		if (mapping_touch(pkt, word, key, nat_pool, 1)) {
-			*address_be = address->address_be;
-			*port_be = bpf_htons(port & 0xffff);
-			return 0;
-		}
-	}
-	return is_reset(pkt) ? BNG_DROP_TCP_FLAGS : BNG_DROP_CGNAT_BUSY;
+	port = find_mapping(pkt, key);
+	if (port == PORT_NONE)
+		return cgnat_missing(pkt);
+	word = port_word(port);
+	address = pool_address_get((__u32)port >> 16);
+	if (!word || !address)
+		return BNG_DROP_INTERNAL;
+	seen = *(volatile __u64 *)word;
+	if (bng_mapping_word_key(seen) != key || !mapping_touch(pkt, port, key, seen, 1))
+		return cgnat_missing(pkt);
+	*address_be = address->address_be;
+	*port_be = bpf_htons(port & 0xffff);
+	return remember_remote(pkt, nat_pool, seen, port);
 }
 
 static __always_inline int refuse_unmapped(struct bng_pool_address *address)
@@ -129,33 +177,60 @@ static __always_inline int refuse_unmapped(struct bng_pool_address *address)
 	return BNG_DROP_CGNAT_NO_MAPPING;
 }
 
-/* Owner and inner port of the packet's destination, which is the public address
- * `index`. Fills slot and subscriber; 0 or a verdict. */
-static __always_inline int cgnat_down(struct bng_pkt *pkt, __u32 index, __be16 *inner_port_be)
+/* Where a public port leads. */
+struct cgnat_target {
+	struct bng_pool_address *address;
+	struct bng_pool *pool;
+	__u64 seen; /* the word when it was found alive */
+	__be16 inner_port_be;
+};
+
+/* Fills target, slot and session if `protocol` is mapped there; 0 or a verdict. */
+static __always_inline int cgnat_owner(struct bng_pkt *pkt, __u32 port, __u8 protocol,
+				       struct cgnat_target *target)
 {
-	struct bng_pool_address *address = pool_address_get(index);
-	__u32 port = index << 16 | bpf_ntohs(pkt->destination_port_be);
 	struct bng_subscriber *session;
 	struct bng_port_block *block;
-	struct bng_pool *nat_pool;
-	__u64 *word = port_word(port), before;
+	__u64 *word = port_word(port);
 
-	if (!address || !word)
+	target->address = pool_address_get(port >> 16);
+	if (!target->address || !word)
 		return BNG_DROP_INTERNAL;
-	block = port_block_get(block_index(port, address));
-	nat_pool = pool_get(address->pool);
-	if (!block || !nat_pool)
+	block = port_block_get(block_index(port, target->address));
+	target->pool = pool_get(target->address->pool);
+	if (!block || !target->pool)
 		return BNG_DROP_INTERNAL;
-	before = *(volatile __u64 *)word;
-	if (bng_mapping_word_protocol(before) != pkt->protocol ||
-	    !mapping_touch(pkt, word, bng_mapping_word_key(before), nat_pool, 0))
-		return refuse_unmapped(address);
+	target->seen = *(volatile __u64 *)word;
+	if (bng_mapping_word_protocol(target->seen) != protocol ||
+	    bng_mapping_word_free(target->seen, target->pool->timeout, pkt->tick))
+		return refuse_unmapped(target->address);
 	session = subscriber_get(block->slot);
 	if (!session || session->state != BNG_SUBSCRIBER_ACTIVE || session->generation != block->generation)
 		return BNG_DROP_CGNAT_STALE;
 	pkt->slot = block->slot;
 	pkt->session = session;
-	*inner_port_be = before & 0xffff;
+	target->inner_port_be = target->seen & 0xffff;
+	return 0;
+}
+
+/* The same for the packet's destination, which is the public address `index`; the
+ * packet must pass the pool's filtering, and keeps the mapping alive as far as
+ * packets from outside do. */
+static __always_inline int cgnat_down(struct bng_pkt *pkt, __u32 index, __be16 *inner_port_be)
+{
+	__u32 port = index << 16 | bpf_ntohs(pkt->destination_port_be);
+	struct cgnat_target target = {};
+	int verdict = cgnat_owner(pkt, port, pkt->protocol, &target);
+
+	if (!verdict)
+		verdict = check_remote(pkt, target.pool, target.seen, port);
+	if (verdict)
+		return verdict;
+	/* From outside, UDP and ICMP keep nothing alive unless the pool says so. */
+	if ((pkt->protocol == BNG_PROTOCOL_TCP || (target.pool->flags & BNG_POOL_REFRESH_INBOUND)) &&
+	    !mapping_touch(pkt, port, bng_mapping_word_key(target.seen), target.seen, 0))
+		return refuse_unmapped(target.address);
+	*inner_port_be = target.inner_port_be;
 	return 0;
 }
 

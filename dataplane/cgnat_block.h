@@ -104,49 +104,47 @@ static long address_step(__u32 step, struct address_search *search)
 	return search->block >= 0;
 }
 
-/* From the session's own address, or for a session without blocks from any. */
-static __always_inline void take_anywhere(struct bng_subscriber *session, int has_blocks,
-					  struct address_search *search)
+/* Takes a block's bit for the session: from its own address, or for a session
+ * without blocks from any. The block's first port, or 0. */
+__noinline __u32 cgnat_take_anywhere(__u32 slot, __u32 has_blocks)
 {
-	struct bng_pool_address *paired = pool_address_get(session->address_index);
+	struct bng_subscriber *session = subscriber_get(slot);
+	struct address_search search = {.block = -1};
+	struct bng_pool_address *address;
 
-	search->index = session->address_index;
-	search->block = cgnat_take_from(session->address_index);
-	if (search->block >= 0)
-		return;
-	if (paired && has_blocks) {
-		__sync_fetch_and_add(&paired->alloc_failures, 1);
-		return;
+	if (!session)
+		return 0;
+	search.index = session->address_index;
+	search.block = cgnat_take_from(search.index);
+	address = pool_address_get(search.index);
+	if (search.block < 0 && !(address && has_blocks)) {
+		search.pool = session->pool;
+		search.start = bpf_get_prandom_u32();
+		bpf_loop(ADDRESS_TRIES, address_step, &search, 0);
+		address = pool_address_get(search.index);
 	}
-	search->pool = session->pool;
-	search->start = bpf_get_prandom_u32();
-	bpf_loop(ADDRESS_TRIES, address_step, search, 0);
-	if (search->block < 0 && (paired = pool_address_get(search->index)))
-		__sync_fetch_and_add(&paired->alloc_failures, 1);
+	if (!address)
+		return 0;
+	if (search.block < 0) {
+		__sync_fetch_and_add(&address->alloc_failures, 1);
+		return 0;
+	}
+	return search.index << 16 | ((__u32)search.block << (address->block_shift & 15) & 0xffff);
 }
 
-/* Gives the session one more block, at block[hole]. 0 or a verdict. */
-__noinline int cgnat_take_block(__u32 slot, __u32 hole, __u32 has_blocks)
+/* Gives the session the block that starts at `first`, whose bit has been taken, as
+ * block[hole]. 0 or a verdict. */
+__noinline int cgnat_give_block(__u32 slot, __u32 hole, __u32 first)
 {
-	struct address_search search = {.block = -1};
+	struct bng_pool_address *address = pool_address_get(first >> 16);
 	struct bng_subscriber *session = subscriber_get(slot);
+	struct bng_port_block *block = block_of_port(first);
 	struct bng_meta *facts = meta_get();
-	struct bng_pool_address *address;
-	struct bng_port_block *block;
 	__u64 now_ns;
-	__u32 first;
 
-	if (!session || !facts)
+	if (!session || !facts || !address || !block)
 		return BNG_DROP_INTERNAL;
 	now_ns = clock_now(facts);
-	take_anywhere(session, has_blocks, &search);
-	address = pool_address_get(search.index);
-	if (search.block < 0 || !address)
-		return BNG_DROP_CGNAT_NO_BLOCK;
-	block = port_block_get(address->first_block + search.block);
-	if (!block)
-		return BNG_DROP_INTERNAL;
-	first = search.index << 16 | ((__u32)search.block << (address->block_shift & 15) & 0xffff);
 	block->slot = slot;
 	block->generation = session->generation;
 	block->first = first;
@@ -154,7 +152,7 @@ __noinline int cgnat_take_block(__u32 slot, __u32 hole, __u32 has_blocks)
 	block->max_probe = 0;
 	block->session_id = session->session_id;
 	block->changed_tick = clock_tick(now_ns);
-	session->address_index = search.index;
+	session->address_index = first >> 16;
 	session->block_shift = address->block_shift;
 	/* Last and with a full barrier: from here on it may be used. */
 	__sync_lock_test_and_set((__u32 *)&block->generation,

@@ -55,15 +55,26 @@ static __always_inline int lock_take(struct bng_subscriber *session, __u32 mine)
 
 struct create {
 	__u64 word; /* the entry as it shall be */
+	__u64 port; /* made, or PORT_NONE */
+	struct bng_pool *pool;
+	struct bng_port_block *block;
 	__u32 hash;
 	__u32 first; /* of the block */
-	__u32 shift;
-	struct bng_pool *pool;
-	struct bng_subscriber *session;
-	struct bng_port_block *block;
-	int at_limit; /* only an expired entry may be taken: it is counted already */
-	__u64 port;   /* made, or PORT_NONE */
+	__u8 shift;
+	__u8 entry;      /* of a bucket, to begin with */
+	__u8 step;       /* 2: only ports of the same parity */
+	__u8 at_limit;   /* only an expired entry may be taken: it is counted already */
+	__u8 taken_over; /* one was */
 };
+
+/* What a mapping begins with. */
+static __always_inline __u64 mapping_new_word(__u32 key, __u8 state, __u32 tick)
+{
+	struct bng_meta *facts = meta_get();
+	__u32 epoch = facts ? facts->exempt_epoch % BNG_MAPPING_EPOCHS : 0;
+
+	return bng_mapping_word(key, state, epoch << BNG_MAPPING_EPOCH_SHIFT, tick);
+}
 
 static __always_inline int is_at_limit(const struct bng_subscriber *session)
 {
@@ -103,11 +114,7 @@ static __always_inline int entry_take(struct create *create, __u64 *word, __u32 
 		entry_take_back(word, after, before);
 		return 0;
 	}
-	/* An expired entry that was taken over is counted already. */
-	if (!(before & BNG_MAPPING_PROTOCOL_MASK)) {
-		__sync_fetch_and_add(&block->used, 1);
-		__sync_fetch_and_add(&create->session->mappings, 1);
-	}
+	create->taken_over = (before & BNG_MAPPING_PROTOCOL_MASK) != 0;
 	return 1;
 }
 
@@ -119,7 +126,7 @@ static long create_step(__u32 probe, struct create *create)
 	if (!bucket)
 		return 1;
 	for (__u32 i = 0; i < BNG_PORTS_PER_BUCKET; i++) {
-		__u32 entry = (create->hash + i) & (BNG_PORTS_PER_BUCKET - 1);
+		__u32 entry = (create->entry + i * create->step) & (BNG_PORTS_PER_BUCKET - 1);
 
 		if (entry_take(create, bucket_word(bucket, entry), probe)) {
 			create->port = (__u64)index * BNG_PORTS_PER_BUCKET + entry;
@@ -129,31 +136,49 @@ static long create_step(__u32 probe, struct create *create)
 	return 0;
 }
 
+static __always_inline __u64 create_count(const struct create *create, struct bng_subscriber *session)
+{
+	if (create->port != PORT_NONE && !create->taken_over) {
+		__sync_fetch_and_add(&create->block->used, 1);
+		__sync_fetch_and_add(&session->mappings, 1);
+	}
+	return create->port;
+}
+
 /* In the block that starts at `first`: the port; PORT_NONE when it is full;
  * PORT_LEAVING when bng_sweep is taking it back, so that it counts as gone. A block
  * whose every port is counted as used is not searched for expired ones, except with
  * CREATE_LAST_RESORT in `state`. */
 __noinline __u64 cgnat_create_in_block(__u32 slot, __u32 first, __u32 key, __u8 state, __u32 tick)
 {
-	struct create create = {.first = first, .port = PORT_NONE, .session = subscriber_get(slot)};
+	struct create create = {.first = first, .port = PORT_NONE};
+	struct bng_subscriber *session = subscriber_get(slot);
 	__u32 buckets;
 
 	create.block = block_of_port(first);
-	if (!create.session || !create.block)
+	if (!session || !create.block)
 		return PORT_LEAVING;
-	create.pool = pool_get(create.session->pool);
+	create.pool = pool_get(session->pool);
 	if (!create.pool || *(volatile __u8 *)&create.block->state != BNG_BLOCK_ALLOCATED)
 		return PORT_LEAVING;
-	create.word = bng_mapping_word(key, state & ~CREATE_LAST_RESORT, 0, tick);
-	create.hash = cgnat_hash(create.session->port_key, key);
-	create.shift = create.session->block_shift & 15;
-	create.at_limit = is_at_limit(create.session);
+	create.word = mapping_new_word(key, state & ~CREATE_LAST_RESORT, tick);
+	create.hash = cgnat_hash(session->port_key, key);
+	create.shift = session->block_shift & 15;
+	create.at_limit = is_at_limit(session);
+	create.entry = probe_entry(create.hash, key);
+	create.step = key >> 16 == BNG_PROTOCOL_UDP ? 2 : 1;
 	if (!create.at_limit && !(state & CREATE_LAST_RESORT) &&
 	    *(volatile __u32 *)&create.block->used >= 1U << create.shift)
 		return PORT_NONE;
 	buckets = 1U << ((create.shift - 3) & 15);
-	bpf_loop(create.at_limit && buckets > LIMIT_PROBES ? LIMIT_PROBES : buckets, create_step, &create, 0);
-	return create.port;
+	if (create.at_limit && buckets > LIMIT_PROBES)
+		buckets = LIMIT_PROBES;
+	bpf_loop(buckets, create_step, &create, 0);
+	if (create.port == PORT_NONE && create.step == 2) {
+		create.step = 1;
+		bpf_loop(buckets, create_step, &create, 0);
+	}
+	return create_count(&create, session);
 }
 
 /* Nothing is free: in place of an expired mapping, or `verdict`. */
@@ -178,13 +203,12 @@ static __always_inline __u64 create_last_resort(struct bng_subscriber *session, 
 static __always_inline __u64 create_anywhere(struct bng_subscriber *session, __u32 slot, __u32 key,
 					     __u8 state, __u32 tick)
 {
-	__u32 hole = BNG_BLOCKS_PER_SUBSCRIBER, blocks = 0;
+	__u32 hole = BNG_BLOCKS_PER_SUBSCRIBER, blocks = 0, first;
 	int verdict, at_limit = is_at_limit(session);
 	__u64 port;
 
 	for (__u32 i = 0; i < BNG_BLOCKS_PER_SUBSCRIBER; i++) {
-		__u32 first = *(volatile __u32 *)&session->block[i];
-
+		first = *(volatile __u32 *)&session->block[i];
 		if (!first) {
 			if (hole == BNG_BLOCKS_PER_SUBSCRIBER)
 				hole = i;
@@ -199,11 +223,13 @@ static __always_inline __u64 create_anywhere(struct bng_subscriber *session, __u
 		return PORT_REFUSED | BNG_DROP_CGNAT_MAPPING_LIMIT;
 	if (blocks >= session->max_blocks || hole == BNG_BLOCKS_PER_SUBSCRIBER)
 		return create_last_resort(session, slot, key, state, tick, BNG_DROP_CGNAT_BLOCK_LIMIT);
-	verdict = cgnat_take_block(slot, hole, blocks > 0);
+	first = cgnat_take_anywhere(slot, blocks > 0);
+	if (!first)
+		return create_last_resort(session, slot, key, state, tick, BNG_DROP_CGNAT_NO_BLOCK);
+	verdict = cgnat_give_block(slot, hole, first);
 	if (verdict)
-		return create_last_resort(session, slot, key, state, tick, verdict);
-	port = cgnat_create_in_block(slot, session->block[hole & (BNG_BLOCKS_PER_SUBSCRIBER - 1)], key, state,
-				     tick);
+		return PORT_REFUSED | verdict;
+	port = cgnat_create_in_block(slot, first, key, state, tick);
 	return port < PORT_REFUSED ? port : PORT_REFUSED | BNG_DROP_CGNAT_BUSY;
 }
 
@@ -213,6 +239,19 @@ static __always_inline void count_limit_hit(struct bng_subscriber *session)
 
 	if (address)
 		__sync_fetch_and_add(&address->limit_hits, 1);
+}
+
+/* RFC 6888 REQ-5. The clock's grain is a tick, which a burst evens out. */
+static __always_inline int creation_allowed(struct bng_subscriber *session, __u32 tick)
+{
+	struct bng_pool *nat_pool = pool_get(session->pool);
+	__u64 interval;
+
+	if (!nat_pool || !nat_pool->mapping_rate)
+		return 1;
+	interval = 1000000000ULL / nat_pool->mapping_rate;
+	return rate_allow(&session->mapping_due_ns, (__u64)tick << BNG_TICK_SHIFT, interval,
+			  interval * nat_pool->mapping_burst);
 }
 
 /* With the lock held. `created` is the count the session had when the mapping was
@@ -226,9 +265,13 @@ static __always_inline __u64 create_locked(struct bng_subscriber *session, __u32
 		port = cgnat_search(slot, key);
 	if (port != PORT_NONE)
 		return port;
-	port = create_anywhere(session, slot, key, state, tick);
+	if (!creation_allowed(session, tick))
+		port = PORT_REFUSED | BNG_DROP_CGNAT_RATE_LIMIT;
+	else
+		port = create_anywhere(session, slot, key, state, tick);
 	if (port == (PORT_REFUSED | BNG_DROP_CGNAT_MAPPING_LIMIT) ||
-	    port == (PORT_REFUSED | BNG_DROP_CGNAT_BLOCK_LIMIT))
+	    port == (PORT_REFUSED | BNG_DROP_CGNAT_BLOCK_LIMIT) ||
+	    port == (PORT_REFUSED | BNG_DROP_CGNAT_RATE_LIMIT))
 		count_limit_hit(session);
 	session->created++;
 	return port;

@@ -26,6 +26,15 @@ static __always_inline __u32 cgnat_hash(__u32 secret, __u32 key)
 	return hash ^ hash >> 16;
 }
 
+/* Where in a bucket the search for `key` begins. A UDP port keeps its parity if it
+ * can (RFC 4787 REQ-4). */
+static __always_inline __u32 probe_entry(__u32 hash, __u32 key)
+{
+	__u32 parity = (key >> 8) & 1; /* of the inner port, which is big-endian in the key */
+
+	return key >> 16 == BNG_PROTOCOL_UDP ? (hash & 6) | parity : hash & 7;
+}
+
 static __always_inline __u64 *bucket_word(struct bng_mapping_bucket *bucket, __u32 entry)
 {
 	return (__u64 *)&bucket->entry[entry & (BNG_PORTS_PER_BUCKET - 1)];
@@ -85,13 +94,13 @@ struct probe_search {
 
 static long probe_step(__u32 index, struct probe_search *search)
 {
-	search->found = bucket_find(probe_bucket(search->first, search->hash, search->shift, index + 1),
-				    search->key, search->hash);
+	search->found = bucket_find(probe_bucket(search->first, search->hash, search->shift, index),
+				    search->key, probe_entry(search->hash, search->key));
 	return search->found != PORT_NONE;
 }
 
-/* All that a session has, first buckets before spilled ones. A global function,
- * like the others of the slow path: the verifier looks at it once. */
+/* All that a session has. A global function, like the others of the slow path: the
+ * verifier looks at it once. */
 __noinline __u64 cgnat_search(__u32 slot, __u32 key)
 {
 	struct bng_subscriber *session = subscriber_get(slot);
@@ -102,23 +111,13 @@ __noinline __u64 cgnat_search(__u32 slot, __u32 key)
 	search.hash = cgnat_hash(session->port_key, key);
 	search.shift = session->block_shift & 15;
 	for (int i = 0; i < BNG_BLOCKS_PER_SUBSCRIBER; i++) {
-		__u32 first = *(volatile __u32 *)&session->block[i];
-
-		if (!first)
-			continue;
-		search.found =
-			bucket_find(probe_bucket(first, search.hash, search.shift, 0), key, search.hash);
-		if (search.found != PORT_NONE)
-			return search.found;
-	}
-	for (int i = 0; i < BNG_BLOCKS_PER_SUBSCRIBER; i++) {
 		struct bng_port_block *block;
 
 		search.first = *(volatile __u32 *)&session->block[i];
 		block = search.first ? block_of_port(search.first) : NULL;
-		if (!block || !block->max_probe)
+		if (!block)
 			continue;
-		bpf_loop(block->max_probe & 0xfff, probe_step, &search, 0);
+		bpf_loop((block->max_probe & 0xfff) + 1, probe_step, &search, 0);
 		if (search.found != PORT_NONE)
 			return search.found;
 	}

@@ -24,13 +24,11 @@
 #define TCP_FLAG_SYN 0x02
 #define TCP_FLAG_RST 0x04
 
-#define FIN_FROM_INSIDE  0x01 /* in bng_mapping.flags */
-#define FIN_FROM_OUTSIDE 0x02
-#define FIN_BOTH         (FIN_FROM_INSIDE | FIN_FROM_OUTSIDE)
+#define FIN_BOTH (BNG_MAPPING_FIN_INSIDE | BNG_MAPPING_FIN_OUTSIDE)
 
 struct tcp_track {
 	__u8 state; /* enum bng_mapping_state */
-	__u8 fins;
+	__u8 fins;  /* of enum bng_mapping_flag */
 };
 
 static inline __attribute__((always_inline)) struct tcp_track cgnat_tcp_next(struct tcp_track now,
@@ -47,7 +45,7 @@ static inline __attribute__((always_inline)) struct tcp_track cgnat_tcp_next(str
 	if (now.state == BNG_MAPPING_TCP_RESET)
 		now.fins = 0;
 	if (tcp_flags & TCP_FLAG_FIN)
-		now.fins |= from_inside ? FIN_FROM_INSIDE : FIN_FROM_OUTSIDE;
+		now.fins |= from_inside ? BNG_MAPPING_FIN_INSIDE : BNG_MAPPING_FIN_OUTSIDE;
 	now.state = now.fins == FIN_BOTH ? BNG_MAPPING_TCP_CLOSING : BNG_MAPPING_TCP_ESTABLISHED;
 	return now;
 }

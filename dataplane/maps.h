@@ -17,6 +17,8 @@
 
 #include "abi/cgnat.h"
 #include "abi/event.h"
+#include "abi/flow.h"
+#include "abi/fragment.h"
 #include "abi/interface.h"
 #include "abi/meta.h"
 #include "abi/punt.h"
@@ -43,6 +45,8 @@ DURABLE_ARRAY(pool_address, struct bng_pool_address, 64);
 DURABLE_ARRAY(port_block, struct bng_port_block, 8192);
 DURABLE_ARRAY(mapping, struct bng_mapping_bucket, 64 * 8192);
 DURABLE_ARRAY(range, struct bng_ranges, 2);
+DURABLE_ARRAY(flow, struct bng_flow_bucket, 65536);
+DURABLE_ARRAY(fragment, struct bng_fragment, BNG_FRAGMENTS);
 DURABLE_ARRAY(interface, struct bng_interface, BNG_INTERFACES);
 DURABLE_ARRAY(punt_limit, struct bng_punt_limit, BNG_PUNT_REASONS);
 

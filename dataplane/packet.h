@@ -17,11 +17,14 @@
 #include <bpf/bpf_endian.h>
 
 #include "clock.h"
+#include "outcome.h"
 
 #define VLAN_TAGS_MAX     2
 #define VLAN_VID_MASK     0x0fff
 #define IP_FRAGMENT_MASK  0x3fff /* more fragments, offset */
 #define IP_OFFSET_MASK    0x1fff
+#define IP_DONT_FRAGMENT  0x4000
+#define IP_MORE_FRAGMENTS 0x2000
 #define ICMP_ECHO_REPLY   0
 #define ICMP_ECHO_REQUEST 8
 #define TCP_FIN           0x01
@@ -56,12 +59,9 @@ struct arp_packet {
 
 struct bng_pkt {
 	struct xdp_md *ctx;
-	struct bng_meta *meta;
 	void *data;
 	void *end;
-	__u64 now_ns;
 	__u32 tick;
-	__u32 length; /* of the frame at ingress */
 
 	__u16 ethertype_be; /* behind the tags */
 	__u8 tags;          /* how many */
@@ -79,22 +79,29 @@ struct bng_pkt {
 
 	__u32 slot;
 	struct bng_subscriber *session; /* NULL: none found yet */
-	int action;                     /* what a redirect returned */
 };
+
+static __always_inline __u32 frame_length(const struct xdp_md *ctx)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u64 length = end - data;
+
+	asm volatile("" : "+r"(length)); /* now: a pointer kept for later would be cut to 32 bits */
+	return length;
+}
 
 static __always_inline int packet_init(struct bng_pkt *pkt, struct xdp_md *ctx)
 {
+	struct bng_meta *facts = meta_get();
+
 	*pkt = (struct bng_pkt){
 		.ctx = ctx,
-		.meta = meta_get(),
 		.data = (void *)(long)ctx->data,
 		.end = (void *)(long)ctx->data_end,
 	};
-	pkt->length = pkt->end - pkt->data;
-	if (!pkt->meta)
+	if (!facts)
 		return BNG_DROP_INTERNAL;
-	pkt->now_ns = clock_now(pkt->meta);
-	pkt->tick = clock_tick(pkt->now_ns);
+	pkt->tick = clock_tick(clock_now(facts));
 	return 0;
 }
 
@@ -196,13 +203,30 @@ static __always_inline int packet_parse_icmp(struct bng_pkt *pkt)
 	return 0;
 }
 
+/* Loopback, this network, multicast and class E are never a host's. */
+static __always_inline int is_unicast(__be32 address_be)
+{
+	__u32 first = bpf_ntohl(address_be) >> 24;
+
+	return first && first != 127 && first < 224;
+}
+
+/* For a function that gets the context only: fills the packet up to IP, which has
+ * been seen to be well formed before. */
+static __always_inline int packet_again(struct bng_pkt *pkt, struct xdp_md *ctx)
+{
+	int verdict = packet_init(pkt, ctx);
+
+	if (!verdict)
+		verdict = packet_parse_ethernet(pkt);
+	return verdict ? verdict : packet_parse_ip(pkt);
+}
+
 /* The L4 header must lie inside the IP packet, not only inside the frame. */
-static __always_inline int packet_parse_l4(struct bng_pkt *pkt)
+static __always_inline int packet_parse_ports(struct bng_pkt *pkt)
 {
 	__u16 payload = pkt->ip_length - pkt->ip->ihl * 4;
 
-	if (pkt->ip->frag_off & bpf_htons(IP_FRAGMENT_MASK))
-		return BNG_DROP_FRAGMENT;
 	switch (pkt->ip->protocol) {
 	case IPPROTO_TCP:
 		return payload < sizeof(struct tcphdr) ? BNG_DROP_SHORT : packet_parse_tcp(pkt);
@@ -213,6 +237,17 @@ static __always_inline int packet_parse_l4(struct bng_pkt *pkt)
 	default:
 		return BNG_DROP_PROTOCOL;
 	}
+}
+
+static __always_inline int is_fragment(const struct bng_pkt *pkt)
+{
+	return (pkt->ip->frag_off & bpf_htons(IP_FRAGMENT_MASK)) != 0;
+}
+
+/* Of a whole packet. */
+static __always_inline int packet_parse_l4(struct bng_pkt *pkt)
+{
+	return is_fragment(pkt) ? BNG_DROP_FRAGMENT : packet_parse_ports(pkt);
 }
 
 #endif

@@ -11,7 +11,7 @@
 #define PUNT_BURST       2000
 #define DHCP_SERVER_PORT 67
 
-static __always_inline int punt_allowed(struct bng_pkt *pkt, __u32 reason)
+static __always_inline int punt_allowed(__u32 reason, __u64 now_ns)
 {
 	struct bng_punt_limit *limit = bpf_map_lookup_elem(&punt_limit, &reason);
 	__u64 interval;
@@ -19,18 +19,21 @@ static __always_inline int punt_allowed(struct bng_pkt *pkt, __u32 reason)
 	if (!limit)
 		return 0;
 	interval = 1000000000ULL / (limit->rate ? limit->rate : PUNT_RATE);
-	return rate_allow(&limit->due_ns, pkt->now_ns, interval,
+	return rate_allow(&limit->due_ns, now_ns, interval,
 			  interval * (limit->burst ? limit->burst : PUNT_BURST));
 }
 
 static __always_inline int punt(struct bng_pkt *pkt, __u8 reason, int verdict)
 {
 	__u32 index = ingress_interface(pkt->ctx);
+	struct bng_meta *facts = meta_get();
 	struct bng_punt *header;
+	__u64 now_ns;
 
-	if (!index)
+	if (!index || !facts)
 		return BNG_DROP_NO_INTERFACE;
-	if (!punt_allowed(pkt, reason))
+	now_ns = clock_now(facts);
+	if (!punt_allowed(reason, now_ns))
 		return BNG_DROP_PUNT_LIMIT;
 	if (bpf_xdp_adjust_head(pkt->ctx, -(int)sizeof(*header)))
 		return BNG_DROP_INTERNAL;
@@ -45,10 +48,11 @@ static __always_inline int punt(struct bng_pkt *pkt, __u8 reason, int verdict)
 		.reason = reason,
 		.interface = index,
 		.slot = pkt->slot,
-		.time_ns = pkt->now_ns,
+		.time_ns = now_ns,
 	};
-	pkt->action = bpf_redirect_map(&tx_interface, BNG_INTERFACE_PUNT, XDP_DROP);
-	return pkt->action == XDP_REDIRECT ? verdict : BNG_DROP_NO_INTERFACE;
+	return bpf_redirect_map(&tx_interface, BNG_INTERFACE_PUNT, XDP_DROP) == XDP_REDIRECT
+		       ? verdict
+		       : BNG_DROP_NO_INTERFACE;
 }
 
 /* For a client's packet to a DHCP server, L4 parsed. */
@@ -71,8 +75,8 @@ static __always_inline int inject(struct bng_pkt *pkt)
 	index = header->interface;
 	if (bpf_xdp_adjust_head(pkt->ctx, sizeof(*header)))
 		return BNG_DROP_INTERNAL;
-	pkt->action = bpf_redirect_map(&tx_interface, index, XDP_DROP);
-	return pkt->action == XDP_REDIRECT ? BNG_INJECT : BNG_DROP_NO_INTERFACE;
+	return bpf_redirect_map(&tx_interface, index, XDP_DROP) == XDP_REDIRECT ? BNG_INJECT
+										: BNG_DROP_NO_INTERFACE;
 }
 
 #endif

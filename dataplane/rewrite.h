@@ -49,6 +49,13 @@ static __always_inline void rewrite_icmp(struct bng_pkt *pkt, __u32 difference, 
 	icmp->checksum = checksum_apply(icmp->checksum, difference);
 }
 
+/* The address alone: a later fragment has no ports. */
+static __always_inline void rewrite_address(struct iphdr *ip, __be32 *address, __be32 address_be)
+{
+	ip->check = checksum_apply(ip->check, checksum_difference32(*address, address_be));
+	*address = address_be;
+}
+
 /* New source (or destination) address and port. */
 static __always_inline void rewrite_nat(struct bng_pkt *pkt, int source, __be32 address_be, __be16 port_be)
 {
@@ -57,8 +64,7 @@ static __always_inline void rewrite_nat(struct bng_pkt *pkt, int source, __be32 
 	__u32 ip_difference = checksum_difference32(*address, address_be);
 	__u32 port_difference = checksum_difference16(before_be, port_be);
 
-	pkt->ip->check = checksum_apply(pkt->ip->check, ip_difference);
-	*address = address_be;
+	rewrite_address(pkt->ip, address, address_be);
 	if (pkt->protocol == BNG_PROTOCOL_TCP)
 		rewrite_tcp(pkt, ip_difference + port_difference, source, port_be);
 	else if (pkt->protocol == BNG_PROTOCOL_UDP)

@@ -56,7 +56,8 @@ static __noinline int route_ask(struct xdp_md *ctx, __be32 source_be, __be32 des
 	return 0;
 }
 
-/* *found is valid until the program ends (the cache is this CPU's). */
+/* 0 or a verdict. With 0 and with DROP_MTU *found is the route, valid until the
+ * program ends (the cache is this CPU's). */
 static __always_inline int route_find(struct bng_pkt *pkt, struct route **found)
 {
 	__be32 destination_be = pkt->ip->daddr;
@@ -75,10 +76,8 @@ static __always_inline int route_find(struct bng_pkt *pkt, struct route **found)
 		route->destination_be = destination_be;
 		route->tick = pkt->tick;
 	}
-	if (pkt->ip_length > route->mtu)
-		return BNG_DROP_MTU;
 	*found = route;
-	return 0;
+	return pkt->ip_length > route->mtu ? BNG_DROP_MTU : 0;
 }
 
 #endif

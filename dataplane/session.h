@@ -7,9 +7,10 @@
 
 #include "packet.h"
 
-static __always_inline struct bng_ranges *ranges_get(const struct bng_meta *facts)
+static __always_inline struct bng_ranges *ranges_get(void)
 {
-	__u32 active = facts->range_active & 1;
+	struct bng_meta *facts = meta_get();
+	__u32 active = facts ? facts->range_active & 1 : 0;
 
 	return bpf_map_lookup_elem(&range, &active);
 }
@@ -47,16 +48,22 @@ static __always_inline __u32 session_slot(struct bng_ranges *ranges, __be32 addr
 /* Fills slot and subscriber with the active session of `address_be`. */
 static __always_inline int session_find(struct bng_pkt *pkt, struct bng_ranges *ranges, __be32 address_be)
 {
-	struct bng_subscriber *session;
+	__u32 slot = session_slot(ranges, address_be);
+	struct bng_subscriber *session = slot ? subscriber_get(slot) : NULL;
 
-	pkt->slot = session_slot(ranges, address_be);
-	if (!pkt->slot)
-		return BNG_DROP_NO_SESSION;
-	session = subscriber_get(pkt->slot);
 	if (!session || session->state != BNG_SUBSCRIBER_ACTIVE || session->address_be != address_be)
 		return BNG_DROP_NO_SESSION;
+	pkt->slot = slot;
 	pkt->session = session;
 	return 0;
+}
+
+static __always_inline void session_count_up(struct bng_subscriber *session, const struct bng_pkt *pkt)
+{
+	__sync_fetch_and_add(&session->up_packets, 1);
+	__sync_fetch_and_add(&session->up_bytes, pkt->ip_length);
+	if (session->last_up_tick != pkt->tick)
+		session->last_up_tick = pkt->tick;
 }
 
 #define TAG_FLAGS (BNG_SUBSCRIBER_OUTER_AD | BNG_SUBSCRIBER_INNER_AD)

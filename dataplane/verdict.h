@@ -5,7 +5,8 @@
 #ifndef BNG_DATAPLANE_VERDICT_H
 #define BNG_DATAPLANE_VERDICT_H
 
-#include "packet.h"
+#include "maps.h"
+#include "outcome.h"
 
 static __always_inline void verdict_count(__u32 verdict, __u32 length)
 {
@@ -17,28 +18,43 @@ static __always_inline void verdict_count(__u32 verdict, __u32 length)
 	}
 }
 
-static __always_inline int verdict_act(struct bng_pkt *pkt, int verdict)
+static __always_inline void verdict_count_session(__u32 slot)
 {
-	verdict_count(verdict, pkt->length);
+	struct bng_subscriber *session = slot ? subscriber_get(slot) : NULL;
+
+	if (session)
+		__sync_fetch_and_add(&session->drop_packets, 1);
+}
+
+/* `length`: of the frame at ingress. `slot`: the session a drop is counted for. */
+static __always_inline int verdict_act(__u32 verdict, __u32 length, __u32 slot)
+{
+	int told = verdict & TOLD;
+
+	verdict &= ~TOLD;
+	verdict_count(verdict, length);
 	switch (verdict) {
 	case BNG_FORWARD_UP:
 	case BNG_FORWARD_UP_EXEMPT:
 	case BNG_FORWARD_DOWN:
 	case BNG_FORWARD_DOWN_EXEMPT:
+	case BNG_FORWARD_HAIRPIN:
+	case BNG_FORWARD_ICMP_UP:
+	case BNG_FORWARD_ICMP_DOWN:
 	case BNG_PUNTED_DHCP4:
 	case BNG_INJECT:
-		return pkt->action;
+		return XDP_REDIRECT;
 	case BNG_ANSWER_ARP:
 	case BNG_ANSWER_ECHO:
 	case BNG_ANSWER_TTL:
 		return XDP_TX;
 	case BNG_PASS_LOCAL:
 	case BNG_PASS_NEIGHBOUR:
+	case BNG_PASS_FRAGMENT:
 		return XDP_PASS;
 	default:
-		if (pkt->session)
-			__sync_fetch_and_add(&pkt->session->drop_packets, 1);
-		return XDP_DROP;
+		verdict_count_session(slot);
+		return told ? XDP_TX : XDP_DROP;
 	}
 }
 

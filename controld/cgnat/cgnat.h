@@ -11,5 +11,6 @@ void cgnat_handle_pools(struct rpc_request *request, void *context);
 void cgnat_handle_blocks(struct rpc_request *request, void *context);
 void cgnat_handle_mappings(struct rpc_request *request, void *context);
 void cgnat_handle_digest(struct rpc_request *request, void *context);
+void cgnat_handle_lookup(struct rpc_request *request, void *context);
 
 #endif

@@ -3,13 +3,12 @@
  * CGNAT by configuration: pools, hold-down, exempt destinations. Addresses that
  * were taken out and are still in use are looked at again by a timer.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "controld/cgnat/cgnat.h"
+#include "controld/cgnat/exempt.h"
 #include "controld/cgnat/plan.h"
 #include "controld/controld.h"
 #include "controld/ctl/ctl.h"
@@ -17,10 +16,13 @@
 #include "lib/log.h"
 
 #define DRAIN_SECONDS 5
+#define SETTLE_ROUNDS 12 /* a minute */
 
 struct cgnat {
 	struct event *timer;
+	struct exempt *exempt;
 	bool draining;
+	unsigned rounds; /* of the timer */
 };
 
 static int check(struct controld *controld, const struct config *old, const struct config *next, char *error,
@@ -29,10 +31,10 @@ static int check(struct controld *controld, const struct config *old, const stru
 	struct cgnat_plan plan;
 	int failure = cgnat_plan_make(controld, next, &plan, error, size);
 
-	(void)old;
 	if (!failure)
 		cgnat_plan_done(&plan);
-	return failure;
+	/* At a start, a bad file of exempt destinations is no reason to stay away. */
+	return failure || !old ? failure : exempt_check(controld, next, error, size);
 }
 
 static int apply_pools(struct controld *controld, const struct config *config)
@@ -51,96 +53,26 @@ static int apply_pools(struct controld *controld, const struct config *config)
 	return 0;
 }
 
-struct exempt {
-	struct bng_exempt_key key;
-	uint32_t found; /* its flags in the map; 0: not there */
-};
-
-static int key_compare(const void *a, const void *b)
+/* Buckets that packets use, whatever the size of the map: a power of two. */
+static void apply_flow_mask(struct maps *maps)
 {
-	return memcmp(a, b, sizeof(struct bng_exempt_key));
-}
+	uint32_t buckets = 1;
 
-static struct exempt *exempt_wanted(const struct config *config)
-{
-	struct exempt *wanted = calloc(config->exempt_count + 1, sizeof(*wanted));
-
-	for (size_t i = 0; wanted && i < config->exempt_count; i++)
-		wanted[i].key = (struct bng_exempt_key){.prefix_length = config->exempt[i].length,
-							.address_be = htonl(config->exempt[i].first)};
-	if (wanted)
-		qsort(wanted, config->exempt_count, sizeof(*wanted), key_compare);
-	return wanted;
-}
-
-static int exempt_add(struct maps *maps, struct exempt *wanted, size_t count, uint32_t *entries)
-{
-	int failure = 0;
-
-	for (size_t i = 0; !failure && i < count; i++) {
-		uint32_t flags = wanted[i].found | BNG_EXEMPT_PERMANENT;
-
-		if (wanted[i].found == flags)
-			continue;
-		failure = maps_set(maps, MAP_exempt, &wanted[i].key, &flags);
-		if (!failure && !wanted[i].found)
-			__atomic_store_n(&maps->meta->exempt_count, ++*entries, __ATOMIC_RELEASE);
-	}
-	return failure;
-}
-
-/* What the configuration no longer names goes, or stays as a dynamic entry. */
-static void exempt_drop(struct maps *maps, const struct bng_exempt_key *key, uint32_t flags,
-			uint32_t *entries)
-{
-	flags &= ~(uint32_t)BNG_EXEMPT_PERMANENT;
-	if (flags)
-		maps_set(maps, MAP_exempt, key, &flags);
-	else if (!maps_delete(maps, MAP_exempt, key))
-		--*entries;
-}
-
-/* New entries are there before stale ones go. */
-static int apply_exempt(struct controld *controld, const struct config *next)
-{
-	struct exempt *wanted = exempt_wanted(next), *hit;
-	struct maps *maps = controld->maps;
-	struct bng_exempt_key *keys = NULL;
-	uint32_t *flags = NULL, count = 0, entries;
-	int failure =
-		wanted ? maps_snapshot(maps, MAP_exempt, (void **)&keys, (void **)&flags, &count) : -ENOMEM;
-
-	entries = count;
-	for (uint32_t i = 0; !failure && i < count; i++) {
-		hit = bsearch(&keys[i], wanted, next->exempt_count, sizeof(*wanted), key_compare);
-		if (hit)
-			hit->found = flags[i];
-	}
-	if (!failure)
-		failure = exempt_add(maps, wanted, next->exempt_count, &entries);
-	for (uint32_t i = 0; !failure && i < count; i++)
-		if (flags[i] & BNG_EXEMPT_PERMANENT &&
-		    !bsearch(&keys[i], wanted, next->exempt_count, sizeof(*wanted), key_compare))
-			exempt_drop(maps, &keys[i], flags[i], &entries);
-	if (failure)
-		log_error("/cgnat/exempt: writing %zu prefixes failed: %s", next->exempt_count,
-			  strerror(-failure));
-	else
-		__atomic_store_n(&maps->meta->exempt_count, entries, __ATOMIC_RELEASE);
-	free(keys);
-	free(flags);
-	free(wanted);
-	return failure;
+	while (buckets <= maps_entries(maps, MAP_flow) / 2)
+		buckets *= 2;
+	if (maps->meta->flow_mask != buckets - 1)
+		__atomic_store_n(&maps->meta->flow_mask, buckets - 1, __ATOMIC_RELEASE);
 }
 
 static int apply(struct controld *controld, const struct config *old, const struct config *next)
 {
 	uint32_t hold_down = BNG_TICKS_OF_SECONDS(next->hold_down_s);
-	int failure = apply_pools(controld, next);
+	int failure;
 
-	(void)old;
+	apply_flow_mask(controld->maps);
+	failure = apply_pools(controld, next);
 	if (!failure)
-		failure = apply_exempt(controld, next);
+		failure = exempt_apply(controld, controld->cgnat->exempt, old, next);
 	if (!failure)
 		__atomic_store_n(&controld->maps->meta->hold_down_ticks, hold_down, __ATOMIC_RELAXED);
 	return failure;
@@ -154,6 +86,8 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	if (controld->cgnat->draining && controld->config)
 		apply_pools(controld, controld->config);
+	if (++controld->cgnat->rounds % SETTLE_ROUNDS == 0)
+		exempt_settle(controld, controld->cgnat->exempt);
 }
 
 static int init(struct controld *controld)
@@ -162,7 +96,7 @@ static int init(struct controld *controld)
 	struct cgnat *cgnat = calloc(1, sizeof(*cgnat));
 
 	controld->cgnat = cgnat;
-	if (!cgnat)
+	if (!cgnat || exempt_new(&cgnat->exempt))
 		return -ENOMEM;
 	if (!controld->base)
 		return 0; /* unit tests apply by hand */
@@ -174,16 +108,16 @@ static void done(struct controld *controld)
 {
 	if (controld->cgnat && controld->cgnat->timer)
 		event_free(controld->cgnat->timer);
+	if (controld->cgnat)
+		exempt_free(controld->cgnat->exempt);
 	free(controld->cgnat);
 	controld->cgnat = NULL;
 }
 
 static const struct rpc_method methods[] = {
-	{"cgnat.pools", 0, cgnat_handle_pools},
-	{"cgnat.blocks", 0, cgnat_handle_blocks},
-	{"cgnat.mappings", 0, cgnat_handle_mappings},
-	{"cgnat.digest", 0, cgnat_handle_digest},
-	{0},
+	{"cgnat.pools", 0, cgnat_handle_pools},       {"cgnat.blocks", 0, cgnat_handle_blocks},
+	{"cgnat.mappings", 0, cgnat_handle_mappings}, {"cgnat.digest", 0, cgnat_handle_digest},
+	{"cgnat.lookup", 0, cgnat_handle_lookup},     {0},
 };
 
 const struct bng_feature cgnat_feature = {

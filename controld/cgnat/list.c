@@ -70,17 +70,41 @@ static json_t *address_json(const struct bng_pool_address *record, uint32_t inde
 			 (json_int_t)record->limit_hits, "drops", (json_int_t)record->drops);
 }
 
+static const char *filtering_name(uint8_t flags)
+{
+	if (flags & BNG_POOL_FILTER_PORT)
+		return "address-and-port-dependent";
+	return flags & BNG_POOL_FILTER_ADDRESS ? "address-dependent" : "endpoint-independent";
+}
+
+static const char *refusal_name(uint8_t refusal)
+{
+	switch (refusal) {
+	case BNG_REFUSAL_HOST:
+		return "host";
+	case BNG_REFUSAL_SILENT:
+		return "silent";
+	default:
+		return "prohibited";
+	}
+}
+
 static json_t *pool_json(const struct controld *controld, uint8_t index, const struct use *use)
 {
 	const struct maps *maps = controld->maps;
+	const struct bng_pool *pool = &maps->pool[index];
 	json_t *addresses = json_array();
 
 	for (uint32_t i = 0; i < maps_entries(maps, MAP_pool_address); i++)
 		if (maps->pool_address[i].address_be && maps->pool_address[i].pool == index)
 			json_array_append_new(addresses, address_json(&maps->pool_address[i], i, &use[i]));
-	return json_pack("{s:s, s:i, s:s, s:i, s:o}", "name", names_pool(controld, index), "index",
-			 (int)index, "mode", maps->pool[index].address_count ? "paired" : "draining",
-			 "block_size", 1 << maps->pool[index].block_shift, "addresses", addresses);
+	return json_pack("{s:s, s:i, s:s, s:i, s:s, s:b, s:s, s:I, s:I, s:o}", "name",
+			 names_pool(controld, index), "index", (int)index, "mode",
+			 pool->address_count ? "paired" : "draining", "block_size", 1 << pool->block_shift,
+			 "filtering", filtering_name(pool->flags), "refresh_inbound",
+			 !!(pool->flags & BNG_POOL_REFRESH_INBOUND), "refusal", refusal_name(pool->refusal),
+			 "mapping_rate", (json_int_t)pool->mapping_rate, "mapping_burst",
+			 (json_int_t)pool->mapping_burst, "addresses", addresses);
 }
 
 void cgnat_handle_pools(struct rpc_request *request, void *context)
@@ -237,16 +261,20 @@ static void list_mapping(const struct cgnat_mapping *mapping, void *context)
 
 	if (listing->total++ >= listing->limit)
 		return;
-	json_array_append_new(
-		listing->list,
-		json_pack("{s:s, s:s, s:i, s:s, s:i, s:s, s:I, s:I, s:I}", "protocol",
-			  cgnat_protocol_name(mapping->protocol), "inner",
-			  address_format(mapping->session->address_be, inner), "inner_port",
-			  (int)mapping->inner_port, "public", address_format(mapping->public_be, public),
-			  "public_port", (int)mapping->public_port, "state", mapping_state(mapping->state),
-			  "idle_s", (json_int_t)tick_seconds(mapping->idle_ticks), "expires_s",
-			  (json_int_t)tick_seconds(mapping->timeout_ticks - mapping->idle_ticks), "session",
-			  (json_int_t)mapping->session->session_id));
+	bool pinned = mapping->flags & BNG_MAPPING_PINNED;
+	json_array_append_new(listing->list,
+			      json_pack("{s:s, s:s, s:i, s:s, s:i, s:s, s:b, s:I, s:o, s:I}", "protocol",
+					cgnat_protocol_name(mapping->protocol), "inner",
+					address_format(mapping->session->address_be, inner), "inner_port",
+					(int)mapping->inner_port, "public",
+					address_format(mapping->public_be, public), "public_port",
+					(int)mapping->public_port, "state", mapping_state(mapping->state),
+					"forward", pinned, "idle_s",
+					(json_int_t)tick_seconds(mapping->idle_ticks), "expires_s",
+					pinned ? json_null()
+					       : json_integer((json_int_t)tick_seconds(
+							 mapping->timeout_ticks - mapping->idle_ticks)),
+					"session", (json_int_t)mapping->session->session_id));
 }
 
 void cgnat_handle_mappings(struct rpc_request *request, void *context)

@@ -363,6 +363,10 @@ static void fill_pools(struct planner *planner)
 			.block_shift = (uint8_t)wanted->block_shift,
 			.max_blocks = wanted->max_blocks,
 			.max_mappings = wanted->max_mappings,
+			.flags = wanted->flags,
+			.refusal = wanted->refusal,
+			.mapping_rate = wanted->mapping_rate,
+			.mapping_burst = wanted->mapping_burst,
 		};
 		for (int state = 1; state < BNG_MAPPING_STATES; state++)
 			pool->timeout[state] = BNG_TICKS_OF_SECONDS(wanted->timeout_s[state]);

@@ -52,8 +52,8 @@ static void read_gateway(struct json_reader *reader, json_t *element, void *targ
 
 static void read_sizes(struct json_reader *reader, json_t *root, struct config *config)
 {
-	static const char *const members[] = {"subscribers", "public_addresses", "port_blocks", "exempt",
-					      NULL};
+	static const char *const members[] = {
+		"subscribers", "public_addresses", "port_blocks", "exempt", "flows", NULL};
 	json_t *sizes = config_object(reader, root, "sizes");
 
 	json_read_only(reader, sizes, members);
@@ -63,6 +63,12 @@ static void read_sizes(struct json_reader *reader, json_t *root, struct config *
 		(uint32_t)config_integer(reader, sizes, "public_addresses", 1, 65535, 64);
 	config->sizes.port_blocks = (uint32_t)config_integer(reader, sizes, "port_blocks", 16, 1 << 24, 8192);
 	config->sizes.exempt = (uint32_t)config_integer(reader, sizes, "exempt", 1, 1 << 22, 65536);
+	config->sizes.flows = (uint32_t)config_integer(reader, sizes, "flows", 64, 1 << 26, 262144);
+	if (config->sizes.flows & (config->sizes.flows - 1)) {
+		json_reader_fail(reader, json_enter(reader, sizes, "flows"),
+				 "must be a power of two, 64-67108864");
+		json_leave(reader);
+	}
 	json_leave(reader);
 }
 
@@ -189,12 +195,15 @@ void config_free(struct config *config)
 		free(config->dhcp4_pools[i].interfaces);
 	for (size_t i = 0; i < config->nat_pool_count; i++)
 		free(config->nat_pools[i].prefixes);
+	for (size_t i = 0; i < config->session_count; i++)
+		free(config->sessions[i].forwards);
 	free(config->interfaces);
 	free(config->gateways);
 	free(config->dhcp4_pools);
 	free(config->sessions);
 	free(config->nat_pools);
 	free(config->exempt);
+	free(config->exempt_file);
 	json_decref(config->document);
 	free(config);
 }

@@ -53,6 +53,14 @@ struct config_dhcp4_pool {
 	uint32_t lease_seconds;
 	char nat_pool[CONFIG_NAME_MAX]; /* "" : sessions are exempt */
 	uint32_t max_sessions_per_interface;
+	uint16_t mss; /* 0: as it is */
+};
+
+/* A public port that always leads to an inner port of the session. */
+struct config_forward {
+	uint8_t protocol; /* BNG_PROTOCOL_UDP or BNG_PROTOCOL_TCP */
+	uint16_t inner_port;
+	uint16_t public_port; /* 0: any */
 };
 
 struct config_session {
@@ -66,6 +74,9 @@ struct config_session {
 	char nat_pool[CONFIG_NAME_MAX];
 	uint8_t max_blocks;
 	uint32_t max_mappings;
+	uint16_t mss; /* 0: as it is */
+	struct config_forward *forwards;
+	size_t forward_count;
 };
 
 struct config_nat_pool {
@@ -76,6 +87,10 @@ struct config_nat_pool {
 	uint8_t max_blocks;
 	uint32_t max_mappings;
 	uint32_t timeout_s[BNG_MAPPING_STATES]; /* by enum bng_mapping_state */
+	uint8_t flags;                          /* enum bng_pool_flag */
+	uint8_t refusal;                        /* enum bng_refusal */
+	uint32_t mapping_rate;                  /* 0: unlimited */
+	uint32_t mapping_burst;
 };
 
 struct config {
@@ -91,6 +106,7 @@ struct config {
 	size_t nat_pool_count;
 	struct config_prefix *exempt;
 	size_t exempt_count;
+	char *exempt_file; /* more of them, one a line (exempt.h); NULL: none */
 	uint32_t hold_down_s;
 	uint32_t dhcp4_rate;
 	uint32_t dhcp4_burst;
@@ -99,6 +115,7 @@ struct config {
 		uint32_t public_addresses;
 		uint32_t port_blocks;
 		uint32_t exempt;
+		uint32_t flows; /* a power of two */
 	} sizes;
 	json_t *document; /* what was read, defaults filled in */
 	char sha256[65];  /* of the text */

@@ -11,6 +11,8 @@
 #include "lib/json.h"
 
 #define CONFIG_NO_DEFAULT (-1)
+#define CONFIG_PATH_MAX   1024
+#define FORWARDS_MAX      64 /* of one session */
 
 /* Members of `object`; an absent one is filled in with its default. */
 int64_t config_integer(struct json_reader *reader, json_t *object, const char *member, int64_t min,
@@ -32,6 +34,12 @@ json_t *config_object(struct json_reader *reader, json_t *object, const char *me
 
 void config_read_dhcp4(struct json_reader *reader, json_t *root, struct config *config);
 void config_read_cgnat(struct json_reader *reader, json_t *root, struct config *config);
+void config_read_nat_policy(struct json_reader *reader, json_t *element, struct config_nat_pool *pool);
+/* One, of a session or of cgnat.forward.add. */
+void config_read_forward(struct json_reader *reader, json_t *object, struct config_forward *forward);
+void config_read_forwards(struct json_reader *reader, json_t *element, struct config_session *session);
+/* 0 when absent: as it is. */
+uint16_t config_read_mss(struct json_reader *reader, json_t *object);
 void config_read_sessions(struct json_reader *reader, json_t *root, struct config *config);
 
 /* One session, of the configuration or of session.add; `pool_member` names its

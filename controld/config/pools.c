@@ -88,6 +88,7 @@ static void read_dhcp4_pool(struct json_reader *reader, json_t *element, void *t
 					      "lease_seconds",
 					      "nat_pool",
 					      "max_sessions_per_interface",
+					      "mss",
 					      NULL};
 	struct config_dhcp4_pool *pool = target;
 
@@ -106,6 +107,7 @@ static void read_dhcp4_pool(struct json_reader *reader, json_t *element, void *t
 	read_nat_pool_name(reader, element, "nat_pool", context, pool->nat_pool);
 	pool->max_sessions_per_interface =
 		(uint32_t)config_integer(reader, element, "max_sessions_per_interface", 1, 1 << 24, 65536);
+	pool->mss = config_read_mss(reader, element);
 }
 
 void config_read_dhcp4(struct json_reader *reader, json_t *root, struct config *config)
@@ -165,16 +167,19 @@ void config_read_session(struct json_reader *reader, json_t *object, const char 
 	session->max_blocks =
 		(uint8_t)json_read_integer_or(reader, object, "max_blocks", 0, BNG_BLOCKS_PER_SUBSCRIBER, 0);
 	session->max_mappings = (uint32_t)json_read_integer_or(reader, object, "max_mappings", 0, 1 << 20, 0);
+	session->mss = config_read_mss(reader, object);
 }
 
 static void read_session(struct json_reader *reader, json_t *element, void *target, void *context)
 {
 	static const char *const members[] = {"address",    "mac",          "interface",  "outer_vid",
 					      "inner_vid",  "outer_tpid",   "inner_tpid", "nat_pool",
-					      "max_blocks", "max_mappings", NULL};
+					      "max_blocks", "max_mappings", "mss",        "forwards",
+					      NULL};
 
 	json_read_only(reader, element, members);
 	config_read_session(reader, element, "nat_pool", context, target);
+	config_read_forwards(reader, element, target);
 }
 
 void config_read_sessions(struct json_reader *reader, json_t *root, struct config *config)
@@ -236,9 +241,18 @@ static void read_timeouts(struct json_reader *reader, json_t *element, struct co
 
 static void read_nat_pool(struct json_reader *reader, json_t *element, void *target, void *context)
 {
-	static const char *const members[] = {
-		"name",     "prefixes", "block_size", "blocks_per_subscriber", "mappings_per_subscriber",
-		"timeouts", NULL};
+	static const char *const members[] = {"name",
+					      "prefixes",
+					      "block_size",
+					      "blocks_per_subscriber",
+					      "mappings_per_subscriber",
+					      "timeouts",
+					      "filtering",
+					      "refresh_inbound",
+					      "refusal",
+					      "mapping_rate",
+					      "mapping_burst",
+					      NULL};
 	struct config_nat_pool *pool = target;
 
 	(void)context;
@@ -252,6 +266,22 @@ static void read_nat_pool(struct json_reader *reader, json_t *element, void *tar
 	pool->max_mappings = (uint32_t)config_integer(reader, element, "mappings_per_subscriber", 1, 1 << 20,
 						      pool->max_blocks << pool->block_shift);
 	read_timeouts(reader, element, pool);
+	config_read_nat_policy(reader, element, pool);
+}
+
+static void read_exempt_file(struct json_reader *reader, json_t *cgnat, struct config *config)
+{
+	const char *file = json_read_string_or(reader, cgnat, "exempt_file", "");
+
+	if (!file || !file[0])
+		return;
+	if (file[0] != '/' || file[strlen(file) - 1] == '/' || strlen(file) > CONFIG_PATH_MAX) {
+		json_reader_fail(reader, json_enter(reader, cgnat, "exempt_file"),
+				 "must be the absolute path of a file, at most %d bytes", CONFIG_PATH_MAX);
+		json_leave(reader);
+		return;
+	}
+	config->exempt_file = strdup(file);
 }
 
 static void read_exempt(struct json_reader *reader, json_t *element, void *target, void *context)
@@ -262,7 +292,7 @@ static void read_exempt(struct json_reader *reader, json_t *element, void *targe
 
 void config_read_cgnat(struct json_reader *reader, json_t *root, struct config *config)
 {
-	static const char *const members[] = {"pools", "hold_down_seconds", "exempt", NULL};
+	static const char *const members[] = {"pools", "hold_down_seconds", "exempt", "exempt_file", NULL};
 	json_t *cgnat = config_object(reader, root, "cgnat");
 
 	json_read_only(reader, cgnat, members);
@@ -271,5 +301,6 @@ void config_read_cgnat(struct json_reader *reader, json_t *root, struct config *
 	config->hold_down_s = (uint32_t)config_integer(reader, cgnat, "hold_down_seconds", 0, 86400, 120);
 	config_array(reader, cgnat, "exempt", config->sizes.exempt, sizeof(*config->exempt), &config->exempt,
 		     &config->exempt_count, read_exempt, NULL);
+	read_exempt_file(reader, cgnat, config);
 	json_leave(reader);
 }

@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
- * Changing the configuration, see the header. The folder of the file is watched,
- * not the file: editors write a new one and rename it.
+ * Changing the configuration, see the header.
  */
 #include "controld/ctl/reload.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
-#include <unistd.h>
 
 #include "controld/config/config.h"
 #include "controld/controld.h"
@@ -19,82 +15,35 @@
 #include "controld/feature.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-
-#define SETTLE_US 100000 /* an editor may write in several steps */
+#include "lib/watch.h"
 
 struct reload {
 	char *file;
-	const char *name; /* of the file in its folder */
-	int inotify;
-	struct event *changed;
-	struct event *settled;
+	struct watch *watch;
 	uint64_t loaded_ns;
 };
 
-static void on_settled(evutil_socket_t fd, short what, void *context)
+static void on_written(void *context)
 {
-	(void)fd;
-	(void)what;
 	reload_logged(context, "the file was written");
-}
-
-static void on_changed(evutil_socket_t fd, short what, void *context)
-{
-	struct controld *controld = context;
-	struct reload *reload = controld->reload;
-	char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
-	struct timeval settle = {.tv_usec = SETTLE_US};
-	ssize_t got;
-
-	(void)what;
-	while ((got = read(fd, buffer, sizeof(buffer))) > 0) {
-		for (char *at = buffer; at < buffer + got;) {
-			const struct inotify_event *event = (const struct inotify_event *)at;
-
-			if (event->len && !strcmp(event->name, reload->name))
-				event_add(reload->settled, &settle);
-			at += sizeof(*event) + event->len;
-		}
-	}
-}
-
-static int watch(struct controld *controld, struct reload *reload)
-{
-	char *folder = strdup(reload->file);
-	char *slash = folder ? strrchr(folder, '/') : NULL;
-	int failure = 0;
-
-	if (slash)
-		slash[slash == folder] = '\0';
-	reload->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (reload->inotify < 0 || !folder ||
-	    inotify_add_watch(reload->inotify, slash ? folder : ".", IN_CLOSE_WRITE | IN_MOVED_TO) < 0)
-		failure = -errno;
-	free(folder);
-	if (failure) {
-		log_warning("watching the folder of %s failed: %s: reload by SIGHUP or bngcli config reload",
-			    reload->file, strerror(-failure));
-		return 0;
-	}
-	reload->changed =
-		event_new(controld->base, reload->inotify, EV_READ | EV_PERSIST, on_changed, controld);
-	reload->settled = event_new(controld->base, -1, 0, on_settled, controld);
-	return reload->changed && reload->settled && !event_add(reload->changed, NULL) ? 0 : -ENOMEM;
 }
 
 int reload_init(struct controld *controld, const char *file)
 {
 	struct reload *reload = calloc(1, sizeof(*reload));
+	int failure;
 
 	controld->reload = reload;
 	if (!reload)
 		return -ENOMEM;
-	reload->inotify = -1;
 	reload->file = strdup(file);
 	if (!reload->file)
 		return -ENOMEM;
-	reload->name = strrchr(reload->file, '/') ? strrchr(reload->file, '/') + 1 : reload->file;
-	return watch(controld, reload);
+	failure = watch_new(controld->base, file, on_written, controld, &reload->watch);
+	if (failure && failure != -ENOMEM)
+		log_warning("watching the folder of %s failed: %s: reload by SIGHUP or bngcli config reload",
+			    file, strerror(-failure));
+	return failure == -ENOMEM ? failure : 0;
 }
 
 void reload_free(struct controld *controld)
@@ -103,12 +52,7 @@ void reload_free(struct controld *controld)
 
 	if (!reload)
 		return;
-	if (reload->changed)
-		event_free(reload->changed);
-	if (reload->settled)
-		event_free(reload->settled);
-	if (reload->inotify >= 0)
-		close(reload->inotify);
+	watch_free(reload->watch);
 	free(reload->file);
 	free(reload);
 	controld->reload = NULL;
@@ -125,6 +69,7 @@ static int check_sizes(const struct config *old, const struct config *next, char
 		{"public_addresses", old->sizes.public_addresses, next->sizes.public_addresses},
 		{"port_blocks", old->sizes.port_blocks, next->sizes.port_blocks},
 		{"exempt", old->sizes.exempt, next->sizes.exempt},
+		{"flows", old->sizes.flows, next->sizes.flows},
 	};
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {

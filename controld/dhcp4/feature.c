@@ -5,6 +5,7 @@
  */
 #include "server.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <jansson.h>
@@ -63,10 +64,40 @@ static int feature_init(struct controld *controld)
 	return 0;
 }
 
+static const struct config_dhcp4_pool *pool_of(const struct config *config, uint32_t address)
+{
+	for (size_t i = 0; i < config->dhcp4_pool_count; i++)
+		if (address >= config->dhcp4_pools[i].prefix.first &&
+		    address <= config->dhcp4_pools[i].prefix.last)
+			return &config->dhcp4_pools[i];
+	return NULL;
+}
+
+/* Sessions that are open follow their pool. */
+static void apply_mss(struct controld *controld, const struct config *config)
+{
+	struct session session;
+	uint32_t slot = 0;
+
+	while (session_next(controld, &slot, &session)) {
+		const struct config_dhcp4_pool *pool =
+			session.record->kind == BNG_SESSION_DHCP
+				? pool_of(config, ntohl(session.record->address_be))
+				: NULL;
+
+		if (pool)
+			session_set_mss(&session, pool->mss);
+	}
+}
+
 static int feature_apply(struct controld *controld, const struct config *old, const struct config *next)
 {
+	int failure = dhcp4_configure(controld->dhcp4, next);
+
 	(void)old;
-	return dhcp4_configure(controld->dhcp4, next);
+	if (!failure)
+		apply_mss(controld, next);
+	return failure;
 }
 
 static void on_session_down(struct controld *controld, const struct session *session, const char *why)

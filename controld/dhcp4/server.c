@@ -37,6 +37,7 @@ static struct session_spec spec_of(const struct dhcp4_exchange *exchange,
 		.kind = BNG_SESSION_DHCP,
 		.pool = nat_pool < 0 ? NAMES_NO_POOL : (uint8_t)nat_pool,
 		.lease_seconds = pool->lease_seconds,
+		.mss = pool->mss,
 	};
 
 	if (!pool->nat_pool[0])

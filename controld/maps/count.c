@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "controld/maps/maps.h"
+#include "dataplane/abi/mapping_word.h"
 
 static const char *const verdict_names[BNG_VERDICT_COUNT] = {
 #define VERDICT_NAME(name, text, meaning) text,
@@ -104,6 +105,41 @@ static uint64_t used_small_array(const struct maps *maps, enum map_id id)
 	return used;
 }
 
+/* As the packet path sees it (flow_alive in dataplane/flow.h): the mapping that sent
+ * it is there, and its timer has not run out. */
+static bool flow_is_live(const struct maps *maps, const struct bng_flow *flow, uint32_t now)
+{
+	uint32_t index = flow->port >> 16, number;
+	const struct bng_pool_address *address;
+	uint64_t word;
+
+	if (!flow->port || index >= maps_entries(maps, MAP_pool_address))
+		return false;
+	address = &maps->pool_address[index];
+	number = address->first_block + ((flow->port & 0xffff) >> (address->block_shift & 15));
+	word = __atomic_load_n((const uint64_t *)&maps->mapping[flow->port / BNG_PORTS_PER_BUCKET]
+				       .entry[flow->port % BNG_PORTS_PER_BUCKET],
+			       __ATOMIC_RELAXED);
+	if (number >= maps_entries(maps, MAP_port_block) || address->pool >= BNG_POOLS ||
+	    bng_mapping_word_protocol(word) != flow->protocol ||
+	    (uint8_t)(word ^ word >> 8) != flow->inner_tag ||
+	    (int32_t)(flow->last_tick - maps->port_block[number].changed_tick) < 0)
+		return false;
+	return (int32_t)(now - flow->last_tick) <=
+	       (int32_t)maps->pool[address->pool].timeout[bng_mapping_word_state(word) & 7];
+}
+
+static uint64_t used_flows(const struct maps *maps)
+{
+	uint32_t now = maps_tick(maps);
+	uint64_t used = 0;
+
+	for (uint32_t i = 0; i < maps_entries(maps, MAP_flow); i++)
+		for (int k = 0; k < BNG_FLOWS_PER_BUCKET; k++)
+			used += flow_is_live(maps, &maps->flow[i].entry[k], now);
+	return used;
+}
+
 bool maps_used(struct maps *maps, enum map_id id, uint64_t *used)
 {
 	struct maps_blocks blocks;
@@ -121,6 +157,9 @@ bool maps_used(struct maps *maps, enum map_id id, uint64_t *used)
 	case MAP_mapping:
 		maps_blocks_count(maps, &blocks);
 		*used = id == MAP_mapping ? blocks.mappings : blocks.allocated + blocks.held;
+		return true;
+	case MAP_flow:
+		*used = used_flows(maps);
 		return true;
 	case MAP_slot_of_address:
 	case MAP_interface_of_ifindex:

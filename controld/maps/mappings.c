@@ -58,6 +58,7 @@ static void walk_block(const struct maps *maps, const struct bng_port_block *blo
 		mapping = (struct cgnat_mapping){
 			.protocol = bng_mapping_word_protocol(word),
 			.state = bng_mapping_word_state(word),
+			.flags = bng_mapping_word_flags(word),
 			.inner_port = ntohs((uint16_t)word),
 			.public_port = (uint16_t)port,
 			.port = port,

@@ -21,6 +21,7 @@ struct cgnat_filter {
 struct cgnat_mapping {
 	uint8_t protocol;
 	uint8_t state;
+	uint8_t flags; /* enum bng_mapping_flag, and its epoch */
 	uint16_t inner_port;
 	uint16_t public_port;
 	uint32_t port; /* public address index << 16 | public_port */

@@ -15,6 +15,7 @@
 
 #include "dataplane/abi/cgnat.h"
 #include "dataplane/abi/event.h"
+#include "dataplane/abi/flow.h"
 #include "dataplane/abi/interface.h"
 #include "dataplane/abi/meta.h"
 #include "dataplane/abi/punt.h"
@@ -31,6 +32,7 @@
 	X(port_block, struct bng_port_block) \
 	X(mapping, struct bng_mapping_bucket) \
 	X(range, struct bng_ranges)          \
+	X(flow, struct bng_flow_bucket)      \
 	X(interface, struct bng_interface)   \
 	X(punt_limit, struct bng_punt_limit)
 /* The others: name, key size, value size. */

@@ -127,24 +127,35 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 	}
 }
 
-int punt_send(struct controld *controld, uint16_t interface, const uint8_t *frame, size_t length)
+static int send_down(struct controld *controld, struct bng_punt header, const void *data, size_t length)
 {
-	struct bng_punt header = {
-		.destination = {0x02, 0, 0, 0, 0, 2},
-		.source = {0x02, 0, 0, 0, 0, 1},
-		.ethertype_be = htons(BNG_PUNT_ETHERTYPE),
-		.version = BNG_PUNT_VERSION,
-		.reason = BNG_PUNT_INJECT,
-		.interface = interface,
-	};
-	struct iovec parts[] = {{&header, sizeof(header)}, {(void *)frame, length}};
+	static const uint8_t destination[6] = {0x02, 0, 0, 0, 0, 2}, source[6] = {0x02, 0, 0, 0, 0, 1};
+	struct iovec parts[] = {{&header, sizeof(header)}, {(void *)data, length}};
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
 
 	if (!controld->punt || controld->punt->fd < 0)
 		return -ENOTCONN;
+	memcpy(header.destination, destination, sizeof(destination));
+	memcpy(header.source, source, sizeof(source));
+	header.ethertype_be = htons(BNG_PUNT_ETHERTYPE);
+	header.version = BNG_PUNT_VERSION;
+	return sendmsg(controld->punt->fd, &message, MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+int punt_send(struct controld *controld, uint16_t interface, const uint8_t *frame, size_t length)
+{
+	struct bng_punt header = {.reason = BNG_PUNT_INJECT, .interface = interface};
+
 	if (length < ETH_HLEN || length > FRAME_MAX)
 		return -EMSGSIZE;
-	return sendmsg(controld->punt->fd, &message, MSG_DONTWAIT) < 0 ? -errno : 0;
+	return send_down(controld, header, frame, length);
+}
+
+int punt_pin(struct controld *controld, uint32_t slot, const struct bng_pin *pin)
+{
+	struct bng_punt header = {.reason = BNG_PUNT_PIN, .slot = slot};
+
+	return send_down(controld, header, pin, sizeof(*pin));
 }
 
 static int holder_veth(struct controld *controld, struct bng_interface *record)

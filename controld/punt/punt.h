@@ -25,4 +25,8 @@ void punt_register(struct controld *controld, enum bng_punt_reason reason, punt_
 /* Sends a whole frame out of an interface (interface index). 0 or -errno. */
 int punt_send(struct controld *controld, uint16_t interface, const uint8_t *frame, size_t length);
 
+/* Hands the data plane a port forwarding to set or end. 0 when it was sent, or -errno;
+ * what became of it is seen in the mappings. */
+int punt_pin(struct controld *controld, uint32_t slot, const struct bng_pin *pin);
+
 #endif

@@ -226,7 +226,7 @@ static int add_spec(struct controld *controld, struct json_reader *reader, json_
 {
 	static const char *const members[] = {"address",    "mac",          "interface",  "outer_vid",
 					      "inner_vid",  "outer_tpid",   "inner_tpid", "pool",
-					      "max_blocks", "max_mappings", NULL};
+					      "max_blocks", "max_mappings", "mss",        NULL};
 	struct config_session wanted = {0};
 
 	json_read_only(reader, element, members);

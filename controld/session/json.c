@@ -75,6 +75,7 @@ static void set_nat(const struct controld *controld, json_t *object, const struc
 	set_number(object, "mappings", __atomic_load_n(&record->mappings, __ATOMIC_RELAXED));
 	set_number(object, "max_blocks", record->max_blocks);
 	set_number(object, "max_mappings", record->max_mappings);
+	set_number(object, "mss", record->mss);
 }
 
 static void set_times(const struct controld *controld, json_t *object, const struct bng_subscriber *record)

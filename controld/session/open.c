@@ -228,6 +228,7 @@ static void fill_record(struct sessions *sessions, const struct session_spec *sp
 		.lease_expires_ns = spec->lease_seconds ? now + spec->lease_seconds * 1000000000ULL : 0,
 		.lease_seconds = spec->lease_seconds,
 		.kind = spec->kind,
+		.mss = spec->mss,
 	};
 
 	memcpy(new.mac, spec->client.mac, 6);
@@ -305,6 +306,12 @@ void session_renew(struct controld *controld, const struct session *session, uin
 	for (int i = 0; bng_features[i]; i++)
 		if (bng_features[i]->hooks && bng_features[i]->hooks->change)
 			bng_features[i]->hooks->change(controld, session);
+}
+
+void session_set_mss(const struct session *session, uint16_t mss)
+{
+	if (session->record->mss != mss)
+		__atomic_store_n(&session->record->mss, mss, __ATOMIC_RELAXED);
 }
 
 int session_close(struct controld *controld, const struct session *session, const char *why)

@@ -40,6 +40,7 @@ struct session_spec {
 	uint8_t max_blocks;     /* 0: the pool's default */
 	uint32_t max_mappings;  /* 0: the pool's default */
 	uint32_t lease_seconds; /* 0: no lease */
+	uint16_t mss;           /* largest TCP MSS; 0: as it is */
 };
 
 /* 0 and *session; -EEXIST: the client has a session; -EADDRINUSE: the address
@@ -47,6 +48,7 @@ struct session_spec {
 int session_open(struct controld *controld, const struct session_spec *spec, struct session *session);
 /* Extends the lease from now. */
 void session_renew(struct controld *controld, const struct session *session, uint32_t lease_seconds);
+void session_set_mss(const struct session *session, uint16_t mss);
 /* The data plane drops its packets at once; its port blocks go back within a second. */
 int session_close(struct controld *controld, const struct session *session, const char *why);
 

@@ -32,6 +32,7 @@ int static_spec(const struct controld *controld, const struct config_session *wa
 		.pool = pool >= 0 ? (uint8_t)pool : NAMES_NO_POOL,
 		.max_blocks = wanted->max_blocks,
 		.max_mappings = wanted->max_mappings,
+		.mss = wanted->mss,
 	};
 	memcpy(spec->client.mac, wanted->mac, 6);
 	if (!wanted->nat_pool[0])
@@ -65,9 +66,10 @@ static bool same_session(const struct controld *controld, const struct bng_subsc
 		record->block_shift == controld->maps->pool[spec->pool].block_shift);
 }
 
-static void change_limits(const struct controld *controld, struct bng_subscriber *record,
-			  const struct session_spec *spec)
+static void change_in_place(const struct controld *controld, const struct session *session,
+			    const struct session_spec *spec)
 {
+	struct bng_subscriber *record = session->record;
 	const struct bng_pool *pool = spec->pool < BNG_POOLS ? &controld->maps->pool[spec->pool] : NULL;
 	uint8_t blocks = spec->max_blocks ? spec->max_blocks : pool ? pool->max_blocks : 0;
 	uint32_t mappings = spec->max_mappings ? spec->max_mappings : pool ? pool->max_mappings : 0;
@@ -78,6 +80,7 @@ static void change_limits(const struct controld *controld, struct bng_subscriber
 		__atomic_store_n(&record->max_blocks, blocks, __ATOMIC_RELAXED);
 	if (record->max_mappings != mappings)
 		__atomic_store_n(&record->max_mappings, mappings, __ATOMIC_RELAXED);
+	session_set_mss(session, spec->mss);
 }
 
 static void close_or_change(struct controld *controld, const struct config_session **wanted, size_t count)
@@ -99,7 +102,7 @@ static void close_or_change(struct controld *controld, const struct config_sessi
 		else if (!same_session(controld, session.record, &spec))
 			session_close(controld, &session, "its configuration is different now");
 		else
-			change_limits(controld, session.record, &spec);
+			change_in_place(controld, &session, &spec);
 	}
 }
 

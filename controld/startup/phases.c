@@ -68,6 +68,7 @@ static json_t *map_sizes(const struct config *config)
 	set_size(sizes, MAP_mapping, config->sizes.public_addresses * (65536ull / BNG_PORTS_PER_BUCKET));
 	set_size(sizes, MAP_port_block, config->sizes.port_blocks);
 	set_size(sizes, MAP_exempt, config->sizes.exempt);
+	set_size(sizes, MAP_flow, config->sizes.flows / BNG_FLOWS_PER_BUCKET);
 	return sizes;
 }
 
@@ -290,19 +291,22 @@ static void warn_sizes(const struct controld *controld, const struct config *con
 		const char *name;
 		uint32_t wanted;
 		enum map_id map;
+		uint32_t in_entry;
 	} sizes[] = {
-		{"subscribers", config->sizes.subscribers, MAP_subscriber},
-		{"public_addresses", config->sizes.public_addresses, MAP_pool_address},
-		{"port_blocks", config->sizes.port_blocks, MAP_port_block},
-		{"exempt", config->sizes.exempt, MAP_exempt},
+		{"subscribers", config->sizes.subscribers, MAP_subscriber, 1},
+		{"public_addresses", config->sizes.public_addresses, MAP_pool_address, 1},
+		{"port_blocks", config->sizes.port_blocks, MAP_port_block, 1},
+		{"exempt", config->sizes.exempt, MAP_exempt, 1},
+		{"flows", config->sizes.flows, MAP_flow, BNG_FLOWS_PER_BUCKET},
 	};
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-		if (sizes[i].wanted != maps_entries(controld->maps, sizes[i].map))
+		if (sizes[i].wanted != maps_entries(controld->maps, sizes[i].map) * sizes[i].in_entry)
 			log_warning(
 				"/sizes/%s is %u, the running maps have %u: it takes effect when the gateway "
 				"starts from nothing",
-				sizes[i].name, sizes[i].wanted, maps_entries(controld->maps, sizes[i].map));
+				sizes[i].name, sizes[i].wanted,
+				maps_entries(controld->maps, sizes[i].map) * sizes[i].in_entry);
 }
 
 static int phase_config(struct controld *controld, struct startup *startup)

@@ -21,7 +21,10 @@
  * One of the two sees the other.
  *
  * The exempt destinations are in the LPM trie `exempt`:
- * {__u32 prefix_length, __be32 address} -> __u32 flags (enum bng_exempt_flag).
+ * {__u32 prefix_length, __be32 address} -> __u32: flags (enum bng_exempt_flag), and
+ * from BNG_EXEMPT_EPOCH_SHIFT on the epoch in which the entry was added, 0 once no
+ * mapping is older. A mapping that was made in an earlier epoch than the entry goes
+ * on translating to that destination, so that no flow changes its address.
  */
 #ifndef BNG_ABI_CGNAT_H
 #define BNG_ABI_CGNAT_H
@@ -54,11 +57,21 @@ enum bng_mapping_state {
 	BNG_MAPPING_STATES = 8,
 };
 
+enum bng_mapping_flag {
+	BNG_MAPPING_FIN_INSIDE = 1 << 0, /* TCP: this side has sent a FIN */
+	BNG_MAPPING_FIN_OUTSIDE = 1 << 1,
+	BNG_MAPPING_PINNED = 1 << 2,     /* a port forwarding: no timer ends it */
+	BNG_MAPPING_PIN_CONFIG = 1 << 3, /* with PINNED: by the configuration, not by RPC */
+};
+/* The upper bits of the flags: bng_meta.exempt_epoch when the mapping was made. */
+#define BNG_MAPPING_EPOCH_SHIFT 4
+#define BNG_MAPPING_EPOCHS      16
+
 /* kind = protocol | state << 4; 0: the port is free. */
 struct bng_mapping {
 	__u16 inner_port_be;
 	__u8 kind;
-	__u8 flags;      /* reserved, 0 */
+	__u8 flags;      /* enum bng_mapping_flag */
 	__u32 last_tick; /* last packet that keeps it alive */
 };
 
@@ -120,17 +133,34 @@ struct bng_pool_segment {
 	__u32 count;
 };
 
+/* Filtering (RFC 4787 REQ-8): neither flag is endpoint-independent. */
+enum bng_pool_flag {
+	BNG_POOL_REFRESH_INBOUND = 1 << 0, /* packets from outside keep UDP and ICMP mappings alive too */
+	BNG_POOL_FILTER_ADDRESS = 1 << 1,
+	BNG_POOL_FILTER_PORT = 1 << 2, /* address and port */
+};
+
+/* What a subscriber hears when a mapping is refused (RFC 6888 REQ-11, RFC 5508
+ * REQ-8): ICMP destination unreachable with this code, or nothing. */
+enum bng_refusal {
+	BNG_REFUSAL_PROHIBITED = 0, /* code 13, communication administratively prohibited */
+	BNG_REFUSAL_HOST = 1,       /* code 1, host unreachable */
+	BNG_REFUSAL_SILENT = 2,
+};
+
 struct bng_pool {
 	__u32 address_count; /* over all segments; 0: pool not in use */
 	__u8 segment_count;
 	__u8 block_shift;
-	__u8 max_blocks; /* default for new sessions */
-	__u8 reserved0;
-	__u32 max_mappings; /* default for new sessions */
-	__u32 reserved1;
+	__u8 max_blocks;                   /* default for new sessions */
+	__u8 flags;                        /* enum bng_pool_flag */
+	__u32 max_mappings;                /* default for new sessions */
+	__u32 mapping_rate;                /* new mappings/s of one subscriber; 0: unlimited */
 	__u32 timeout[BNG_MAPPING_STATES]; /* ticks, by enum bng_mapping_state */
 	struct bng_pool_segment segment[BNG_POOL_SEGMENTS];
-	__u8 reserved2[80];
+	__u32 mapping_burst; /* with mapping_rate */
+	__u8 refusal;        /* enum bng_refusal */
+	__u8 reserved2[75];
 };
 
 _Static_assert(sizeof(struct bng_pool) == 256, "four cache lines");
@@ -139,6 +169,8 @@ enum bng_exempt_flag {
 	BNG_EXEMPT_PERMANENT = 1 << 0,
 	BNG_EXEMPT_DYNAMIC = 1 << 1,
 };
+#define BNG_EXEMPT_EPOCH_SHIFT 3
+#define BNG_EXEMPT_FLAGS       ((1u << BNG_EXEMPT_EPOCH_SHIFT) - 1)
 
 struct bng_exempt_key {
 	__u32 prefix_length;

@@ -59,6 +59,8 @@ static inline int bng_mapping_word_free(__u64 word, const __u32 *timeout, __u32 
 {
 	if (!(word & BNG_MAPPING_PROTOCOL_MASK))
 		return 1;
+	if (bng_mapping_word_flags(word) & BNG_MAPPING_PINNED)
+		return 0;
 	return (__s32)(now_tick - bng_mapping_word_tick(word)) >
 	       (__s32)timeout[bng_mapping_word_state(word) & 7];
 }

@@ -34,9 +34,12 @@ struct bng_meta {
 	__u64 sweep_released;    /* port blocks freed */
 	__u64 events_lost;       /* events that found the ring full */
 	__u32 pool_count;        /* entries in use in map `pool` */
-	__u32 icmp_error_rate;   /* ICMP errors per second the gateway sends; 0: the default */
+	__u32 icmp_error_rate;   /* ICMP errors per second the gateway sends to either side; 0: the default */
 	__u64 icmp_error_due_ns; /* written by the data plane */
-	__u8 reserved1[32];
+	__u32 flow_mask;         /* buckets in map `flow`, a power of two, less one */
+	__u32 exempt_epoch;      /* raised after entries were added to map `exempt` */
+	__u64 icmp_error_core_due_ns; /* the same for those that go to the core */
+	__u8 reserved1[16];
 };
 
 _Static_assert(sizeof(struct bng_meta) == 128, "two cache lines");

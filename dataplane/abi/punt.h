@@ -24,6 +24,7 @@ enum bng_punt_reason {
 	BNG_PUNT_NONE = 0,
 	BNG_PUNT_DHCP4 = 1,
 	BNG_PUNT_INJECT = 2, /* downwards: controld to the wire */
+	BNG_PUNT_PIN = 3,    /* downwards: a port forwarding, struct bng_pin behind bng_punt */
 	BNG_PUNT_REASONS = 16,
 };
 
@@ -40,6 +41,25 @@ struct bng_punt {
 };
 
 _Static_assert(sizeof(struct bng_punt) == 32, "no padding");
+
+enum bng_pin_action {
+	BNG_PIN_SET = 1,
+	BNG_PIN_CLEAR = 2, /* the mapping stays until its timer ends it */
+};
+
+/* Makes the mapping of an inner port of session `slot` if need be, and pins it. What
+ * became of it is seen in map `mapping`. */
+struct bng_pin {
+	__u64 session_id; /* the slot's, or nothing is done */
+	__u16 inner_port_be;
+	__u16 public_port; /* 0: any */
+	__u8 protocol;     /* enum bng_protocol: UDP or TCP */
+	__u8 action;       /* enum bng_pin_action */
+	__u8 flags;        /* 0, or BNG_MAPPING_PIN_CONFIG */
+	__u8 reserved0;
+};
+
+_Static_assert(sizeof(struct bng_pin) == 16, "no padding");
 
 /* Map `punt_limit`, array, index = reason: token bucket that protects controld. */
 struct bng_punt_limit {

@@ -75,7 +75,8 @@ struct bng_subscriber {
 	__u32 address_index; /* public address it is paired with, or BNG_NO_ADDRESS_INDEX */
 	__u32 max_mappings;  /* (live) */
 	__u8 max_blocks;     /* (live) */
-	__u8 reserved2[3];
+	__u8 reserved2;
+	__u16 mss;          /* largest TCP MSS either side may offer; 0: as it is (live) */
 	__u32 last_up_tick; /* last packet from the subscriber */
 
 	/* Line 2: for controld; the data plane only copies session_id. */
@@ -86,9 +87,11 @@ struct bng_subscriber {
 	__u8 kind;              /* enum bng_session_kind */
 	__u8 reserved3[35];
 
-	/* Line 3: for bng_sweep. */
+	/* Line 3: off the fast path. */
 	__u32 closed_tick; /* when it first saw the session CLOSING; 0: not yet */
-	__u8 reserved4[60];
+	__u32 reserved4;
+	__u64 mapping_due_ns; /* rate of new mappings, see bng_pool.mapping_rate */
+	__u8 reserved5[48];
 };
 
 _Static_assert(sizeof(struct bng_subscriber) == 256, "four cache lines");

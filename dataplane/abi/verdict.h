@@ -23,7 +23,7 @@
 	X(FORWARD_DOWN_EXEMPT,      "forward_down_exempt",      "sent to the subscriber untranslated") \
 	X(ANSWER_ARP,               "answer_arp",               "ARP request for the gateway answered") \
 	X(ANSWER_ECHO,              "answer_echo",              "ICMP echo to the gateway answered") \
-	X(ANSWER_TTL,               "answer_ttl",               "TTL expired, subscriber told by ICMP") \
+	X(ANSWER_TTL,               "answer_ttl",               "TTL expired, sender told by ICMP") \
 	X(PUNTED_DHCP4,             "punt_dhcp4",               "DHCPv4 packet handed to controld") \
 	X(PASS_LOCAL,               "pass_local",               "for this host, handed to the kernel") \
 	X(PASS_NEIGHBOUR,           "pass_neighbour",           "next hop unresolved, handed to the kernel translated") \
@@ -35,9 +35,9 @@
 	X(DROP_PPPOE,               "drop_pppoe",               "PPPoE is not served yet") \
 	X(DROP_ARP,                 "drop_arp",                 "ARP that is no request for a gateway address") \
 	X(DROP_IP_HEADER,           "drop_ip_header",           "malformed IPv4 header") \
-	X(DROP_FRAGMENT,            "drop_fragment",            "IPv4 fragment, not served yet") \
+	X(DROP_FRAGMENT,            "drop_fragment",            "later IPv4 fragment whose first has not been seen") \
 	X(DROP_PROTOCOL,            "drop_protocol",            "IP protocol that cannot be translated") \
-	X(DROP_ICMP_TYPE,           "drop_icmp_type",           "ICMP type that is not served yet") \
+	X(DROP_ICMP_TYPE,           "drop_icmp_type",           "ICMP type that is not translated") \
 	X(DROP_ADDRESS,             "drop_address",             "source or destination that is never forwarded") \
 	X(DROP_NO_SESSION,          "drop_no_session",          "no session has this address") \
 	X(DROP_SPOOF_INTERFACE,     "drop_spoof_interface",     "session belongs to another interface") \
@@ -45,11 +45,11 @@
 	X(DROP_SPOOF_MAC,           "drop_spoof_mac",           "session belongs to another MAC") \
 	X(DROP_GATEWAY,             "drop_gateway",             "for the gateway, which offers no such service") \
 	X(DROP_TTL,                 "drop_ttl",                 "TTL expired") \
-	X(DROP_HAIRPIN,             "drop_hairpin",             "subscriber to subscriber, not served yet") \
+	X(DROP_HAIRPIN,             "drop_hairpin",             "to another subscriber's inner address") \
 	X(DROP_NOT_SUBSCRIBER,      "drop_not_subscriber",      "from the core, for nobody here") \
 	X(DROP_NOT_EXEMPT,          "drop_not_exempt",          "inner address seen on the core side") \
 	X(DROP_NO_ROUTE,            "drop_no_route",            "kernel has no route") \
-	X(DROP_MTU,                 "drop_mtu",                 "larger than the next link takes") \
+	X(DROP_MTU,                 "drop_mtu",                 "larger than the next link takes; sender told by ICMP if it forbade fragments") \
 	X(DROP_NO_INTERFACE,        "drop_no_interface",        "route leads to an interface that is not attached") \
 	X(DROP_CGNAT_NO_POOL,       "drop_cgnat_no_pool",       "session has no address pool") \
 	X(DROP_CGNAT_NO_BLOCK,      "drop_cgnat_no_block",      "pool has no free port block") \
@@ -63,7 +63,19 @@
 	X(DROP_INTERNAL,            "drop_internal",            "a map entry was missing (a bug)") \
 	X(DROP_TCP_FLAGS,           "drop_tcp_flags",           "TCP packet that may not open a mapping") \
 	X(DROP_FORWARDING_OFF,      "drop_forwarding_off",      "kernel forwarding is off on the interface (net.ipv4.conf.*.forwarding)") \
-	X(DROP_OTHER_STATION,       "drop_other_station",       "Ethernet destination is another station")
+	X(DROP_OTHER_STATION,       "drop_other_station",       "Ethernet destination is another station") \
+	X(FORWARD_HAIRPIN,          "forward_hairpin",          "subscriber to subscriber by public addresses") \
+	X(FORWARD_ICMP_UP,          "forward_icmp_up",          "ICMP error from a subscriber, translated") \
+	X(FORWARD_ICMP_DOWN,        "forward_icmp_down",        "ICMP error to a subscriber, translated") \
+	X(DROP_ICMP_CHECKSUM,       "drop_icmp_checksum",       "ICMP error with a bad checksum") \
+	X(DROP_ICMP_QUOTE,          "drop_icmp_quote",          "ICMP error that quotes no packet of a mapping") \
+	X(DROP_CGNAT_RATE_LIMIT,    "drop_cgnat_rate_limit",    "subscriber's limit of new mappings a second") \
+	X(DROP_CGNAT_FILTER,        "drop_cgnat_filter",        "the pool's filtering keeps this remote end out") \
+	X(DROP_CGNAT_FLOW_FULL,     "drop_cgnat_flow_full",     "no room to remember the remote end for filtering") \
+	X(DROP_FRAGMENT_FULL,       "drop_fragment_full",       "no room to remember a fragmented packet") \
+	X(PASS_FRAGMENT,            "pass_fragment",            "larger than the next link takes, handed to the kernel translated") \
+	X(INJECT_PIN,               "inject_pin",               "port forwarding set or ended by controld") \
+	X(DROP_CGNAT_PORT_TAKEN,    "drop_cgnat_port_taken",    "public port asked for by a port forwarding is in use")
 
 enum bng_verdict {
 #define BNG_VERDICT_ENUM(name, text, meaning) BNG_##name,

@@ -5,6 +5,8 @@
  */
 #include "dataplane/abi/cgnat.h"
 #include "dataplane/abi/event.h"
+#include "dataplane/abi/flow.h"
+#include "dataplane/abi/fragment.h"
 #include "dataplane/abi/interface.h"
 #include "dataplane/abi/mapping_word.h"
 #include "dataplane/abi/meta.h"
@@ -25,6 +27,11 @@ enum constants {
 	CONSTANT(BNG_PORTS_PER_BUCKET),
 	CONSTANT(BNG_INTERFACES),
 	CONSTANT(BNG_INTERFACE_PUNT),
+	CONSTANT(BNG_FLOWS_PER_BUCKET),
+	CONSTANT(BNG_FLOW_PROBES),
+	CONSTANT(BNG_FRAGMENTS),
+	CONSTANT(BNG_FRAGMENT_PROBES),
+	CONSTANT(BNG_FRAGMENT_SECONDS),
 	CONSTANT(BNG_TICK_SHIFT),
 	CONSTANT(BNG_PUNT_ETHERTYPE),
 	CONSTANT(BNG_PUNT_VERSION),
@@ -33,6 +40,8 @@ enum constants {
 	CONSTANT(BNG_PUBLIC_RANGES),
 	CONSTANT(BNG_VERDICT_SLOTS),
 	CONSTANT(BNG_ABI_VERSION),
+	CONSTANT(BNG_MAPPING_EPOCH_SHIFT),
+	CONSTANT(BNG_EXEMPT_EPOCH_SHIFT),
 };
 
 struct abi_types {
@@ -46,14 +55,23 @@ struct abi_types {
 	struct bng_port_block port_block;
 	struct bng_pool_address pool_address;
 	struct bng_pool pool;
+	struct bng_flow flow;
+	struct bng_flow_bucket flow_bucket;
+	struct bng_fragment fragment;
 	struct bng_exempt_key exempt_key;
 	struct bng_event event;
 	struct bng_punt punt;
+	struct bng_pin pin;
+	enum bng_pin_action pin_action;
 	struct bng_punt_limit punt_limit;
 	struct bng_count count;
 	enum constants constants;
 	enum bng_protocol protocol;
 	enum bng_mapping_state mapping_state;
+	enum bng_mapping_flag mapping_flag;
+	enum bng_pool_flag pool_flag;
+	enum bng_refusal refusal;
+	enum bng_fragment_direction fragment_direction;
 	enum bng_block_state block_state;
 	enum bng_pool_address_flag pool_address_flag;
 	enum bng_exempt_flag exempt_flag;

@@ -17,12 +17,13 @@ static const struct {
 } states[STATES] = {
 	[PARTIAL] = {"partial", {BNG_MAPPING_TCP_PARTIAL, 0}},
 	[OPEN] = {"established", {BNG_MAPPING_TCP_ESTABLISHED, 0}},
-	[OPEN_IN] = {"established, FIN from inside", {BNG_MAPPING_TCP_ESTABLISHED, FIN_FROM_INSIDE}},
-	[OPEN_OUT] = {"established, FIN from outside", {BNG_MAPPING_TCP_ESTABLISHED, FIN_FROM_OUTSIDE}},
+	[OPEN_IN] = {"established, FIN from inside", {BNG_MAPPING_TCP_ESTABLISHED, BNG_MAPPING_FIN_INSIDE}},
+	[OPEN_OUT] = {"established, FIN from outside",
+		      {BNG_MAPPING_TCP_ESTABLISHED, BNG_MAPPING_FIN_OUTSIDE}},
 	[CLOSING] = {"closing", {BNG_MAPPING_TCP_CLOSING, FIN_BOTH}},
 	[RST_0] = {"reset", {BNG_MAPPING_TCP_RESET, 0}},
-	[RST_IN] = {"reset, FIN from inside", {BNG_MAPPING_TCP_RESET, FIN_FROM_INSIDE}},
-	[RST_OUT] = {"reset, FIN from outside", {BNG_MAPPING_TCP_RESET, FIN_FROM_OUTSIDE}},
+	[RST_IN] = {"reset, FIN from inside", {BNG_MAPPING_TCP_RESET, BNG_MAPPING_FIN_INSIDE}},
+	[RST_OUT] = {"reset, FIN from outside", {BNG_MAPPING_TCP_RESET, BNG_MAPPING_FIN_OUTSIDE}},
 	[RST_BOTH] = {"reset, both FINs", {BNG_MAPPING_TCP_RESET, FIN_BOTH}},
 };
 

@@ -141,11 +141,11 @@ class Model:
         mapping = self.subscribers[number].table[key] if number is not None else None
         if key[0] != protocol or not self.alive(mapping):
             return "DROP_CGNAT_NO_MAPPING", None
+        if not self.subscribers[number].active:
+            return "DROP_CGNAT_STALE", None
         if protocol == "tcp":
             tcp_next(mapping, False, flags)
             mapping.last = self.tick
-        if not self.subscribers[number].active:
-            return "DROP_CGNAT_STALE", None
         return "FORWARD_DOWN", (number, key[1])
 
     # ---- reclaiming ------------------------------------------------------------------

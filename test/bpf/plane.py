@@ -30,6 +30,7 @@ SUBSCRIBERS = 8192
 ADDRESSES = 8
 BLOCKS = abi.BLOCKS_PER_ADDRESS_MAX
 EVENTS_BYTES = 65536
+FLOW_BUCKETS = 1024
 
 ACC1, ACC2, CORE, PUNT = 1, 2, 3, abi.INTERFACE_PUNT
 DEVICES = {"acc1": ACC1, "acc2": ACC2, "core1": CORE, "punt0": PUNT, "other0": None}
@@ -173,7 +174,7 @@ class Plane:
             self.object = BpfObject(abi.OBJECT, {
                 "subscriber": SUBSCRIBERS, "pool_address": ADDRESSES, "port_block": ADDRESSES * BLOCKS,
                 "mapping": ADDRESSES * 8192, "slot_of_address": 1024, "events": EVENTS_BYTES, "release": 8192,
-                "exempt": 1024})
+                "exempt": 1024, "flow": FLOW_BUCKETS})
         self.meta_array = self._array("meta", "bng_meta")
         self.meta = self.meta_array[0]
         self.subscriber = self._array("subscriber", "bng_subscriber")
@@ -181,6 +182,8 @@ class Plane:
         self.pool_address = self._array("pool_address", "bng_pool_address")
         self.port_block = self._array("port_block", "bng_port_block")
         self.mapping = self._array("mapping", "bng_mapping_bucket")
+        self.flow = self._array("flow", "bng_flow_bucket")
+        self.fragment = self._array("fragment", "bng_fragment")
         self.range = self._array("range", "bng_ranges")
         self.interface = self._array("interface", "bng_interface")
         self.punt_limit = self._array("punt_limit", "bng_punt_limit")
@@ -201,7 +204,7 @@ class Plane:
 
     def reset(self):
         for array in (self.meta_array, self.subscriber, self.pool, self.pool_address, self.port_block, self.mapping,
-                      self.range, self.interface, self.punt_limit):
+                      self.flow, self.fragment, self.range, self.interface, self.punt_limit):
             ctypes.memset(array, 0, ctypes.sizeof(array))
         self.maps["slot_of_address"].clear(4)
         self.maps["exempt"].clear(8)
@@ -224,6 +227,7 @@ class Plane:
         self.meta.hold_down_ticks = abi.ticks(HOLD_DOWN)
         self.meta.block_high = ADDRESSES * BLOCKS
         self.meta.pool_count = abi.POOLS
+        self.meta.flow_mask = FLOW_BUCKETS - 1
 
     def _interfaces_build(self):
         for name, index in DEVICES.items():

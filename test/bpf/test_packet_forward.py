@@ -77,7 +77,8 @@ def test_largest_packet_passes_and_one_byte_more_does_not(plane):
     result = plane.access(largest)
     assert result.verdict == "FORWARD_UP"
     public = frames.public_end(result)
-    assert plane.access(frames.up(session, frames.udp(4000, data=b"x" * (1501 - 28)))).verdict == "DROP_MTU"
+    larger = frames.udp(4000, data=b"x" * (1501 - 28))
+    assert plane.access(frames.up(session, larger, flags="DF")).verdict == "DROP_MTU"
     for size, verdict in ((1500, "FORWARD_DOWN"), (1501, "DROP_MTU")):
         answer = frames.down(PUBLIC[0], frames.udp(53, public & 0xffff, data=b"y" * (size - 28)))
         assert plane.core(answer).verdict == verdict
@@ -207,6 +208,15 @@ def test_accounting_counts_ip_bytes(plane):
     assert plane.core(answer).verdict == "FORWARD_DOWN"
     assert (session.record.up_bytes, session.record.down_bytes) == (33, 35)
     assert session.record.last_up_tick == plane.tick
+
+
+def test_rfc4787_req13_too_large_goes_to_the_kernel_translated_to_be_fragmented(plane):
+    session = plane.session("10.0.0.5", tags=((0x8100, 9),))
+    up = frames.up(session, frames.udp(4000, data=bytes(1473)))
+    result = plane.access(up)
+    assert (result.verdict, result.action) == ("PASS_FRAGMENT", abi.XDP_PASS)
+    header = mac_bytes(MACS["acc1"]) + mac_bytes(session.mac) + b"\x08\x00"
+    assert result.frame == header + frames.translated(up, frames.endpoint(frames.public_end(result)), hops=0)
 
 
 def test_next_hop_unresolved_goes_to_the_kernel_translated(plane):

@@ -7,13 +7,13 @@ import ctypes
 import random
 
 import pytest
-from scapy.layers.inet import IPOption, UDP
+from scapy.layers.inet import ICMP, IP, IPOption, UDP
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Raw
 
 import abi
 import frames
-from plane import GATEWAY, PUBLIC
+from plane import GATEWAY, PUBLIC, REMOTE, SMALL_MTU
 
 ETHERNET = 14
 TAGS = ((0x88a8, 100), (0x8100, 7))
@@ -39,9 +39,9 @@ def growth(verdict, tags):
     """How many bytes longer a frame may come out."""
     if verdict == "PUNTED_DHCP4":
         return PUNT_HEADER
-    if verdict == "ANSWER_TTL":
+    if verdict in ("ANSWER_TTL", "DROP_MTU"):
         return ICMP_ERROR
-    return 4 * len(tags) if verdict.startswith("FORWARD_DOWN") else 0
+    return 4 * len(tags) if verdict.startswith(("FORWARD_DOWN", "FORWARD_ICMP_DOWN")) else 0
 
 
 def totals(plane):
@@ -113,6 +113,68 @@ def test_header_length_field_of_every_value(plane):
                 assert result.verdict == "DROP_IP_HEADER"
 
 
+def mapped(plane, session, protocol="udp", port=4000):
+    return frames.public_end(plane.access(frames.up(session, frames.PROTOCOLS[protocol](port))))
+
+
+# (entry, verdict of the whole, builder): frames that take a step off the fast path.
+STEPS = {
+    "hairpin": ("access", "FORWARD_HAIRPIN", lambda plane, session, public:
+                frames.up(session, frames.udp(4000, public & 0xffff), remote=PUBLIC[0])),
+    "error up": ("access", "FORWARD_ICMP_UP", lambda plane, session, public:
+                 frames.up(session, ICMP(type=3) / IP(src=REMOTE, dst=session.address) / frames.udp(53, 4000))),
+    "error down": ("core", "FORWARD_ICMP_DOWN", lambda plane, session, public:
+                   frames.down(PUBLIC[0], ICMP(type=11) / IP(src=PUBLIC[0], dst=REMOTE) / frames.udp(public & 0xffff))),
+    "error hairpin": ("access", "FORWARD_ICMP_DOWN", lambda plane, session, public:
+                      frames.up(session, ICMP(type=3) / IP(src=PUBLIC[0], dst=session.address) /
+                                frames.udp(public & 0xffff, 4000), remote=PUBLIC[0])),
+    "fragment up": ("access", "FORWARD_UP", lambda plane, session, public:
+                    frames.up(session, frames.udp(4000), flags="MF")),
+    "fragment down": ("core", "FORWARD_DOWN", lambda plane, session, public:
+                      frames.down(PUBLIC[0], frames.udp(53, public & 0xffff), flags="MF")),
+    "fragment hairpin": ("access", "FORWARD_HAIRPIN", lambda plane, session, public:
+                         frames.up(session, frames.udp(4000, public & 0xffff), remote=PUBLIC[0], flags="MF")),
+    "TTL down": ("core", "ANSWER_TTL", lambda plane, session, public:
+                 frames.down(PUBLIC[0], frames.udp(53, public & 0xffff), ttl=1)),
+    "too big up": ("access", "DROP_MTU", lambda plane, session, public:
+                   frames.up(session, frames.udp(4000, data=bytes(1000)), remote=SMALL_MTU, flags="DF")),
+    "SYN": ("access", "FORWARD_UP", lambda plane, session, public:
+            frames.up(session, frames.tcp(4000, options=[("NOP", None), ("MSS", 1460), ("WScale", 7)]))),
+}
+MORE_THAN_TAGS = {"ANSWER_TTL": ICMP_ERROR, "DROP_MTU": ICMP_ERROR}
+
+
+@pytest.mark.parametrize("kind", STEPS)
+@pytest.mark.parametrize("tags", [(), TAGS], ids=["untagged", "tagged"])
+def test_steps_cut_at_every_byte(plane, tags, kind):
+    session = plane.session("10.0.0.5", tags=tags)
+    session.record.mss = 1000
+    entry, verdict, build = STEPS[kind]
+    whole = build(plane, session, mapped(plane, session))
+    step = {"access": plane.access, "core": plane.core}[entry]
+    for length in range(ETHERNET, len(whole)):
+        result = step(whole[:length])
+        assert result.verdict == "DROP_SHORT" and result.action == abi.XDP_DROP, length
+    assert step(whole).verdict == verdict
+
+
+@pytest.mark.parametrize("kind", STEPS)
+def test_steps_with_an_ip_length_of_every_value(plane, kind):
+    """Shorter than the frame: what is beyond it is padding, never read as part of the packet nor written."""
+    session = plane.session("10.0.0.5")
+    session.record.mss = 1000
+    entry, _, build = STEPS[kind]
+    whole = bytearray(build(plane, session, mapped(plane, session)))
+    step = {"access": plane.access, "core": plane.core}[entry]
+    for length in [*range(0, min(len(whole), 120)), 0x7fff, 0xffff]:
+        whole[16:18] = length.to_bytes(2, "big")
+        result = step(bytes(whole))
+        assert result.verdict not in ("NONE", "DROP_INTERNAL")
+        assert len(result.frame) <= len(whole) + MORE_THAN_TAGS.get(result.verdict, 0)
+        if result.verdict.startswith("FORWARD") and length >= 20:
+            assert result.frame[14 + length:] == bytes(whole)[14 + length:]
+
+
 @pytest.mark.parametrize("program", ["bng_access", "bng_core", "bng_inject"])
 def test_noise(plane, program):
     """10,000 valid frames with random bytes changed, and random bytes altogether."""
@@ -123,6 +185,7 @@ def test_noise(plane, program):
     base = totals(plane)
     seeds = [build(session) for build in WHOLE.values()]
     seeds += [frames.down(PUBLIC[0], frames.udp(53, public & 0xffff)), frames.down("10.0.0.5", frames.udp(53, 1))]
+    seeds += [build(plane, session, public) for _, _, build in STEPS.values()]
     seeds += [bytes(abi.bng_punt(ethertype_be=0xb588, version=1, reason=2, interface=1)) + seeds[0]]
     device = {"bng_access": "acc1", "bng_core": "core1", "bng_inject": "punt0"}[program]
     for _ in range(10000):

@@ -31,6 +31,7 @@ class Row:
     pool: dict = dataclasses.field(default_factory=dict)
     session: dict = dataclasses.field(default_factory=dict)
     blamed: bool = None  # whether the session's drop_packets moves; None: it is no drop
+    told: bool = False  # a drop of which the sender hears by ICMP
 
 
 def access(description, verdict, build, blamed=None, **more):
@@ -122,6 +123,16 @@ def bad_injection(**fields):
     return lambda plane, session: bytes(abi.bng_punt(**{**header, **fields})) + bytes(60)
 
 
+def pin_request(**fields):
+    """controld asks for a port forwarding."""
+    def build(plane, session):
+        header = abi.bng_punt(ethertype_be=0xb588, version=abi.PUNT_VERSION, reason=abi.PUNT_PIN, slot=session.slot)
+        pin = {"session_id": session.record.session_id, "protocol": abi.PROTOCOL_UDP, "action": abi.PIN_SET,
+               "inner_port_be": 22, **fields}
+        return bytes(header) + bytes(abi.bng_pin(**pin))
+    return build
+
+
 def errors_used_up(plane, session):
     plane.meta.icmp_error_rate = 1
     frame = frames.up(session, frames.udp(4000), ttl=1)
@@ -170,6 +181,61 @@ def vlan_frame(*tpids):
     return build
 
 
+def mapped_fragment(plane, session):
+    frame = mapped()(plane, session)
+    fragments_full(plane, session)
+    return patched(lambda *_: frame, IP_AT + 6, b"\x20")(plane, session)
+
+
+def fragments_full(plane, session):
+    for entry in plane.fragment:
+        entry.until_tick = plane.tick + 100
+
+
+def flows_full(plane, session):
+    """Every entry is a live flow of one mapping of another subscriber."""
+    filtered(plane, session)
+    other = frames.public_end(plane.access(frames.up(plane.session("10.0.0.77"), frames.udp(4000))))
+    (flow,) = [flow for bucket in plane.flow for flow in bucket.entry if flow.port]
+    assert flow.port == other
+    for bucket in plane.flow:
+        for entry in bucket.entry:
+            entry.port, entry.remote_be, entry.protocol = flow.port, 1, flow.protocol
+            entry.inner_tag, entry.last_tick = flow.inner_tag, flow.last_tick
+
+
+def filtered(plane, session):
+    plane.pool[0].flags = abi.POOL_FILTER_ADDRESS
+
+
+def from_core_mapped(remote):
+    return lambda plane, session: frames.down(PUBLIC[0], frames.udp(53, mapped_port(plane, session)), remote=remote)
+
+
+def refused_silently(plane, session):
+    plane.pool[0].refusal = abi.REFUSAL_SILENT
+    plane.blocks_offer(0, [])
+
+
+def rate_used_up(plane, session):
+    plane.pool[0].mapping_rate, plane.pool[0].mapping_burst = 1, 0
+    assert plane.access(frames.up(session, frames.udp(3999))).verdict == "FORWARD_UP"
+
+
+def to_itself(plane, session):
+    return frames.up(session, frames.udp(4001, mapped_port(plane, session)), remote=PUBLIC[0])
+
+
+def error_down(plane, session):
+    quoted = IP(src=PUBLIC[0], dst=planes.REMOTE) / frames.udp(mapped_port(plane, session))
+    return frames.down(PUBLIC[0], ICMP(type=3, code=3) / quoted)
+
+
+def error_up(plane, session):
+    mapped_port(plane, session)
+    return frames.up(session, ICMP(type=3, code=3) / IP(src=planes.REMOTE, dst=ADDRESS) / frames.udp(53, 4000))
+
+
 IP_AT = 14
 TTL_ONE = {"ttl": 1}
 
@@ -197,6 +263,10 @@ ROWS = [
     core("tagged", "PASS_LOCAL", vlan_frame(0x8100)),
     access("next hop unresolved", "PASS_NEIGHBOUR", from_subscriber(remote=planes.UNRESOLVED)),
     inject("from controld", "INJECT", bad_injection()),
+    inject("port forwarding", "INJECT_PIN", pin_request()),
+    inject("chosen port of a session that may have no block", "DROP_CGNAT_PORT_TAKEN", pin_request(public_port=65535),
+           session={"max_blocks": 0}),
+    inject("port forwarding of no session", "DROP_NO_SESSION", pin_request(session_id=0)),
 
     access("cut in the first tag", "DROP_SHORT", cut(vlan_frame(0x8100), 16)),
     access("cut in the second tag", "DROP_SHORT", cut(vlan_frame(0x8100, 0x8100), 21)),
@@ -226,15 +296,31 @@ ROWS = [
     access("IP header of 16 bytes", "DROP_IP_HEADER", patched(from_subscriber(), IP_AT, b"\x44")),
     access("IP length below its header", "DROP_IP_HEADER", patched(from_subscriber(), IP_AT + 2, b"\x00\x13")),
     core("IP version 6 behind 0x800", "DROP_IP_HEADER", patched(from_core(PUBLIC[0]), IP_AT, b"\x65")),
-    access("first fragment", "DROP_FRAGMENT", from_subscriber(flags="MF"), blamed=True),
-    access("later fragment", "DROP_FRAGMENT", from_subscriber(frag=1), blamed=True),
-    core("fragment", "DROP_FRAGMENT", from_core(PUBLIC[0], flags="MF")),
+    access("first fragment", "FORWARD_UP", from_subscriber(flags="MF")),
+    access("later fragment without its first", "DROP_FRAGMENT", from_subscriber(frag=1), blamed=True),
+    access("later fragment to a public address without its first", "DROP_FRAGMENT",
+           from_subscriber(remote=PUBLIC[1], frag=1), blamed=True),
+    access("fragment to the gateway", "DROP_FRAGMENT", from_subscriber(remote=GATEWAY, flags="MF"), blamed=True),
+    access("table of fragments full", "DROP_FRAGMENT_FULL", after(fragments_full, from_subscriber(flags="MF")),
+           blamed=True),
+    core("table of fragments full", "DROP_FRAGMENT_FULL", mapped_fragment),
+    core("later fragment without its first", "DROP_FRAGMENT", from_core(PUBLIC[0], frag=1)),
+    core("first fragment to an unmapped port", "DROP_CGNAT_NO_MAPPING", from_core(PUBLIC[0], flags="MF")),
     access("GRE", "DROP_PROTOCOL", from_subscriber(Raw(bytes(20)), proto=47), blamed=True),
     core("GRE", "DROP_PROTOCOL", from_core(PUBLIC[0], Raw(bytes(20)), proto=47)),
-    access("ICMP destination unreachable", "DROP_ICMP_TYPE", from_subscriber(ICMP(type=3) / Raw(bytes(28))),
-           blamed=True),
+    access("ICMP redirect", "DROP_ICMP_TYPE", from_subscriber(ICMP(type=5) / Raw(bytes(28))), blamed=True),
+    access("ICMP destination unreachable about nothing", "DROP_ICMP_QUOTE",
+           from_subscriber(ICMP(type=3) / Raw(bytes(28))), blamed=True),
+    access("ICMP error with a bad checksum", "DROP_ICMP_CHECKSUM",
+           from_subscriber(ICMP(type=3, chksum=1) / IP(dst=ADDRESS) / frames.udp(53, 4000)), blamed=True),
     access("ICMP timestamp", "DROP_ICMP_TYPE", from_subscriber(ICMP(type=13)), blamed=True),
-    core("ICMP destination unreachable", "DROP_ICMP_TYPE", from_core(PUBLIC[0], ICMP(type=3) / Raw(bytes(28)))),
+    core("ICMP source quench", "DROP_ICMP_TYPE", from_core(PUBLIC[0], ICMP(type=4) / Raw(bytes(28)))),
+    core("ICMP destination unreachable about nothing", "DROP_ICMP_QUOTE",
+         from_core(PUBLIC[0], ICMP(type=3) / Raw(bytes(28)))),
+    core("ICMP error with a bad checksum", "DROP_ICMP_CHECKSUM",
+         from_core(PUBLIC[0], ICMP(type=3, chksum=1) / IP(src=PUBLIC[0]) / frames.udp(4000))),
+    access("ICMP error about a mapping", "FORWARD_ICMP_UP", error_up),
+    core("ICMP error about a mapping", "FORWARD_ICMP_DOWN", error_down),
     access("to multicast", "DROP_ADDRESS", from_subscriber(remote="224.0.0.251"), blamed=True),
     access("to loopback", "DROP_ADDRESS", from_subscriber(remote="127.0.0.1"), blamed=True),
     access("to network 0", "DROP_ADDRESS", from_subscriber(remote="0.1.2.3"), blamed=True),
@@ -266,18 +352,26 @@ ROWS = [
     access("TTL 1, an ICMP error: no error about it", "DROP_TTL",
            from_subscriber(ICMP(type=3) / Raw(bytes(28)), ttl=1), blamed=True),
     access("TTL 1, a later fragment", "DROP_TTL", from_subscriber(ttl=1, frag=5), blamed=True),
-    core("TTL 1", "DROP_TTL", lambda plane, session: patched(mapped(), IP_AT + 8, b"\x01")(plane, session)),
-    core("TTL 1 to an exempt subscriber", "DROP_TTL", from_core(ADDRESS, ttl=1), blamed=True,
+    core("TTL 1", "ANSWER_TTL", lambda plane, session: patched(mapped(), IP_AT + 8, b"\x01")(plane, session)),
+    core("TTL 1, from no host", "DROP_TTL", from_core(PUBLIC[0], src="224.0.0.1", ttl=1)),
+    core("TTL 1 to an exempt subscriber", "ANSWER_TTL", from_core(ADDRESS, ttl=1),
          session={"flags": abi.SUBSCRIBER_EXEMPT}),
-    access("to another subscriber", "DROP_HAIRPIN", from_subscriber(remote="10.0.0.6"), blamed=True),
-    access("to a public address of a pool", "DROP_HAIRPIN", from_subscriber(remote=PUBLIC[1]), blamed=True),
+    access("to another subscriber's inner address", "DROP_HAIRPIN", from_subscriber(remote="10.0.0.6"), blamed=True),
+    access("to its own public end", "FORWARD_HAIRPIN", to_itself),
+    access("to an unmapped port of a pool", "DROP_CGNAT_NO_MAPPING", from_subscriber(remote=PUBLIC[0]), blamed=True),
     core("to nobody here", "DROP_NOT_SUBSCRIBER", from_core("192.0.2.5")),
     core("to an address of a range without session", "DROP_NOT_SUBSCRIBER", from_core("10.0.0.77")),
     core("to a subscriber's inner address", "DROP_NOT_EXEMPT", from_core(ADDRESS), blamed=True),
     access("unreachable route", "DROP_NO_ROUTE", from_subscriber(remote=planes.UNREACHABLE), blamed=True),
-    access("larger than the core's MTU", "DROP_MTU", from_subscriber(frames.udp(1, data=bytes(1473))), blamed=True),
-    access("larger than the route's MTU", "DROP_MTU",
-           from_subscriber(frames.udp(1, data=bytes(973)), remote=planes.SMALL_MTU), blamed=True),
+    access("larger than the core's MTU, may not be fragmented", "DROP_MTU",
+           from_subscriber(frames.udp(1, data=bytes(1473)), flags="DF"), blamed=True, told=True),
+    access("larger than the core's MTU", "PASS_FRAGMENT", from_subscriber(frames.udp(1, data=bytes(1473)))),
+    access("larger than the route's MTU, may not be fragmented", "DROP_MTU",
+           from_subscriber(frames.udp(1, data=bytes(973)), remote=planes.SMALL_MTU, flags="DF"), blamed=True,
+           told=True),
+    core("larger than the access MTU, may not be fragmented", "DROP_MTU",
+         from_core(ADDRESS, frames.udp(1, data=bytes(1473)), flags="DF"), blamed=True, told=True,
+         session={"flags": abi.SUBSCRIBER_EXEMPT}),
     core("larger than the access MTU", "DROP_MTU", from_core(ADDRESS, frames.udp(1, data=bytes(1473))), blamed=True,
          session={"flags": abi.SUBSCRIBER_EXEMPT}),
     access("route by a device that is not attached", "DROP_NO_INTERFACE",
@@ -289,15 +383,23 @@ ROWS = [
     access("session without a pool", "DROP_CGNAT_NO_POOL", from_subscriber(), session={"pool": 9, "max_mappings": 1},
            blamed=True),
     access("pool exhausted", "DROP_CGNAT_NO_BLOCK",
-           after(lambda plane, session: plane.blocks_offer(0, []), from_subscriber()), blamed=True),
+           after(lambda plane, session: plane.blocks_offer(0, []), from_subscriber()), blamed=True, told=True),
+    access("pool exhausted, as the pool's policy nobody is told", "DROP_CGNAT_NO_BLOCK",
+           after(refused_silently, from_subscriber()), blamed=True),
     access("block limit", "DROP_CGNAT_BLOCK_LIMIT", after(block_filled, from_subscriber()),
-           session={"max_blocks": 1}, blamed=True),
+           session={"max_blocks": 1}, blamed=True, told=True),
     access("mapping limit", "DROP_CGNAT_MAPPING_LIMIT", after(without(1, 2, 3), from_subscriber()),
-           session={"max_mappings": 3}, blamed=True),
+           session={"max_mappings": 3}, blamed=True, told=True),
+    access("rate of new mappings", "DROP_CGNAT_RATE_LIMIT", after(rate_used_up, from_subscriber()), blamed=True,
+           told=True),
+    access("no room for the remote end", "DROP_CGNAT_FLOW_FULL", after(flows_full, from_subscriber()), blamed=True,
+           told=True),
+    core("a remote end that was not asked", "DROP_CGNAT_FILTER",
+         after(filtered, from_core_mapped(remote="192.0.2.77")), blamed=True),
     access("another CPU has the lock", "DROP_CGNAT_BUSY",
            after(lambda plane, session: changed(lock=plane.tick | 1)(plane, session), from_subscriber()), blamed=True),
     core("unmapped port", "DROP_CGNAT_NO_MAPPING", from_core(PUBLIC[0])),
-    core("port below the first block", "DROP_CGNAT_NO_MAPPING", from_core(PUBLIC[0], frames.udp(53, 80))),
+    core("chosen port of a session that may have no block", "DROP_CGNAT_NO_MAPPING", from_core(PUBLIC[0], frames.udp(53, 80))),
     core("address without pool", "DROP_CGNAT_NO_MAPPING", from_core(PUBLIC[3])),
     core("mapping of another protocol", "DROP_CGNAT_NO_MAPPING",
          lambda plane, session: frames.down(PUBLIC[0], frames.tcp(80, mapped_port(plane, session)))),
@@ -334,7 +436,7 @@ def mapped_port(plane, session):
 def action_of(verdict):
     kinds = {"FORWARD": abi.XDP_REDIRECT, "PUNTED": abi.XDP_REDIRECT, "INJECT": abi.XDP_REDIRECT,
              "ANSWER": abi.XDP_TX, "PASS": abi.XDP_PASS, "DROP": abi.XDP_DROP}
-    return kinds[verdict.split("_")[0]]
+    return abi.XDP_DROP if verdict == "INJECT_PIN" else kinds[verdict.split("_")[0]]
 
 
 @pytest.fixture
@@ -352,7 +454,7 @@ def test_row(plane, forwarding, row):
     drops, sent = record.drop_packets, (record.up_packets, record.down_packets)
     result = {"access": plane.access, "core": plane.core, "inject": plane.inject}[row.entry](frame)
     assert result.verdict == row.verdict
-    assert result.action == action_of(row.verdict)
+    assert result.action == (abi.XDP_TX if row.told else action_of(row.verdict))
     assert record.drop_packets - drops == bool(row.blamed)
     if result.action == abi.XDP_DROP and row.verdict != "DROP_NO_INTERFACE":
         assert (record.up_packets, record.down_packets) == sent

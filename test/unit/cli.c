@@ -154,6 +154,11 @@ static const struct {
 	{"nonsense", "nonsense: no such command"},
 	{"session", "session: no such command"},
 	{"cgnat nonsense", "cgnat: no such command"},
+	{"cgnat lookup 203.0.113.7",
+	 "PUBLIC-IP:PORT: \"203.0.113.7\": must be an address and a port such as 203.0.113.7:40000"},
+	{"cgnat lookup 203.0.113.7:65536",
+	 "PUBLIC-IP:PORT: \"203.0.113.7:65536\": must be an address and a port such as 203.0.113.7:40000"},
+	{"cgnat forward add 10.0.0.7 icmp 22", "PROTOCOL: \"icmp\": must be one of tcp udp"},
 	{"status now", "now: one word too many"},
 	{"session show", "ID|ADDRESS is missing"},
 	{"session show x", "ID|ADDRESS: \"x\": must be a session id or an IPv4 address"},
@@ -223,6 +228,12 @@ static const struct {
 	 "{\"sessions\":[{\"address\":\"10.9.0.2\",\"interface\":\"access0\",\"mac\":\"02:00:00:00:00:02\","
 	 "\"max_blocks\":2,\"outer_tpid\":\"802.1ad\",\"outer_vid\":100}]}"},
 	{"cgnat blocks", "{\"filter\":{},\"limit\":1000}"},
+	{"cgnat lookup 203.0.113.7:40000", "{\"port\":40000,\"public\":\"203.0.113.7\"}"},
+	{"cgnat forward add 10.0.0.7 tcp 22 --public-port 40022",
+	 "{\"address\":\"10.0.0.7\",\"inner_port\":22,\"protocol\":\"tcp\",\"public_port\":40022}"},
+	{"cgnat forward remove 10.0.0.7 udp 53",
+	 "{\"address\":\"10.0.0.7\",\"inner_port\":53,\"protocol\":\"udp\"}"},
+	{"cgnat forward list --address 10.0.0.7", "{\"address\":\"10.0.0.7\"}"},
 	{"cgnat mappings --address 10.0.0.7 --protocol udp --limit 3",
 	 "{\"filter\":{\"address\":\"10.0.0.7\",\"protocol\":\"udp\"},\"limit\":3}"},
 };
@@ -278,7 +289,7 @@ static const struct {
 	{"issu upgrade file _", ""},
 	{"status _", ""},
 	{"session show _", ""},
-	{"help cgnat _", "pools\nblocks\nmappings\n"},
+	{"help cgnat _", "pools\nblocks\nmappings\nlookup\nforward\n"},
 	{"nonsense _", ""},
 };
 

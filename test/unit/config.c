@@ -15,7 +15,7 @@ static const char example[] =
 	"{\"interfaces\": [{\"name\": \"access0\", \"role\": \"access\", \"mode\": \"generic\"},"
 	" {\"name\": \"core0\", \"role\": \"core\"}],"
 	"\"sizes\": {\"subscribers\": 131072, \"public_addresses\": 64, \"port_blocks\": 8192, \"exempt\": "
-	"3},"
+	"3, \"flows\": 1024},"
 	"\"dhcp4\": {\"pools\": [{\"name\": \"homes\", \"interfaces\": [\"access0\"], \"prefix\": "
 	"\"10.0.0.0/16\","
 	" \"first\": \"10.0.0.10\", \"last\": \"10.0.255.254\", \"router\": \"10.0.0.1\", \"dns\": "
@@ -25,13 +25,18 @@ static const char example[] =
 	"\"gateways\": [{\"interface\": \"access0\", \"address\": \"10.0.0.1\"}],"
 	"\"sessions\": [{\"address\": \"10.9.0.2\", \"mac\": \"02:00:00:00:00:02\", \"interface\": "
 	"\"access0\","
-	" \"outer_vid\": 100, \"inner_vid\": 7, \"outer_tpid\": \"802.1ad\", \"max_blocks\": 2},"
+	" \"outer_vid\": 100, \"inner_vid\": 7, \"outer_tpid\": \"802.1ad\", \"max_blocks\": 2, \"mss\": "
+	"1400,"
+	" \"forwards\": [{\"protocol\": \"tcp\", \"inner_port\": 22, \"public_port\": 40022},"
+	" {\"protocol\": \"udp\", \"inner_port\": 22}]},"
 	" {\"address\": \"10.9.0.3\", \"mac\": \"02:00:00:00:00:03\", \"interface\": \"access0\", "
 	"\"nat_pool\": \"\"}],"
 	"\"cgnat\": {\"pools\": [{\"name\": \"first\", \"prefixes\": [\"203.0.113.0/29\", "
 	"\"198.51.100.0/31\"]},"
 	" {\"name\": \"second\", \"prefixes\": [\"192.0.2.8/32\"], \"block_size\": 1024, \"timeouts\": "
-	"{\"udp\": 120}}],"
+	"{\"udp\": 120}, \"filtering\": \"address-dependent\", \"refresh_inbound\": true, \"refusal\": "
+	"\"host\", \"mapping_rate\": 100, \"mapping_burst\": 50}],"
+	"\"exempt_file\": \"/etc/bng/exempt\","
 	"\"hold_down_seconds\": 60, \"exempt\": [\"192.0.2.0/24\", \"100.64.0.0/10\"]},"
 	"\"punt\": {\"dhcp4_rate\": 77}}";
 
@@ -78,9 +83,35 @@ START_TEST(everything_is_read)
 	ck_assert_uint_eq(config->exempt_count, 2);
 	ck_assert_uint_eq(config->exempt[1].length, 10);
 	ck_assert_uint_eq(config->hold_down_s, 60);
+	ck_assert_str_eq(config->exempt_file, "/etc/bng/exempt");
+	ck_assert_uint_eq(config->sizes.flows, 1024);
 	ck_assert_uint_eq(config->dhcp4_rate, 77);
 	ck_assert_uint_eq(config->dhcp4_burst, 2000);
 	ck_assert_uint_eq(strlen(config->sha256), 64);
+	config_free(config);
+}
+END_TEST
+
+START_TEST(how_packets_are_treated_is_read)
+{
+	struct config *config = parse(example);
+	const struct config_nat_pool *plain = &config->nat_pools[0], *other = &config->nat_pools[1];
+	const struct config_session *session = &config->sessions[0];
+
+	ck_assert(!plain->flags && plain->refusal == BNG_REFUSAL_PROHIBITED);
+	ck_assert(!plain->mapping_rate && !plain->mapping_burst);
+	ck_assert_uint_eq(other->flags, BNG_POOL_FILTER_ADDRESS | BNG_POOL_REFRESH_INBOUND);
+	ck_assert_uint_eq(other->refusal, BNG_REFUSAL_HOST);
+	ck_assert(other->mapping_rate == 100 && other->mapping_burst == 50);
+	ck_assert_uint_eq(config->dhcp4_pools[0].mss, 0);
+	ck_assert_uint_eq(session->mss, 1400);
+	ck_assert_uint_eq(config->sessions[1].mss, 0);
+	ck_assert_uint_eq(session->forward_count, 2);
+	ck_assert_uint_eq(config->sessions[1].forward_count, 0);
+	ck_assert(session->forwards[0].protocol == BNG_PROTOCOL_TCP &&
+		  session->forwards[0].inner_port == 22 && session->forwards[0].public_port == 40022);
+	ck_assert(session->forwards[1].protocol == BNG_PROTOCOL_UDP &&
+		  session->forwards[1].inner_port == 22 && session->forwards[1].public_port == 0);
 	config_free(config);
 }
 END_TEST
@@ -218,6 +249,28 @@ static const struct {
 	{"\"hold_down_seconds\": 60", "\"hold_down_seconds\": -1",
 	 "/cgnat/hold_down_seconds: -1: must be an integer 0-86400"},
 	{"\"100.64.0.0/10\"", "\"192.0.2.0/24\"", "/cgnat/exempt/1: \"192.0.2.0/24\": is listed twice"},
+	{"\"flows\": 1024", "\"flows\": 1000", "/sizes/flows: 1000: must be a power of two"},
+	{"\"address-dependent\"", "\"full-cone\"",
+	 "/cgnat/pools/1/filtering: \"full-cone\": must be one of \"endpoint-independent\", "
+	 "\"address-dependent\", "
+	 "\"address-and-port-dependent\""},
+	{"\"refresh_inbound\": true", "\"refresh_inbound\": 1", "/cgnat/pools/1/refresh_inbound: 1: must be"},
+	{"\"host\"", "\"port\"", "/cgnat/pools/1/refusal: \"port\": must be one of \"prohibited\", \"host\""},
+	{"\"mapping_burst\": 50", "\"mapping_burst\": 26",
+	 "/cgnat/pools/1/mapping_burst: 26: must be at least 27, or mapping_rate cannot be reached"},
+	{"\"mapping_rate\": 100", "\"mapping_rate\": -1",
+	 "/cgnat/pools/1/mapping_rate: -1: must be an integer"},
+	{"\"mss\": 1400", "\"mss\": 87", "/sessions/0/mss: 87: must be 0 (as it is) or 88-65495"},
+	{"\"mtu\": 1492", "\"mss\": 65496", "/dhcp4/pools/0/mss: 65496: must be an integer 0-65495"},
+	{"\"protocol\": \"tcp\"", "\"protocol\": \"icmp\"",
+	 "/sessions/0/forwards/0/protocol: \"icmp\": must be \"tcp\" or \"udp\""},
+	{"\"inner_port\": 22,", "\"inner_port\": 0,",
+	 "/sessions/0/forwards/0/inner_port: 0: must be an integer 1-"},
+	{"\"public_port\": 40022", "\"public_port\": 1023",
+	 "/sessions/0/forwards/0/public_port: 1023: must be an integer 1024-65535"},
+	{"\"protocol\": \"tcp\"", "\"protocol\": \"udp\"",
+	 "elements 0 and 1 have the same inner or public port"},
+	{"\"/etc/bng/exempt\"", "\"exempt\"", "/cgnat/exempt_file: \"exempt\": must be the absolute path"},
 	{"\"dhcp4_rate\": 77", "\"dhcp4_rate\": 0", "/punt/dhcp4_rate: 0: must be an integer 1-"},
 	{"\"punt\": {", "\"punt\": {{", "line 1 column "},
 	{"\"punt\": {", "\"punt\": {\"dhcp4_rate\": 3, ", "duplicate object key"},
@@ -301,6 +354,7 @@ int main(void)
 	TCase *test = tcase_create("config");
 
 	tcase_add_test(test, everything_is_read);
+	tcase_add_test(test, how_packets_are_treated_is_read);
 	tcase_add_test(test, filled_in_defaults_change_nothing);
 	tcase_add_loop_test(test, every_error_names_its_place, 0, (int)(sizeof(wrong) / sizeof(wrong[0])));
 	tcase_add_loop_test(test, what_is_no_configuration_is_refused, 0,

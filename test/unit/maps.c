@@ -147,9 +147,10 @@ START_TEST(counts_are_summed_over_cpus_and_kinds)
 	ck_assert_int_eq(maps_counts(maps, counts), 0);
 	ck_assert_uint_eq(counts[BNG_DROP_TTL].packets, cpus * BNG_DROP_TTL);
 	ck_assert_uint_eq(counts[BNG_DROP_TTL].bytes, cpus * 100);
-	ck_assert_uint_eq(
-		maps_count_kind(counts, "forward"),
-		cpus * (BNG_FORWARD_UP + BNG_FORWARD_UP_EXEMPT + BNG_FORWARD_DOWN + BNG_FORWARD_DOWN_EXEMPT));
+	ck_assert_uint_eq(maps_count_kind(counts, "forward"),
+			  cpus * (BNG_FORWARD_UP + BNG_FORWARD_UP_EXEMPT + BNG_FORWARD_DOWN +
+				  BNG_FORWARD_DOWN_EXEMPT + BNG_FORWARD_HAIRPIN + BNG_FORWARD_ICMP_UP +
+				  BNG_FORWARD_ICMP_DOWN));
 	ck_assert_uint_eq(maps_count_kind(counts, "punt"), cpus * BNG_PUNTED_DHCP4);
 	fixture_stop();
 }

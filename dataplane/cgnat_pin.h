@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Port forwardings: controld asks for one by a packet into bng_inject (abi/punt.h),
+ * so that the mapping is made where mappings are made, under the session's lock and
+ * by the same rules. It is a mapping like any other, with the flag PINNED.
+ *
+ * A chosen public port must lie in a block the session has or can get; a mapping
+ * elsewhere in a block is found because max_probe covers its distance.
+ */
+#ifndef BNG_DATAPLANE_CGNAT_PIN_H
+#define BNG_DATAPLANE_CGNAT_PIN_H
+
+#include "cgnat.h"
+
+#define PIN_TRIES 8
+
+struct pin_search {
+	__u32 pool;
+	__u32 number; /* of the block */
+	__u32 index;  /* public address where it was free */
+	__u32 taken;
+};
+
+/* Takes one certain block of a public address. */
+static __always_inline int pin_take_block(__u32 index, __u32 number)
+{
+	struct bng_pool_address *address = pool_address_get(index);
+	__u64 bit = 1ULL << (number & 63);
+
+	if (!address || !(address->flags & BNG_POOL_ADDRESS_ENABLED))
+		return 0;
+	if (__sync_fetch_and_or(&address->taken[(number / 64) & (BNG_BLOCKS_PER_ADDRESS_MAX / 64 - 1)], bit) &
+	    bit)
+		return 0;
+	__sync_fetch_and_add(&address->free_blocks, -1);
+	__sync_fetch_and_add(&address->allocations, 1);
+	return 1;
+}
+
+static long pin_step(__u32 step, struct pin_search *search)
+{
+	struct bng_pool *nat_pool = pool_get(search->pool);
+
+	if (!nat_pool || step >= nat_pool->address_count)
+		return 1;
+	search->index = pool_nth_address(nat_pool, step);
+	search->taken = pin_take_block(search->index, search->number);
+	return search->taken;
+}
+
+/* One more block for the session, the one that holds `wanted`: its first port, or 0.
+ * Paired pooling: only a session without blocks may choose the address. */
+__noinline __u32 pin_new_block(__u32 slot, __u32 wanted)
+{
+	struct bng_subscriber *session = subscriber_get(slot);
+	__u32 hole = BNG_BLOCKS_PER_SUBSCRIBER, blocks = 0, shift, first;
+	struct pin_search search = {};
+
+	if (!session)
+		return 0;
+	for (__u32 i = 0; i < BNG_BLOCKS_PER_SUBSCRIBER; i++) {
+		if (*(volatile __u32 *)&session->block[i])
+			blocks++;
+		else if (hole == BNG_BLOCKS_PER_SUBSCRIBER)
+			hole = i;
+	}
+	if (hole == BNG_BLOCKS_PER_SUBSCRIBER || blocks >= session->max_blocks)
+		return 0;
+	shift = session->block_shift & 15;
+	search.pool = session->pool;
+	search.number = (wanted & 0xffff) >> shift;
+	search.index = session->address_index;
+	search.taken = pin_take_block(search.index, search.number);
+	if (!search.taken && !blocks)
+		bpf_loop(ADDRESS_TRIES, pin_step, &search, 0);
+	if (!search.taken)
+		return 0;
+	first = search.index << 16 | search.number << shift;
+	return cgnat_give_block(slot, hole, first) ? 0 : first;
+}
+
+/* The session's block that holds the port number `wanted`: its first port, or 0. */
+static __always_inline __u32 pin_own_block(struct bng_subscriber *session, __u32 wanted)
+{
+	__u32 found = 0;
+
+	for (__u32 i = 0; i < BNG_BLOCKS_PER_SUBSCRIBER; i++) {
+		__u32 first = *(volatile __u32 *)&session->block[i];
+
+		if (first && ((first ^ wanted) & 0xffff) >> (session->block_shift & 15) == 0)
+			found = first;
+	}
+	return found;
+}
+
+/* The mapping at exactly `wanted`, with the lock held: a port, or PORT_REFUSED | verdict. */
+__noinline __u64 pin_create_at(__u32 slot, __u32 key, __u32 wanted, __u32 tick)
+{
+	struct bng_subscriber *session = subscriber_get(slot);
+	__u32 first = session ? pin_own_block(session, wanted) : 0, port, buckets;
+	struct create create = {.port = PORT_NONE};
+	__u64 *word;
+
+	if (!session)
+		return PORT_REFUSED | BNG_DROP_INTERNAL;
+	if (!first)
+		first = pin_new_block(slot, wanted);
+	port = (first & 0xffff0000) | (wanted & 0xffff);
+	create.block = first ? block_of_port(port) : NULL;
+	create.pool = pool_get(session->pool);
+	word = port_word(port);
+	if (!create.block || !create.pool || !word ||
+	    *(volatile __u8 *)&create.block->state != BNG_BLOCK_ALLOCATED)
+		return PORT_REFUSED | BNG_DROP_CGNAT_PORT_TAKEN;
+	create.word = mapping_new_word(key, first_state(key >> 16), tick);
+	create.hash = cgnat_hash(session->port_key, key);
+	create.at_limit = is_at_limit(session);
+	buckets = 1U << (((session->block_shift & 15) - 3) & 15);
+	if (!entry_take(&create, word,
+			((port - first) / BNG_PORTS_PER_BUCKET - (create.hash >> 3)) & (buckets - 1)))
+		return PORT_REFUSED | BNG_DROP_CGNAT_PORT_TAKEN;
+	create.port = port;
+	session->created++;
+	return create_count(&create, session);
+}
+
+/* The same, taking the lock. */
+static __always_inline __u64 pin_create(__u32 slot, __u32 key, __u32 wanted, __u32 tick)
+{
+	struct bng_subscriber *session = subscriber_get(slot);
+	__u32 mine = tick | 1;
+	__u64 port;
+
+	if (!session || !lock_take(session, mine))
+		return PORT_REFUSED | BNG_DROP_CGNAT_BUSY;
+	port = cgnat_search(slot, key);
+	if (port == PORT_NONE)
+		port = pin_create_at(slot, key, wanted, tick);
+	__sync_val_compare_and_swap(&session->lock, mine, 0);
+	return port;
+}
+
+/* Pins the mapping of `port`, if it still is `key`'s; a dead one begins anew. */
+static __always_inline int pin_mark(__u32 port, __u32 key, __u8 flags, __u32 tick)
+{
+	struct bng_pool_address *address = pool_address_get(port >> 16);
+	struct bng_pool *nat_pool = address ? pool_get(address->pool) : NULL;
+	__u64 *word = port_word(port);
+
+	if (!word || !nat_pool)
+		return BNG_DROP_INTERNAL;
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < PIN_TRIES; i++) {
+		__u64 before = *(volatile __u64 *)word, after = before;
+
+		if (bng_mapping_word_key(before) != key)
+			return BNG_DROP_CGNAT_BUSY;
+		if (bng_mapping_word_free(before, nat_pool->timeout, tick))
+			after = mapping_new_word(key, first_state(key >> 16), tick);
+		after = (after & ~((__u64)(BNG_MAPPING_PINNED | BNG_MAPPING_PIN_CONFIG) << 24)) |
+			(__u64)(flags | BNG_MAPPING_PINNED) << 24;
+		if (__sync_val_compare_and_swap(word, before, after) == before)
+			return BNG_INJECT_PIN;
+	}
+	return BNG_DROP_CGNAT_BUSY;
+}
+
+/* `wanted`: public port number or 0, flags above. The verdict. */
+__noinline int pin_set(__u32 slot, __u32 key, __u32 wanted, __u32 tick)
+{
+	struct bng_subscriber *session = subscriber_get(slot);
+	struct bng_pool *nat_pool = session ? pool_get(session->pool) : NULL;
+	__u64 port;
+
+	if (!nat_pool || !nat_pool->address_count || (session->flags & BNG_SUBSCRIBER_EXEMPT))
+		return BNG_DROP_CGNAT_NO_POOL;
+	if (wanted & 0xffff)
+		port = pin_create(slot, key, wanted & 0xffff, tick);
+	else
+		port = cgnat_create(slot, key, first_state(key >> 16), tick);
+	if (port >= PORT_REFUSED)
+		return port & 0xff;
+	if ((wanted & 0xffff) && (port & 0xffff) != (wanted & 0xffff))
+		return BNG_DROP_CGNAT_PORT_TAKEN; /* the inner port has another until it ends */
+	return pin_mark(port, key, wanted >> 16, tick);
+}
+
+/* The timer runs again, from now. TCP as after its end, so that it is short. */
+__noinline int pin_clear(__u32 slot, __u32 key, __u32 tick)
+{
+	__u64 port = cgnat_search(slot, key), *word = port == PORT_NONE ? NULL : port_word(port);
+
+	if (!word)
+		return BNG_INJECT_PIN;
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < PIN_TRIES; i++) {
+		__u64 before = *(volatile __u64 *)word, after;
+		__u8 flags = bng_mapping_word_flags(before);
+
+		if (bng_mapping_word_key(before) != key || !(flags & BNG_MAPPING_PINNED))
+			return BNG_INJECT_PIN;
+		after = bng_mapping_word(
+			key, key >> 16 == BNG_PROTOCOL_TCP ? BNG_MAPPING_TCP_CLOSING : BNG_MAPPING_UDP,
+			flags & ~(BNG_MAPPING_PINNED | BNG_MAPPING_PIN_CONFIG), tick);
+		if (__sync_val_compare_and_swap(word, before, after) == before)
+			return BNG_INJECT_PIN;
+	}
+	return BNG_DROP_CGNAT_BUSY;
+}
+
+static __always_inline int is_pin(const struct bng_pkt *pkt)
+{
+	struct bng_punt *header = pkt->data;
+
+	return (void *)(header + 1) <= pkt->end && header->ethertype_be == bpf_htons(BNG_PUNT_ETHERTYPE) &&
+	       header->version == BNG_PUNT_VERSION && header->reason == BNG_PUNT_PIN;
+}
+
+/* What is_pin said yes to: the verdict. */
+static __always_inline int pin_take(struct bng_pkt *pkt)
+{
+	struct bng_punt *header = pkt->data;
+	struct bng_pin *pin = (void *)(header + 1);
+	struct bng_meta *facts = meta_get();
+	struct bng_subscriber *session;
+	__u32 key, tick;
+
+	if ((void *)(header + 1) > pkt->end || (void *)(pin + 1) > pkt->end || !facts)
+		return BNG_DROP_INJECT;
+	session = header->slot ? subscriber_get(header->slot) : NULL;
+	if (!session || session->state != BNG_SUBSCRIBER_ACTIVE || session->session_id != pin->session_id)
+		return BNG_DROP_NO_SESSION;
+	if (pin->protocol != BNG_PROTOCOL_UDP && pin->protocol != BNG_PROTOCOL_TCP)
+		return BNG_DROP_INJECT;
+	key = bng_mapping_key(pin->protocol, pin->inner_port_be);
+	tick = clock_tick(clock_now(facts));
+	if (pin->action == BNG_PIN_CLEAR)
+		return pin_clear(header->slot, key, tick);
+	if (pin->action != BNG_PIN_SET || (pin->public_port && pin->public_port < BNG_FIRST_PORT))
+		return BNG_DROP_INJECT;
+	return pin_set(header->slot, key, pin->public_port | (pin->flags & BNG_MAPPING_PIN_CONFIG) << 16,
+		       tick);
+}
+
+#endif

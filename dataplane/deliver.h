@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * The last step towards a subscriber. No route is looked up: the session says
+ * where it is.
+ */
+#ifndef BNG_DATAPLANE_DELIVER_H
+#define BNG_DATAPLANE_DELIVER_H
+
+#include "rewrite.h"
+#include "session.h"
+
+/* 0 if the subscriber's link takes the packet, else an outcome. Before translation,
+ * so that the sender recognises what is quoted. */
+static __always_inline int deliver_check(struct bng_pkt *pkt)
+{
+	struct bng_interface *egress = interface_get(pkt->session->interface);
+
+	if (!egress)
+		return BNG_DROP_INTERNAL;
+	return pkt->ip_length > egress->mtu ? outcome_step(BNG_DROP_MTU, STEP_TELL_TOO_BIG, egress->mtu) : 0;
+}
+
+/* `forward` is the verdict when all goes well. */
+static __always_inline int deliver(struct bng_pkt *pkt, int forward)
+{
+	struct bng_subscriber *session = pkt->session;
+	struct bng_interface *egress = interface_get(session->interface);
+	int verdict;
+
+	if (!egress)
+		return BNG_DROP_INTERNAL;
+	rewrite_ttl(pkt);
+	verdict = rewrite_down(pkt, egress->mac);
+	if (verdict)
+		return verdict;
+	__sync_fetch_and_add(&session->down_packets, 1);
+	__sync_fetch_and_add(&session->down_bytes, pkt->ip_length);
+	if (bpf_redirect_map(&tx_interface, session->interface, XDP_DROP) != XDP_REDIRECT)
+		return BNG_DROP_NO_INTERFACE;
+	return forward;
+}
+
+/* The same for what may come from another subscriber: `slot`, 0 if from the core. */
+static __always_inline int deliver_from(struct bng_pkt *pkt, __u32 slot, int forward)
+{
+	struct bng_subscriber *sender = slot ? subscriber_get(slot) : NULL;
+
+	if (sender)
+		session_count_up(sender, pkt);
+	return deliver(pkt, sender && forward == BNG_FORWARD_DOWN ? BNG_FORWARD_HAIRPIN : forward);
+}
+
+#endif
