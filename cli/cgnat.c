@@ -167,3 +167,28 @@ int print_lookup(struct cli *cli, const json_t *result, const struct invocation 
 	}
 	return CLI_OK;
 }
+
+int print_blocklog(struct cli *cli, const json_t *result, const struct invocation *invocation)
+{
+	static const struct column columns[] = {
+		{"DESTINATION", "name", COLUMN_TEXT, NULL}, {"TARGET", "target", COLUMN_TEXT, NULL},
+		{"STATE", "state", COLUMN_TEXT, NULL},      {"SENT", "sent", COLUMN_COUNT, NULL},
+		{"QUEUED", "queued", COLUMN_COUNT, NULL},   {"LOST", "lost", COLUMN_COUNT, NULL},
+		{"ERROR", "error", COLUMN_TEXT, NULL},      {0},
+	};
+	const json_t *destinations = json_object_get(result, "destinations");
+	char text[32];
+
+	(void)invocation;
+	if (!json_array_size(destinations)) {
+		printf("port blocks are not logged: /cgnat/log of the configuration names no destination\n");
+		return CLI_OK;
+	}
+	print_fact("records", "%s", count_text(cli, member_integer(result, "records"), text, sizeof(text)));
+	print_fact("kept for each", "%s",
+		   count_text(cli, member_integer(result, "queue_records"), text, sizeof(text)));
+	print_fact("events lost", "%s",
+		   count_text(cli, member_integer(result, "events_lost"), text, sizeof(text)));
+	printf("\n");
+	return print_table(cli, destinations, columns);
+}

@@ -91,6 +91,8 @@ const struct command commands[] = {
 	{.path = "cgnat forward list", .help = "port forwardings",
 	 .arguments = {{"--address", ARGUMENT_ADDRESS, "of the subscriber with this address", 0, 0, NULL}},
 	 .method = "cgnat.forward.list", .params = params_forwards, .print = print_forwards},
+	{.path = "cgnat log", .help = "records of port blocks: sent, waiting and lost, by destination",
+	 .method = "blocklog.status", .print = print_blocklog},
 	{.path = "drops", .help = "packets dropped, by reason, most first",
 	 .arguments = {{"--all", ARGUMENT_FLAG, "all verdicts, also those that never came", 0, 0, NULL}},
 	 .method = "drops", .print = print_drops},

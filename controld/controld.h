@@ -24,6 +24,7 @@ struct forwards;
 struct events;
 struct issu;
 struct dhcp4;
+struct blocklog;
 
 struct controld {
 	struct event_base *base;
@@ -42,6 +43,7 @@ struct controld {
 	struct events *events;         /* controld/events */
 	struct issu *issu;             /* controld/issu */
 	struct dhcp4 *dhcp4;           /* controld/dhcp4 */
+	struct blocklog *blocklog;     /* controld/blocklog */
 	uint64_t epoch;                /* of this start, unique on this machine */
 	uint64_t started_ns;           /* boottime */
 };

@@ -10,6 +10,7 @@
 
 #include "lib/rpc.h"
 
+struct bng_event; /* dataplane/abi/event.h */
 struct config;
 struct controld; /* event base, maps, sessions, rpc server, holder client: controld.h */
 struct session;
@@ -20,6 +21,13 @@ struct session_hooks {
 	void (*up)(struct controld *controld, const struct session *session);
 	void (*change)(struct controld *controld, const struct session *session);
 	void (*down)(struct controld *controld, const struct session *session, const char *why);
+};
+
+/* What the data plane told, in its order. An event that was handed over is gone
+ * from the ring. `drained` follows after each look at the ring. */
+struct event_hooks {
+	void (*event)(struct controld *controld, const struct bng_event *event);
+	void (*drained)(struct controld *controld);
 };
 
 struct bng_feature {
@@ -35,6 +43,7 @@ struct bng_feature {
 	int (*apply)(struct controld *controld, const struct config *old, const struct config *next);
 	const struct rpc_method *methods;  /* or NULL; context is the struct controld */
 	const struct session_hooks *hooks; /* or NULL */
+	const struct event_hooks *events;  /* or NULL */
 };
 
 extern const struct bng_feature *const bng_features[]; /* ends with NULL */

@@ -93,6 +93,36 @@ struct config_nat_pool {
 	uint32_t mapping_burst;
 };
 
+/* A log collector: an IPv4 address and port, or a Unix datagram socket. */
+struct config_endpoint {
+	uint32_t address_be;
+	uint16_t port;
+	bool stream; /* TCP, else UDP */
+	char path[108];
+};
+
+/* Where records of port blocks go; not `on`: nowhere. */
+struct config_log {
+	uint32_t queue_records;
+	struct {
+		bool on;
+		char path[256];
+		uint64_t max_bytes; /* 0: no rotation */
+		uint32_t keep;
+	} file;
+	struct {
+		bool on;
+		struct config_endpoint to;
+		uint8_t facility;
+		char hostname[256]; /* "": the machine's */
+	} syslog;
+	struct {
+		bool on;
+		struct config_endpoint to;
+		uint32_t observation_domain;
+	} ipfix;
+};
+
 struct config {
 	struct config_interface *interfaces;
 	size_t interface_count;
@@ -108,6 +138,7 @@ struct config {
 	size_t exempt_count;
 	char *exempt_file; /* more of them, one a line (exempt.h); NULL: none */
 	uint32_t hold_down_s;
+	struct config_log log;
 	uint32_t dhcp4_rate;
 	uint32_t dhcp4_burst;
 	struct {

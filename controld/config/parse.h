@@ -40,6 +40,7 @@ void config_read_forward(struct json_reader *reader, json_t *object, struct conf
 void config_read_forwards(struct json_reader *reader, json_t *element, struct config_session *session);
 /* 0 when absent: as it is. */
 uint16_t config_read_mss(struct json_reader *reader, json_t *object);
+void config_read_log(struct json_reader *reader, json_t *cgnat, struct config_log *config);
 void config_read_sessions(struct json_reader *reader, json_t *root, struct config *config);
 
 /* One session, of the configuration or of session.add; `pool_member` names its

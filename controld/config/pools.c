@@ -292,7 +292,8 @@ static void read_exempt(struct json_reader *reader, json_t *element, void *targe
 
 void config_read_cgnat(struct json_reader *reader, json_t *root, struct config *config)
 {
-	static const char *const members[] = {"pools", "hold_down_seconds", "exempt", "exempt_file", NULL};
+	static const char *const members[] = {"pools", "hold_down_seconds", "exempt", "exempt_file", "log",
+					      NULL};
 	json_t *cgnat = config_object(reader, root, "cgnat");
 
 	json_read_only(reader, cgnat, members);
@@ -302,5 +303,6 @@ void config_read_cgnat(struct json_reader *reader, json_t *root, struct config *
 	config_array(reader, cgnat, "exempt", config->sizes.exempt, sizeof(*config->exempt), &config->exempt,
 		     &config->exempt_count, read_exempt, NULL);
 	read_exempt_file(reader, cgnat, config);
+	config_read_log(reader, cgnat, &config->log);
 	json_leave(reader);
 }

@@ -339,14 +339,18 @@ int holder_keep(struct holder *holder, const char *name, int fd)
 
 	for (size_t i = 0; i < holder->kept_count; i++)
 		if (!strcmp(holder->kept[i].name, name))
-			return -EEXIST;
-	if (holder->kept_count == KEPT_MAX)
+			kept = &holder->kept[i];
+	if (kept == &holder->kept[KEPT_MAX])
 		return -ENOSPC;
-	kept->fd = dup(fd);
-	if (kept->fd < 0)
+	fd = dup(fd);
+	if (fd < 0)
 		return -errno;
+	if (kept == &holder->kept[holder->kept_count])
+		holder->kept_count++;
+	else
+		close(kept->fd);
+	kept->fd = fd;
 	snprintf(kept->name, sizeof(kept->name), "%s", name);
-	holder->kept_count++;
 	return store(holder, kept);
 }
 

@@ -40,7 +40,8 @@ int holder_ready(struct holder *holder, char *error, size_t error_size);
 
 /* The descriptor stored under `name`: 0 and *fd, -ENOENT when there is none. */
 int holder_take(struct holder *holder, const char *name, int *fd);
-/* Stores it, again after each return of the holder. `fd` stays the caller's. */
+/* Stores it, again after each return of the holder, in place of an older one of
+ * that name. `fd` stays the caller's. */
 int holder_keep(struct holder *holder, const char *name, int fd);
 
 bool holder_connected(const struct holder *holder);

@@ -61,6 +61,9 @@ static void on_event(const struct bng_event *event, void *context)
 {
 	struct controld *controld = context;
 
+	for (int i = 0; bng_features[i]; i++)
+		if (bng_features[i]->events)
+			bng_features[i]->events->event(controld, event);
 	if (ctl_followed(controld))
 		ctl_event(controld, event_json(controld, event));
 }
@@ -70,6 +73,9 @@ static void drain(struct controld *controld)
 	uint64_t lost = controld->maps->meta->events_lost;
 
 	maps_events_drain(controld->maps, DRAIN_LIMIT);
+	for (int i = 0; bng_features[i]; i++)
+		if (bng_features[i]->events)
+			bng_features[i]->events->drained(controld);
 	if (lost == controld->events->lost)
 		return;
 	log_warning("the event ring was full: %llu events are lost",

@@ -20,7 +20,7 @@ MAX_FILE = 600
 # Libraries that are not part of libc or the kernel's headers, and who may use them.
 LIBRARIES = {
     "bpf/": "libbpf", "xdp/": "libxdp", "event2/": "libevent", "event.h": "libevent", "jansson.h": "jansson",
-    "sqlite3.h": "sqlite", "libsmartcols/": "smartcols", "openssl/": "openssl", "check.h": "check",
+    "sqlite3.h": "sqlite", "libsmartcols/": "smartcols", "openssl/": "openssl", "check.h": "check", "fixbuf/": "libfixbuf",
 }
 # folder: (libraries it may use, project folders it may include)
 MAY_INCLUDE = {
@@ -31,6 +31,7 @@ MAY_INCLUDE = {
     "holder": ({"libbpf", "libxdp", "jansson", "libevent"}, {"holder", "lib", "dataplane/abi/version.h"}),
     "bngsync": ({"jansson", "libevent", "sqlite"}, {"bngsync", "lib"}),
     "controld": ({"jansson", "libevent", "openssl"}, {"controld", "lib", "dataplane/abi"}),
+    "controld/blocklog": ({"jansson", "libevent", "libfixbuf"}, {"controld", "lib", "dataplane/abi"}),
     "controld/maps": ({"libbpf", "jansson", "libevent"}, {"controld", "lib", "dataplane/abi"}),
     "cli": ({"jansson", "smartcols"}, {"cli", "lib"}),
 }

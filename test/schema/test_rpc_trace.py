@@ -16,7 +16,7 @@ from lab import Lab
 HARMLESS = {
     "holder": ["holder.status", "swap.status", "fd.list"],
     "controld": ["status", "session.list", "cgnat.pools", "cgnat.blocks", "cgnat.mappings", "cgnat.digest", "drops",
-                 "interfaces", "maps", "issu.status", "config.show", "config.reload"],
+                 "interfaces", "maps", "blocklog.status", "issu.status", "config.show", "config.reload"],
 }
 
 

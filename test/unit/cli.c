@@ -289,7 +289,7 @@ static const struct {
 	{"issu upgrade file _", ""},
 	{"status _", ""},
 	{"session show _", ""},
-	{"help cgnat _", "pools\nblocks\nmappings\nlookup\nforward\n"},
+	{"help cgnat _", "pools\nblocks\nmappings\nlookup\nforward\nlog\n"},
 	{"nonsense _", ""},
 };
 

@@ -37,7 +37,10 @@ static const char example[] =
 	"{\"udp\": 120}, \"filtering\": \"address-dependent\", \"refresh_inbound\": true, \"refusal\": "
 	"\"host\", \"mapping_rate\": 100, \"mapping_burst\": 50}],"
 	"\"exempt_file\": \"/etc/bng/exempt\","
-	"\"hold_down_seconds\": 60, \"exempt\": [\"192.0.2.0/24\", \"100.64.0.0/10\"]},"
+	"\"hold_down_seconds\": 60, \"exempt\": [\"192.0.2.0/24\", \"100.64.0.0/10\"],"
+	"\"log\": {\"file\": {\"path\": \"/var/log/b.log\", \"max_bytes\": 8192}, \"syslog\": {\"path\": "
+	"\"/dev/log\", "
+	"\"facility\": \"daemon\"}, \"ipfix\": {\"address\": \"192.0.2.6\", \"observation_domain\": 9}}},"
 	"\"punt\": {\"dhcp4_rate\": 77}}";
 
 static char error[CONFIG_ERROR_TEXT];
@@ -117,6 +120,27 @@ START_TEST(how_packets_are_treated_is_read)
 END_TEST
 
 /* What is shown with its defaults means the same when it is read again. */
+START_TEST(destinations_of_logs_are_read)
+{
+	struct config *config = parse(example);
+	const struct config_log *log = &config->log;
+
+	ck_assert_uint_eq(log->queue_records, 65536);
+	ck_assert(log->file.on && log->syslog.on && log->ipfix.on);
+	ck_assert_str_eq(log->file.path, "/var/log/b.log");
+	ck_assert_uint_eq(log->file.max_bytes, 8192);
+	ck_assert_uint_eq(log->file.keep, 10);
+	ck_assert_str_eq(log->syslog.to.path, "/dev/log");
+	ck_assert_uint_eq(log->syslog.facility, 3);
+	ck_assert_str_eq(log->syslog.hostname, "");
+	ck_assert_uint_eq(ntohl(log->ipfix.to.address_be), 0xc0000206);
+	ck_assert_uint_eq(log->ipfix.to.port, 4739);
+	ck_assert(log->ipfix.to.stream);
+	ck_assert_uint_eq(log->ipfix.observation_domain, 9);
+	config_free(config);
+}
+END_TEST
+
 START_TEST(filled_in_defaults_change_nothing)
 {
 	struct config *config = parse(example), *again;
@@ -153,6 +177,19 @@ static const struct {
 	const char *replace;
 	const char *expected;
 } wrong[] = {
+	{"/var/log/b.log", "b.log", "/cgnat/log/file/path: \"b.log\": must be an absolute path"},
+	{"\"max_bytes\": 8192", "\"max_bytes\": 4095",
+	 "/cgnat/log/file/max_bytes: 4095: must be at least 4096"},
+	{"\"max_bytes\": 8192", "\"keep\": 0", "/cgnat/log/file/keep: 0"},
+	{"\"log\": {", "\"log\": {\"queue_records\": 15, ", "/cgnat/log/queue_records: 15"},
+	{"\"path\": \"/dev/log\", ", "", "/cgnat/log/syslog/address: "},
+	{"\"path\": \"/dev/log\", ", "\"path\": \"/dev/log\", \"port\": 514, ", "/cgnat/log/syslog/port: "},
+	{"\"facility\": \"daemon\"", "\"facility\": \"local8\"",
+	 "/cgnat/log/syslog/facility: \"local8\": must be a syslog facility"},
+	{"\"192.0.2.6\"", "\"224.0.0.1\"",
+	 "/cgnat/log/ipfix/address: \"224.0.0.1\": must be a unicast address"},
+	{"\"observation_domain\": 9", "\"protocol\": \"sctp\"",
+	 "/cgnat/log/ipfix/protocol: \"sctp\": must be \"tcp\" or \"udp\""},
 	{"\"punt\":", "\"pnut\":", "/pnut: "},
 	{"\"mode\": \"generic\"", "\"mode\": \"fast\"",
 	 "/interfaces/0/mode: \"fast\": must be \"native\" or"},
@@ -355,6 +392,7 @@ int main(void)
 
 	tcase_add_test(test, everything_is_read);
 	tcase_add_test(test, how_packets_are_treated_is_read);
+	tcase_add_test(test, destinations_of_logs_are_read);
 	tcase_add_test(test, filled_in_defaults_change_nothing);
 	tcase_add_loop_test(test, every_error_names_its_place, 0, (int)(sizeof(wrong) / sizeof(wrong[0])));
 	tcase_add_loop_test(test, what_is_no_configuration_is_refused, 0,
