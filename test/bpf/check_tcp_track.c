@@ -84,7 +84,7 @@ static void expect(enum state before, int inside, unsigned flags)
 		      flags, inside ? "inside" : "outside", states[wanted].name, next.state, next.fins);
 }
 
-START_TEST(every_state_and_every_flag_byte)
+START_TEST(rfc7857_s2_every_state_and_every_flag_byte)
 {
 	for (int before = 0; before < STATES; before++)
 		for (unsigned flags = 0; flags < 256; flags++) {
@@ -95,7 +95,7 @@ START_TEST(every_state_and_every_flag_byte)
 END_TEST
 
 /* No sequence of packets leaves the table, and each of its states is met. */
-START_TEST(every_state_is_reached_and_no_other)
+START_TEST(rfc7857_s2_every_state_is_reached_and_no_other)
 {
 	int reached[STATES] = {[PARTIAL] = 1};
 
@@ -117,8 +117,8 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
-	tcase_add_test(table, every_state_and_every_flag_byte);
-	tcase_add_test(table, every_state_is_reached_and_no_other);
+	tcase_add_test(table, rfc7857_s2_every_state_and_every_flag_byte);
+	tcase_add_test(table, rfc7857_s2_every_state_is_reached_and_no_other);
 	suite_add_tcase(suite, table);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

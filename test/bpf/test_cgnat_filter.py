@@ -32,7 +32,7 @@ def flows(plane):
 
 @protocols
 @both
-def test_rfc4787_req8_only_who_was_asked(plane, protocol, filtering):
+def test_rfc4787_req8_rfc5382_req3_only_who_was_asked(plane, protocol, filtering):
     plane.pool[0].flags = filtering
     session = plane.session("10.0.0.5")
     public = open_port(plane, session, 4000, protocol)
@@ -48,7 +48,7 @@ def test_rfc4787_req8_only_who_was_asked(plane, protocol, filtering):
 
 @pytest.mark.parametrize("protocol", ["udp", "tcp"])
 @both
-def test_rfc4787_req8_the_remote_port_counts_only_where_it_should(plane, protocol, filtering):
+def test_rfc4787_req8_rfc5382_req3_the_remote_port_counts_only_where_it_should(plane, protocol, filtering):
     plane.pool[0].flags = filtering
     session = plane.session("10.0.0.5")
     public = open_port(plane, session, 4000, protocol)
@@ -78,7 +78,7 @@ def test_each_mapping_has_remote_ends_of_its_own(plane, filtering):
         assert verdict == ("FORWARD_DOWN" if allowed else "DROP_CGNAT_FILTER")
 
 
-def test_filtering_is_the_pools(plane):
+def test_rfc4787_req8a_rfc5382_req3a_filtering_is_the_pools(plane):
     plane.pool_build(1, addresses=(4,))
     plane.pool[1].flags = ADDRESS_ONLY
     free, filtered = plane.session("10.0.0.5"), plane.session("10.0.0.6", pool=1)
@@ -166,7 +166,7 @@ def test_not_inherited_by_another_inner_port(plane):
     assert {open_port(plane, session, again, "tcp", remote, flags="A") for remote in remotes} == {public}
 
 
-def test_full_table_refuses_the_new_and_keeps_the_old(plane):
+def test_rfc6888_req11ad_a_full_table_of_remote_ends_refuses_the_new(plane):
     """A table of one bucket line: 32 remote ends fit, the 33rd is refused and counted; when one is over, it fits."""
     plane.meta.flow_mask = abi.FLOW_PROBES - 1
     plane.pool[0].flags = ADDRESS_ONLY
@@ -230,7 +230,7 @@ def test_hairpin_is_filtered_like_the_rest(plane, filtering):
     assert plane.access(asked).verdict == "FORWARD_HAIRPIN"
 
 
-def test_rfc5508_req4_errors_come_from_anywhere(plane):
+def test_rfc4787_req12a_errors_come_from_anywhere(plane):
     """A router on the way was never asked."""
     plane.pool[0].flags = PORT_TOO
     session = plane.session("10.0.0.5")

@@ -28,7 +28,7 @@ def ask(session, protocol, port, target, data=b"hello"):
 
 @protocols
 @pytest.mark.parametrize("tags", ENCAPSULATIONS.values(), ids=ENCAPSULATIONS)
-def test_rfc4787_req9_hairpin_with_external_source(plane, protocol, tags):
+def test_rfc4787_req9a_rfc5382_req8a_hairpin_with_external_source(plane, protocol, tags):
     plane.pool_build(addresses=(0, 1))
     first, second = plane.session("10.0.0.5", tags=tags), plane.session("10.0.0.6", interface=ACC2, tags=((0x8100, 3),))
     target, source = open_port(plane, second, 5000, protocol), open_port(plane, first, 4000, protocol)
@@ -47,7 +47,7 @@ def test_rfc4787_req9_hairpin_with_external_source(plane, protocol, tags):
 
 
 @protocols
-def test_rfc4787_req9_the_first_packet_makes_the_mapping(plane, protocol):
+def test_rfc4787_req9_rfc5382_req8_the_first_packet_makes_the_mapping(plane, protocol):
     first, second = plane.session("10.0.0.5"), plane.session("10.0.0.6")
     target = open_port(plane, second, 5000, protocol)
     result = plane.access(ask(first, protocol, 4000, target))
@@ -57,7 +57,7 @@ def test_rfc4787_req9_the_first_packet_makes_the_mapping(plane, protocol):
     assert frames.endpoint(open_port(plane, first, 4000, protocol)) == source
 
 
-def test_rfc5508_query_reply_is_hairpinned(plane):
+def test_rfc7857_s12_query_reply_is_hairpinned(plane):
     """An echo request from outside came to a mapping; its reply, sent to a public address of ours, arrives."""
     first, second = plane.session("10.0.0.5"), plane.session("10.0.0.6")
     target = open_port(plane, second, 500, "icmp")
@@ -111,7 +111,7 @@ def test_hairpin_mapping_of_the_receiver_that_has_expired(plane):
 
 
 @protocols
-def test_every_pair_of_subscribers(plane, protocol):
+def test_rfc4787_req9_rfc5382_req8_every_pair_of_subscribers(plane, protocol):
     """Ten subscribers, all to all: every byte."""
     sessions = [plane.session(f"10.0.0.{host}") for host in range(5, 15)]
     ends = [open_port(plane, session, 5000, protocol) for session in sessions]

@@ -42,7 +42,7 @@ def block_number(plane, first):
 # ---- mapping and filtering -----------------------------------------------------
 
 @pytest.mark.parametrize("protocol", frames.PROTOCOLS)
-def test_rfc4787_req1_mapping_is_endpoint_independent(plane, protocol):
+def test_rfc4787_req1_rfc5382_req1_rfc5508_req1a_mapping_is_endpoint_independent(plane, protocol):
     session = plane.session("10.0.0.5")
     ends = {open_port(plane, session, 4000, protocol, remote) for remote in REMOTES for _ in range(3)}
     assert len(ends) == 1
@@ -52,20 +52,20 @@ def test_rfc4787_req1_mapping_is_endpoint_independent(plane, protocol):
 
 
 @pytest.mark.parametrize("protocol", frames.PROTOCOLS)
-def test_rfc4787_req8_filtering_is_endpoint_independent(plane, protocol):
+def test_rfc4787_req8_rfc5382_req3_rfc6888_req7_filtering_is_endpoint_independent(plane, protocol):
     session = plane.session("10.0.0.5")
     public = open_port(plane, session, 4000, protocol)
     assert all(reaches(plane, public, session, 4000, protocol, remote) for remote in [*REMOTES, "198.51.100.1"])
 
 
-def test_rfc4787_req3_each_inner_end_has_its_own_port(plane):
+def test_rfc4787_req3_rfc5382_req7_each_inner_end_has_its_own_port(plane):
     sessions = [plane.session(f"10.0.0.{host}") for host in (5, 6, 7)]
     ends = [open_port(plane, session, port, protocol)
             for session in sessions for port in (1, 1024, 4000, 65535) for protocol in frames.PROTOCOLS]
     assert len(set(ends)) == len(ends) == 36
 
 
-def test_rfc7857_protocols_are_mapped_independently(plane):
+def test_rfc7857_s5_rfc7857_s6_each_protocol_is_mapped_and_filtered_by_itself(plane):
     """The same number inside, in three protocols: three public ports, each of its own protocol only."""
     session = plane.session("10.0.0.5")
     public = {protocol: open_port(plane, session, 4000, protocol) for protocol in frames.PROTOCOLS}
@@ -75,25 +75,25 @@ def test_rfc7857_protocols_are_mapped_independently(plane):
             assert reaches(plane, end, session, 4000, other) == (other == protocol)
 
 
-def test_rfc6888_req2_pooling_is_paired(plane):
+def test_rfc4787_req2_rfc6888_req2_rfc6888_req3_pooling_is_paired(plane):
     plane.pool_build(addresses=(0, 1, 4, 5))
     addresses = set()
     for host in range(5, 37):
         session = plane.session(f"10.0.0.{host}")
-        ends = fill(plane, session, range(4000, 4080))
-        assert len({end >> 16 for end in ends.values()}) == 1
-        assert session.record.address_index == ends[4000] >> 16
-        addresses.add(ends[4000] >> 16)
-    assert addresses == {0, 1, 4, 5}  # rfc6888_req3: a pool need not be contiguous
+        ends = [end for protocol in frames.PROTOCOLS for end in fill(plane, session, range(4000, 4030), protocol).values()]
+        assert {end >> 16 for end in ends} == {session.record.address_index}
+        addresses.add(session.record.address_index)
+    assert addresses == {0, 1, 4, 5}  # 203.0.113.0, .1 and 198.51.100.64, .65: a pool need not be contiguous
 
 
-def test_paired_address_full_refuses_rather_than_splits(plane):
+@pytest.mark.parametrize("protocol", frames.PROTOCOLS)
+def test_rfc7857_s4_a_full_paired_address_refuses_rather_than_splits(plane, protocol):
     plane.pool_build(addresses=(0, 1))
     session = plane.session("10.0.0.5")
-    address = open_port(plane, session, 4000) >> 16
+    address = open_port(plane, session, 4000, protocol) >> 16
     plane.blocks_offer(address, [])
-    fill(plane, session, range(4000, 4064))
-    assert open_port(plane, session, 4064) == "DROP_CGNAT_NO_BLOCK"
+    fill(plane, session, range(4000, 4064), protocol)
+    assert open_port(plane, session, 4064, protocol) == "DROP_CGNAT_NO_BLOCK"
     assert plane.pool_address[address].alloc_failures == 1
     assert plane.pool_address[1 - address].allocations == 0
 
@@ -134,7 +134,7 @@ def test_two_pools_are_two_pools(plane):
     assert reaches(plane, end, second, 4000)
 
 
-def test_rfc6888_req15_ports_do_not_follow_each_other(plane):
+def test_rfc6888_req15_rfc7857_s9_ports_do_not_follow_each_other(plane):
     """Consecutive inner ports: hardly ever consecutive public ports, and another order for another secret."""
     plane.pool_build(shift=9)
     orders = []
@@ -147,7 +147,7 @@ def test_rfc6888_req15_ports_do_not_follow_each_other(plane):
     assert same < 10
 
 
-def test_blocks_are_spread_over_the_address(plane):
+def test_rfc6888_req15_blocks_are_spread_over_the_address(plane):
     blocks = {block_number(plane, open_port(plane, plane.session(f"10.0.1.{host}"), 4000)) for host in range(200)}
     assert len(blocks) == 200
     assert max(blocks) - min(blocks) > 700
@@ -158,7 +158,7 @@ def test_blocks_are_spread_over_the_address(plane):
 # ---- exact fill ------------------------------------------------------------------
 
 @pytest.mark.parametrize("shift", range(abi.BLOCK_SHIFT_MIN, abi.BLOCK_SHIFT_MAX + 1))
-def test_a_block_is_filled_to_its_last_port(plane, shift):
+def test_rfc6888_req13_a_block_is_filled_to_its_last_port(plane, shift):
     plane.pool_build(shift=shift, max_blocks=2, max_mappings=1 << 16)
     session = plane.session("10.0.0.5")
     size = 1 << shift
@@ -231,7 +231,7 @@ def test_rfc6888_req5_mappings_of_a_subscriber_are_limited(plane):
     fill(plane, session, [1])
 
 
-def test_rfc6888_req11_exhaustion_refuses_the_new_and_keeps_the_old(plane):
+def test_rfc6888_req11ad_exhaustion_refuses_the_new_and_keeps_the_old(plane):
     """Three blocks for three subscribers; a fourth gets nothing, and nobody loses anything."""
     plane.blocks_offer(0, [20, 700, 1023])
     sessions = [plane.session(f"10.0.0.{host}", max_blocks=1) for host in (5, 6, 7)]
@@ -248,7 +248,7 @@ def test_rfc6888_req11_exhaustion_refuses_the_new_and_keeps_the_old(plane):
 
 
 @pytest.mark.parametrize("shift", [6, 9, 12])
-def test_every_block_of_an_address_can_be_given_out(plane, shift):
+def test_rfc6888_req13_every_block_of_an_address_can_be_given_out(plane, shift):
     plane.pool_build(shift=shift, max_blocks=1)
     free = plane.pool_address[0].free_blocks
     assert free == (65536 >> shift) - max(1, abi.FIRST_PORT >> shift)
@@ -262,7 +262,7 @@ def test_every_block_of_an_address_can_be_given_out(plane, shift):
     assert plane.pool_address[0].free_blocks == 0
 
 
-def test_pool_of_many_addresses_is_used_to_its_last_block(plane):
+def test_rfc6888_req13_a_pool_of_many_addresses_is_used_to_its_last_block(plane):
     plane.pool_build(addresses=(0, 1, 2, 3, 4, 5, 6, 7), shift=12, max_blocks=1)
     for number in range(8 * 15):
         session = plane.session(f"10.0.1.{number}")

@@ -175,7 +175,7 @@ MUST_BE_SEEN = {"FORWARD_UP", "FORWARD_DOWN", "DROP_NO_SESSION", "DROP_TCP_FLAGS
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_long_life_as_foretold(plane, seed):
+def test_rfc4787_req11_a_long_life_as_foretold(plane, seed):
     life = Life(plane, seed)
     life.model.tick = plane.tick
     for number in range(STEPS):

@@ -11,7 +11,7 @@ from test_cgnat_mapping import open_port, reaches
 
 
 @pytest.mark.parametrize("shift", [6, 9, 12])
-def test_rfc4787_req4_udp_parity_is_kept(plane, shift):
+def test_rfc4787_req4_rfc7857_s8_udp_parity_is_kept(plane, shift):
     plane.pool_build(shift=shift)
     session = plane.session("10.0.0.5")
     for port in (*range(1, 21), 4000, 4001, 65534, 65535):
@@ -38,7 +38,7 @@ def test_parity_is_for_udp(plane, protocol):
 
 @pytest.mark.parametrize("flags", [0, abi.POOL_REFRESH_INBOUND])
 @pytest.mark.parametrize("protocol, timeout", [("udp", 300), ("icmp", 60)])
-def test_rfc4787_req6_refresh_from_outside_only_if_configured(plane, protocol, timeout, flags):
+def test_rfc4787_req6a_refresh_from_outside_only_if_configured(plane, protocol, timeout, flags):
     plane.pool[0].flags = flags
     session = plane.session("10.0.0.5")
     public = open_port(plane, session, 4000, protocol)
@@ -62,7 +62,7 @@ def test_refresh_from_outside_does_not_reopen_what_has_expired(plane):
 
 
 @pytest.mark.parametrize("rate, burst", [(1, 0), (1, 5), (10, 20), (100, 50)])
-def test_rfc6888_req5_rate_of_new_mappings(plane, rate, burst):
+def test_rfc6888_req4c_rfc6888_req5b_rate_of_new_mappings(plane, rate, burst):
     """A burst and the one in hand, then so many a second; what is there goes on, others are not concerned."""
     plane.pool_build(shift=9)
     plane.pool[0].mapping_rate, plane.pool[0].mapping_burst = rate, burst
@@ -89,7 +89,7 @@ def test_without_a_rate_there_is_no_limit(plane):
     assert all(isinstance(open_port(plane, session, port), int) for port in range(1000, 2000))
 
 
-def test_rfc6888_req5_reply_from_outside_costs_no_token(plane):
+def test_rfc6888_req5b_reply_from_outside_costs_no_token(plane):
     plane.pool[0].mapping_rate, plane.pool[0].mapping_burst = 1, 0
     session = plane.session("10.0.0.5")
     public = open_port(plane, session, 4000)

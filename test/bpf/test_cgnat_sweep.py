@@ -144,7 +144,7 @@ def test_rfc6888_req8_held_down_for_120_seconds(plane, who):
     invariants.check(plane)
 
 
-def test_hold_down_is_configurable(plane):
+def test_rfc6888_req8_hold_down_is_configurable(plane):
     plane.meta.hold_down_ticks = 5
     _, block = only_block_given_back(plane)
     plane.advance(5)

@@ -45,7 +45,7 @@ def brought_to(plane, session, state, port=4000):
 
 
 @every_state
-def test_alive_at_its_timeout(plane, state):
+def test_rfc4787_req5_rfc5382_req5_rfc5508_req2_alive_at_its_timeout(plane, state):
     session = plane.session("10.0.0.5")
     public = brought_to(plane, session, state)
     plane.advance(abi.ticks(TIMEOUTS[state]))
@@ -63,7 +63,7 @@ def test_dead_one_tick_after_its_timeout(plane, state):
 
 
 @every_state
-def test_timeouts_are_the_pools(plane, state):
+def test_rfc4787_req5b_rfc5382_req5a_rfc5508_req2a_rfc7857_s2_1_each_timeout_is_the_pools(plane, state):
     seconds = 7
     plane.pool_build(timeouts={state: seconds})
     session = plane.session("10.0.0.5")
@@ -78,7 +78,7 @@ def test_timers_never_end_early():
 
 
 @every_state
-def test_outbound_keeps_it_alive(plane, state):
+def test_rfc4787_req6_outbound_keeps_it_alive(plane, state):
     """rfc4787_req6: a packet from inside each time just before the end."""
     protocol = WAYS[state][0]
     session = plane.session("10.0.0.5")
@@ -146,7 +146,7 @@ def test_with_nobody_to_sweep_the_dead_do_not_count(plane, shift):
     invariants.check(plane)
 
 
-def test_live_mappings_are_never_reused(plane):
+def test_rfc6888_req11d_live_mappings_are_never_reused(plane):
     """rfc6888_req11: at the very last tick of its life nobody takes its port."""
     session = plane.session("10.0.0.5", max_blocks=1)
     ends = fill(plane, session, range(4000, 4064))
@@ -175,23 +175,35 @@ def test_a_clock_that_wraps(plane):
 P, E, C, R = (abi.MAPPING_TCP_PARTIAL, abi.MAPPING_TCP_ESTABLISHED, abi.MAPPING_TCP_CLOSING, abi.MAPPING_TCP_RESET)
 CONNECTIONS = {
     "handshake": [("down", "SA", E), ("up", "A", E)],
-    "simultaneous open (rfc5382_req2)": [("down", "S", E), ("up", "SA", E)],
     "SYN repeated": [("up", "S", P), ("up", "S", P)],
     "no answer: data alone opens nothing": [("up", "A", P), ("up", "PA", P), ("up", "FA", P)],
     "closed from inside first": [("down", "SA", E), ("up", "FA", E), ("down", "A", E), ("down", "FA", C), ("up", "A", C)],
     "closed from outside first": [("down", "SA", E), ("down", "FA", E), ("up", "FA", C), ("down", "A", C)],
+    "both close at once": [("down", "SA", E), ("up", "FA", E), ("down", "FA", C), ("up", "A", C), ("down", "A", C)],
     "half closed goes on": [("down", "SA", E), ("up", "FA", E), ("down", "PA", E), ("down", "PA", E)],
     "closed, then opened again": [("down", "SA", E), ("up", "FA", E), ("down", "FA", C), ("up", "S", P), ("down", "SA", E)],
+}
+BOTH_OPEN = {
+    "SYNs cross": [("down", "S", E), ("up", "SA", E), ("down", "SA", E), ("up", "A", E)],
+    "SYN and answer cross": [("down", "S", E), ("down", "SA", E), ("up", "SA", E), ("up", "A", E)],
+    "the first SYN again": [("up", "S", P), ("down", "S", E), ("up", "S", E), ("up", "SA", E), ("down", "A", E)],
+}
+RESETS = {
     "refused": [("down", "RA", R), ("up", "S", P)],
-    "reset, not believed (rfc7857_2.2)": [("down", "SA", E), ("down", "R", R), ("up", "A", E)],
-    "reset from inside, outside goes on": [("down", "SA", E), ("up", "R", R), ("down", "PA", E)],
-    "reset twice": [("down", "SA", E), ("up", "R", R), ("up", "R", R)],
+    "not believed": [("down", "SA", E), ("down", "R", R), ("up", "A", E)],
+    "from inside, outside goes on": [("down", "SA", E), ("up", "R", R), ("down", "PA", E)],
+    "twice": [("down", "SA", E), ("up", "R", R), ("up", "R", R)],
     "SYN and RST: the RST counts": [("down", "SR", R)],
+    "while closing": [("down", "SA", E), ("up", "FA", E), ("down", "FA", C), ("down", "R", R)],
 }
 
 
-@pytest.mark.parametrize("packets", CONNECTIONS.values(), ids=[name.replace(" ", "-") for name in CONNECTIONS])
-def test_tcp_connection(plane, packets):
+def of(sequences):
+    return pytest.mark.parametrize("packets", sequences.values(), ids=[name.replace(" ", "-") for name in sequences])
+
+
+def follow(plane, packets):
+    """Sends them after a SYN from inside, three ticks apart: after each the state is as foretold. The public end."""
     session = plane.session("10.0.0.5")
     public = open_port(plane, session, 4000, "tcp")
     assert plane.mapping_state(public) == P
@@ -200,9 +212,38 @@ def test_tcp_connection(plane, packets):
         send(plane, session, 4000, public, direction, flags)
         assert plane.mapping_state(public) == state, f"after packet {number}"
         assert plane.mapping_at(public).last_tick == plane.tick
+    return session, public
 
 
-def test_rst_reaches_the_other_end_wherever_its_mapping_lies(plane):
+@of(CONNECTIONS)
+def test_rfc5382_req2_every_connection(plane, packets):
+    follow(plane, packets)
+
+
+@of(BOTH_OPEN)
+def test_rfc5382_req2a_simultaneous_open(plane, packets):
+    session, public = follow(plane, packets)
+    plane.advance(abi.ticks(7440))
+    assert reaches(plane, public, session, 4000, "tcp")
+
+
+@of(RESETS)
+def test_rfc7857_s2_2_rst(plane, packets):
+    follow(plane, packets)
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_rfc7857_s2_2_kept_four_minutes_after_a_rst(plane, direction):
+    """By the timers of the example: whoever sent it, everything goes on for 240 s, and ends a tick later."""
+    session, public = follow(plane, [("down", "SA", E), (direction, "RA", R)])
+    plane.advance(abi.ticks(240))
+    send(plane, session, 4000, public, direction, "RA")
+    plane.advance(abi.ticks(240) + 1)
+    frame = frames.down(PUBLIC[0], frames.tcp(80, public & 0xffff, "A"))
+    assert plane.core(frame).verdict == "DROP_CGNAT_NO_MAPPING"
+
+
+def test_rfc7857_s2_2_rst_reaches_the_other_end_wherever_its_mapping_lies(plane):
     """In the first bucket, spilled into another, or in another block."""
     session = plane.session("10.0.0.5", max_blocks=2)
     ends = fill(plane, session, range(4000, 4128), "tcp")

@@ -81,7 +81,7 @@ def time_exceeded(session, quoted):
 @tagged
 @pytest.mark.parametrize("protocol", frames.PROTOCOLS)
 @pytest.mark.parametrize("ttl", [0, 1])
-def test_time_exceeded(plane, tags, protocol, ttl):
+def test_rfc5508_req10a_time_exceeded(plane, tags, protocol, ttl):
     session = plane.session(ADDRESS, tags=tags)
     for data, pad in ((b"", b""), (b"x", b"\0" * 17), (bytes(range(200)), b""), (bytes(1400), b"")):
         frame = frames.up(session, frames.PROTOCOLS[protocol](4000, data=data), ttl=ttl, pad=pad)
@@ -106,7 +106,7 @@ def test_no_time_exceeded_for_options(plane):
 
 
 @pytest.mark.parametrize("rate, allowed", [(0, 101), (1, 2), (10, 11), (50, 51)])
-def test_icmp_errors_are_limited(plane, rate, allowed):
+def test_rfc5508_req10f_errors_are_limited(plane, rate, allowed):
     """A second's worth at once and the one in hand; then one for each interval."""
     plane.meta.icmp_error_rate = rate
     session = plane.session(ADDRESS)

@@ -166,7 +166,7 @@ def test_other_header_fields_are_kept(plane):
 
 @pytest.mark.parametrize("kind", ["subscriber", "destination"])
 @pytest.mark.parametrize("tags", ENCAPSULATIONS.values(), ids=ENCAPSULATIONS)
-def test_exempt_is_not_translated(plane, tags, kind):
+def test_rfc6888_req6_exempt_is_not_translated(plane, tags, kind):
     flags = abi.SUBSCRIBER_EXEMPT if kind == "subscriber" else 0
     session = plane.session("10.0.0.5", tags=tags, flags=flags)
     if kind == "destination":
@@ -210,7 +210,7 @@ def test_accounting_counts_ip_bytes(plane):
     assert session.record.last_up_tick == plane.tick
 
 
-def test_rfc4787_req13_too_large_goes_to_the_kernel_translated_to_be_fragmented(plane):
+def test_rfc4787_req13a_too_large_goes_to_the_kernel_to_be_fragmented(plane):
     session = plane.session("10.0.0.5", tags=((0x8100, 9),))
     up = frames.up(session, frames.udp(4000, data=bytes(1473)))
     result = plane.access(up)

@@ -155,7 +155,7 @@ def neighbours(plane):
     return [plane.fragment[(index + step) % abi.FRAGMENTS] for step in range(abi.FRAGMENT_PROBES)]
 
 
-def test_rfc4787_req14_memory_is_bounded_and_full_means_refused(plane):
+def test_rfc4787_req14a_memory_is_bounded_and_full_means_refused(plane):
     session = plane.session("10.0.0.5")
     pieces = cut(packet_up(session, "udp"))
     run(plane.access, pieces, "FORWARD_UP")

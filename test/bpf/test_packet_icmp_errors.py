@@ -75,7 +75,7 @@ def expected_up(public, l4, quote, remote=REMOTE):
 
 @protocols
 @pytest.mark.parametrize("kind", KINDS)
-def test_rfc5508_req4_error_from_outside_is_translated(plane, protocol, kind):
+def test_rfc5508_req4abc_rfc4787_req12b_rfc5382_req9_error_from_outside_is_translated(plane, protocol, kind):
     session = plane.session(ADDRESS)
     quoted, _ = sent(plane, session, protocol)
     l4 = error(quoted, kind, nexthopmtu=1400 if kind == (3, 4) else 0)
@@ -87,7 +87,7 @@ def test_rfc5508_req4_error_from_outside_is_translated(plane, protocol, kind):
 
 @protocols
 @pytest.mark.parametrize("tags", ENCAPSULATIONS.values(), ids=ENCAPSULATIONS)
-def test_rfc5508_req4_every_encapsulation(plane, protocol, tags):
+def test_rfc5508_req4abc_every_encapsulation(plane, protocol, tags):
     session = plane.session(ADDRESS, tags=tags)
     quoted, _ = sent(plane, session, protocol)
     l4 = error(quoted)
@@ -97,7 +97,7 @@ def test_rfc5508_req4_every_encapsulation(plane, protocol, tags):
 
 @protocols
 @pytest.mark.parametrize("pad", [b"", b"\xaa" * 23], ids=["", "padded"])
-def test_rfc5508_req4_quotes_cut_at_every_byte(plane, protocol, pad):
+def test_rfc5508_req4a_quotes_cut_at_every_byte(plane, protocol, pad):
     """What lies behind the IP packet is padding: it is no part of the quote, and stays as it is."""
     session = plane.session(ADDRESS)
     quoted, _ = sent(plane, session, protocol, l4={"data": b"some more data, of an odd length"[:31]})
@@ -276,7 +276,7 @@ def test_an_icmp_error_is_not_quoted_even_where_its_bytes_look_mapped(plane):
 
 
 @pytest.mark.parametrize("kind", [4, 5, 9, 10, 13, 14, 15, 17, 30, 255])
-def test_rfc5508_req11_other_types_are_dropped(plane, kind):
+def test_rfc5508_req10c_rfc5508_req11_other_types_are_dropped(plane, kind):
     session = plane.session(ADDRESS)
     quoted, _ = sent(plane, session, "udp")
     assert plane.core(frames.down(PUBLIC[0], error(quoted, (kind, 0)))).verdict == "DROP_ICMP_TYPE"
@@ -288,7 +288,7 @@ def test_rfc5508_req11_other_types_are_dropped(plane, kind):
 
 @protocols
 @pytest.mark.parametrize("kind", [(3, 3), (3, 2), (11, 1), (12, 0)])
-def test_rfc5508_req5_error_from_inside_is_translated(plane, protocol, kind):
+def test_rfc5508_req5abc_error_from_inside_is_translated(plane, protocol, kind):
     session = plane.session(ADDRESS, tags=((0x8100, 9),))
     quoted, public = received(plane, session, protocol)
     ups = session.record.up_packets
@@ -300,7 +300,7 @@ def test_rfc5508_req5_error_from_inside_is_translated(plane, protocol, kind):
 
 
 @protocols
-def test_rfc5508_req5_quotes_cut_at_every_byte(plane, protocol):
+def test_rfc5508_req5a_quotes_cut_at_every_byte(plane, protocol):
     session = plane.session(ADDRESS, interface=ACC2)
     quoted, public = received(plane, session, protocol)
     whole = outer_quote(quoted, public)
@@ -339,7 +339,7 @@ def test_rfc5508_req3_bad_checksum_from_inside(plane):
 # ---- state: REQ-6, RFC 4787 REQ-12, RFC 5382 REQ-10 ---------------------------------
 
 @protocols
-def test_rfc5508_req6_errors_neither_refresh_nor_end_a_mapping(plane, protocol):
+def test_rfc5508_req6_rfc4787_req12_rfc7857_s7_1_errors_neither_refresh_nor_end_a_mapping(plane, protocol):
     session = plane.session(ADDRESS)
     quoted, public = sent(plane, session, protocol)
     before = bytes(plane.mapping_at(public))
@@ -376,7 +376,7 @@ def test_rfc5508_req6_an_error_makes_no_mapping(plane):
 
 @pytest.mark.parametrize("protocol", ["udp", "tcp"])
 @pytest.mark.parametrize("length", [28, 40, 200])
-def test_rfc5508_req7_errors_are_hairpinned(plane, protocol, length):
+def test_rfc5508_req7a_rfc7857_s12_errors_are_hairpinned(plane, protocol, length):
     """A asks B by its public end; B answers with an error; A finds its own packet in it, from B's public address."""
     plane.pool_build(addresses=(0, 1))
     first, second = plane.session(ADDRESS), plane.session("10.0.0.6", tags=((0x8100, 5),), interface=ACC2)

@@ -37,7 +37,7 @@ def to_core(frame, kind, code, mtu=0):
 
 @protocols
 @pytest.mark.parametrize("ttl", [0, 1])
-def test_time_exceeded_towards_the_core(plane, protocol, ttl):
+def test_rfc5508_req10a_time_exceeded_towards_the_core(plane, protocol, ttl):
     """From the address the packet was for, as it was received: the inner end is not told."""
     session = plane.session(ADDRESS, tags=((0x8100, 5),))
     public = open_port(plane, session, 4000, protocol)
@@ -70,12 +70,12 @@ def test_an_expiring_packet_does_not_refresh(plane):
     ("source broadcast", {"src": "255.255.255.255"}, frames.udp(53, 4000)),
     ("source loopback", {"src": "127.0.0.1"}, frames.udp(53, 4000)),
     ("source 0.0.0.0", {"src": "0.0.0.0"}, frames.udp(53, 4000))], ids=lambda value: value if isinstance(value, str) else "")
-def test_rfc1122_no_error_about_an_error_nor_to_no_host(plane, what, fields, l4):
+def test_rfc5508_req10e_no_error_about_an_error_nor_to_no_host(plane, what, fields, l4):
     result = plane.core(frames.down(PUBLIC[0], l4, **{"ttl": 1, **fields}))
     assert (result.verdict, result.action) == ("DROP_TTL", abi.XDP_DROP), what
 
 
-def test_each_side_has_its_own_limit(plane):
+def test_rfc5508_req10f_each_side_has_its_own_limit(plane):
     """The internet cannot use up what subscribers need for path MTU discovery."""
     plane.meta.icmp_error_rate = 5
     session = plane.session(ADDRESS)
@@ -94,7 +94,7 @@ def test_each_side_has_its_own_limit(plane):
 
 @tagged
 @protocols
-def test_rfc4787_req13_fragmentation_needed_towards_the_subscriber(plane, protocol, tags):
+def test_rfc4787_req13_rfc5508_req10a_fragmentation_needed_towards_the_subscriber(plane, protocol, tags):
     session = plane.session(ADDRESS, tags=tags)
     for remote, mtu in ((REMOTE, 1500), (SMALL_MTU, 1000)):
         frame = frames.up(session, frames.PROTOCOLS[protocol](4000, data=bytes(1600)), remote=remote, flags="DF")
@@ -165,7 +165,7 @@ REFUSED = {"DROP_CGNAT_NO_BLOCK": no_block, "DROP_CGNAT_BLOCK_LIMIT": block_limi
 @pytest.mark.parametrize("policy, code", [("PROHIBITED", 13), ("HOST", 1), ("SILENT", None)])
 @pytest.mark.parametrize("verdict", REFUSED)
 @protocols
-def test_rfc5508_req8_a_refused_mapping_is_told_by_policy(plane, verdict, policy, code, protocol):
+def test_rfc5508_req8_rfc5508_req9_rfc6888_req11b_a_refused_mapping_is_told_by_policy(plane, verdict, policy, code, protocol):
     session = plane.session(ADDRESS, tags=((0x88a8, 100), (0x8100, 7)))
     REFUSED[verdict](plane, session)
     plane.pool[0].refusal = abi.ENUMERATORS[f"REFUSAL_{policy}"]
@@ -177,7 +177,7 @@ def test_rfc5508_req8_a_refused_mapping_is_told_by_policy(plane, verdict, policy
     assert session.record.drop_packets == 1 == plane.count(verdict)
 
 
-def test_rfc6888_req11_refusals_are_rate_limited_and_all_counted(plane):
+def test_rfc5508_req10f_refusals_are_rate_limited_and_all_counted(plane):
     plane.meta.icmp_error_rate = 10
     session = plane.session(ADDRESS)
     no_block(plane, session)

@@ -194,7 +194,7 @@ def disconnect(lab, first, count):
     wait_for("the sweep to take the blocks back", lambda: lab.call("status")["sessions"]["closing"] == 0, timeout=30)
 
 
-def test_each_block_is_one_record_at_every_destination(lab):
+def test_rfc6888_req12_rfc6888_req14_rfc8158_s4_6_10_each_block_is_one_record_at_every_destination(lab):
     syslog, ipfix = listen(lab, socket.SOCK_DGRAM, SYSLOG_PORT), listen(lab, socket.SOCK_STREAM, IPFIX_PORT)
     lab.start_daemons()
     apply_log(lab, file={"path": str(lab.path)},

@@ -79,7 +79,7 @@ def stun(lab):
     ("address-dependent", "Address Dependent Filtering"),
     ("address-and-port-dependent", "Address and Port Dependent Filtering"),
 ])
-def test_natdiscovery_reports_the_filtering_that_is_configured(lab, stun, filtering, reported):
+def test_rfc4787_req8a_rfc5382_req3a_natdiscovery_reports_the_filtering_that_is_configured(lab, stun, filtering, reported):
     pool_set(lab, filtering=filtering)
     assert shown_pool(lab)["filtering"] == filtering
     said = lab.alice.run("turnutils_natdiscovery", "-m", "-f", INTERNET, check=False, timeout=60).stdout
@@ -90,7 +90,7 @@ def test_natdiscovery_reports_the_filtering_that_is_configured(lab, stun, filter
     pool_set(lab, filtering="endpoint-independent")
 
 
-def test_policies_change_live_and_are_shown(lab):
+def test_rfc6888_req10_policies_change_live_and_are_shown(lab):
     applied = pool_set(lab, refusal="host", refresh_inbound=True, mapping_rate=100, mapping_burst=27)
     assert "/cgnat/pools/default/refusal: \"prohibited\" -> \"host\"" in applied
     pool = shown_pool(lab)
@@ -143,7 +143,7 @@ def exempt_count(lab):
     return {entry["name"]: entry["used"] for entry in lab.call("maps")["maps"]}["exempt"]
 
 
-def test_exempt_file_is_followed_and_flows_keep_their_mapping(lab):
+def test_rfc6888_req6_exempt_file_is_followed_and_flows_keep_their_mapping(lab):
     lab.config["cgnat"]["exempt_file"] = str(write_exempt(lab, "# none yet\n"))
     reload(lab)
     assert exempt_count(lab) == 1

@@ -83,7 +83,7 @@ def test_gateway_answers_echo_in_xdp(lab, client):
     assert counted(lab, before).get("answer_echo") == 20
 
 
-def test_ping_goes_through_the_nat(lab, client):
+def test_rfc5508_req1_ping_goes_through_the_nat(lab, client):
     assert client.ping(INTERNET, 10) == 10
     mappings = lab.call("cgnat.mappings", {"filter": {"address": client.address, "protocol": "icmp"}})["mappings"]
     assert mappings and all(ipaddress.ip_address(mapping["public"]) in POOL for mapping in mappings)

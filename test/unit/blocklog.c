@@ -102,7 +102,7 @@ START_TEST(the_longest_texts_fit)
 END_TEST
 
 /* RFC 7011 by hand: header, then sets. */
-START_TEST(ipfix_templates)
+START_TEST(rfc8158_s4_6_10_ipfix_templates)
 {
 	static const uint8_t expected[] = {
 		0, 10,  0, 74, 0, 0,   3, 0xe8, 0, 0,  0, 0,  0, 0,   0, 7, /* version, length, time,
@@ -127,7 +127,7 @@ START_TEST(ipfix_templates)
 }
 END_TEST
 
-START_TEST(ipfix_records)
+START_TEST(rfc8158_s4_3_ipfix_records)
 {
 	static const uint8_t expected[] = {
 		0,   10,  0,   102,  0,    0,    3,    0xe8, 0,    0,    0,    0,   0,  0,
@@ -261,8 +261,8 @@ int main(void)
 	tcase_add_test(texts, json_lines);
 	tcase_add_test(texts, syslog_messages);
 	tcase_add_test(texts, the_longest_texts_fit);
-	tcase_add_test(texts, ipfix_templates);
-	tcase_add_test(texts, ipfix_records);
+	tcase_add_test(texts, rfc8158_s4_6_10_ipfix_templates);
+	tcase_add_test(texts, rfc8158_s4_3_ipfix_records);
 	tcase_add_test(journal, what_does_not_fit_is_counted_oldest_first);
 	tcase_add_test(journal, the_next_one_goes_on_where_the_last_one_was);
 	tcase_add_test(journal, what_is_no_journal_is_refused);
