@@ -3,6 +3,7 @@
 # The commands people type. CMake builds; what is here only calls it.
 #   make demo [KEEP=1]   the gateway at work, upgraded under load (as root)
 #   make test            every test, one summary line (as root)
+#   make test-kernel-6.1 the data plane on the oldest kernel, under QEMU (as root)
 #   make bench           the benchmark (docs/performance.md)
 #   make install         release build into DESTDIR/PREFIX
 
@@ -12,7 +13,7 @@ UNITDIR ?= /lib/systemd/system
 NINJA_FLAGS ?=
 PYTHON := /usr/bin/python3
 
-.PHONY: all deps build demo demo-stop test bench install clean
+.PHONY: all deps build demo demo-stop test test-kernel-6.1 bench install clean
 
 all: build
 
@@ -36,6 +37,9 @@ demo-stop:
 
 test: deps
 	@test/run
+
+test-kernel-6.1: deps
+	@test/run test/kernel/test_kernel.py
 
 bench: build
 	@$(PYTHON) test/bench/run.py $(BENCH_FLAGS)

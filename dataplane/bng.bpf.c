@@ -82,18 +82,16 @@ __noinline int access_control(struct xdp_md *ctx, __u32 slot)
 							       : control_stranger(&pkt);
 }
 
-/* The packet, or the error, gets its public source: FORWARD_UP, FORWARD_ICMP_UP
- * or what went wrong. `verdict` is what packet_parse_l4 said. A hairpinned query
- * keeps its identifier, which names the other end. */
+/* The packet gets its public source: FORWARD_UP, or an outcome. `verdict` is what
+ * packet_parse_l4 said. A hairpinned query keeps its identifier, which names the
+ * other end. */
 static __always_inline int access_nat(struct bng_pkt *pkt, int verdict, int is_hairpin)
 {
 	__be32 public_be = 0;
 	__be16 port_be = 0;
 
-	if (verdict == BNG_DROP_ICMP_TYPE && is_icmp_error(pkt)) {
-		verdict = icmp_error_up(pkt->ctx, pkt->slot);
-		return verdict ? verdict : BNG_FORWARD_ICMP_UP;
-	}
+	if (verdict == BNG_DROP_ICMP_TYPE && is_icmp_error(pkt))
+		return outcome_step(BNG_DROP_ICMP_TYPE, STEP_ICMP_ERROR_UP, 0);
 	if (verdict)
 		return verdict;
 	verdict = cgnat_up(pkt, &public_be, &port_be);
@@ -118,8 +116,7 @@ static __always_inline int access_translate(struct bng_pkt *pkt)
 
 static __always_inline int is_forward(int verdict)
 {
-	return verdict == BNG_FORWARD_UP || verdict == BNG_FORWARD_UP_EXEMPT ||
-	       verdict == BNG_FORWARD_ICMP_UP;
+	return verdict == BNG_FORWARD_UP || verdict == BNG_FORWARD_UP_EXEMPT;
 }
 
 /* To a public address of ours, which is the outcome's parameter: the packet has its
@@ -151,8 +148,8 @@ static __always_inline int access_hairpin(struct bng_pkt *pkt, __u32 address_ind
 	if (is_fragment(pkt))
 		return outcome_step(BNG_DROP_FRAGMENT, STEP_FRAGMENT_HAIRPIN, address_index);
 	verdict = access_nat(pkt, packet_parse_l4(pkt), 1);
-	if (verdict == BNG_FORWARD_ICMP_UP)
-		return outcome_step(BNG_DROP_INTERNAL, STEP_ICMP_ERROR_DOWN, address_index);
+	if (outcome_action(verdict) == STEP_ICMP_ERROR_UP)
+		return outcome_step(BNG_DROP_ICMP_TYPE, STEP_ICMP_ERROR_HAIRPIN, address_index);
 	if (verdict != BNG_FORWARD_UP)
 		return verdict;
 	mss_apply(pkt);
@@ -259,8 +256,9 @@ static __always_inline int access_send(struct bng_pkt *pkt, struct route *route,
 	return forward;
 }
 
-/* A fragment that has its public source. The verdict. */
-__noinline int access_onward(struct xdp_md *ctx, __u32 slot)
+/* A fragment or an ICMP error that has its public source. The verdict, which is
+ * `forward` when all is well. */
+__noinline int access_onward(struct xdp_md *ctx, __u32 slot, int forward)
 {
 	struct route *route = NULL;
 	struct bng_pkt pkt;
@@ -274,7 +272,7 @@ __noinline int access_onward(struct xdp_md *ctx, __u32 slot)
 	verdict = access_route(&pkt, &route);
 	if (verdict && !is_pass(verdict))
 		return outcome_verdict(verdict);
-	return access_send(&pkt, route, verdict, BNG_FORWARD_UP);
+	return access_send(&pkt, route, verdict, forward);
 }
 
 /* STEP_FRAGMENT_UP and _HAIRPIN: translated, then onward, or to another subscriber. */
@@ -292,8 +290,35 @@ static __always_inline __u64 access_fragment(struct xdp_md *ctx, __u64 outcome)
 	if (!next && outcome_action(outcome) == STEP_FRAGMENT_HAIRPIN)
 		next = outcome_step(BNG_DROP_INTERNAL, STEP_FRAGMENT_DOWN, outcome_parameter(outcome));
 	else if (!next)
-		next = access_onward(ctx, slot);
+		next = access_onward(ctx, slot, BNG_FORWARD_UP);
 	return outcome_of(next, slot);
+}
+
+/* STEP_ICMP_ERROR_UP and _HAIRPIN: the same for an ICMP error. */
+static __always_inline __u64 access_icmp_error(struct xdp_md *ctx, __u64 outcome)
+{
+	__u32 slot = outcome_slot(outcome), next = icmp_error_up(ctx, slot);
+
+	if (!next && outcome_action(outcome) == STEP_ICMP_ERROR_HAIRPIN)
+		next = outcome_step(BNG_DROP_INTERNAL, STEP_ICMP_ERROR_DOWN, outcome_parameter(outcome));
+	else if (!next)
+		next = access_onward(ctx, slot, BNG_FORWARD_ICMP_UP);
+	return outcome_of(next, slot);
+}
+
+/* A step that a packet from a subscriber takes before the last one. */
+static __always_inline __u64 access_step(struct xdp_md *ctx, __u64 outcome)
+{
+	switch (outcome_action(outcome)) {
+	case STEP_FRAGMENT_UP:
+	case STEP_FRAGMENT_HAIRPIN:
+		return access_fragment(ctx, outcome);
+	case STEP_ICMP_ERROR_UP:
+	case STEP_ICMP_ERROR_HAIRPIN:
+		return access_icmp_error(ctx, outcome);
+	default:
+		return outcome;
+	}
 }
 
 static __always_inline int access_forward(struct bng_pkt *pkt)
@@ -502,8 +527,7 @@ int bng_access(struct xdp_md *ctx)
 
 		outcome = refused ? refused : access_run(ctx);
 	}
-	if (outcome_action(outcome) == STEP_FRAGMENT_UP || outcome_action(outcome) == STEP_FRAGMENT_HAIRPIN)
-		outcome = access_fragment(ctx, outcome);
+	outcome = access_step(ctx, outcome);
 	return verdict_act(step_take(ctx, outcome), length, outcome_slot(outcome));
 }
 

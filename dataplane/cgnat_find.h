@@ -37,6 +37,8 @@ static __always_inline __u32 probe_entry(__u32 hash, __u32 key)
 
 static __always_inline __u64 *bucket_word(struct bng_mapping_bucket *bucket, __u32 entry)
 {
+	/* Masked whatever the compiler knows: the verifier of 6.1 may have lost it. */
+	asm volatile("" : "+r"(entry));
 	return (__u64 *)&bucket->entry[entry & (BNG_PORTS_PER_BUCKET - 1)];
 }
 

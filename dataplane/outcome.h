@@ -22,9 +22,11 @@ enum step {
 	STEP_FRAGMENT_UP,
 	STEP_FRAGMENT_HAIRPIN, /* parameter: public address index */
 	STEP_FRAGMENT_DOWN,    /* parameter: public address index */
-	STEP_ICMP_ERROR_DOWN,  /* parameter: public address index */
-	STEP_TELL_TTL,         /* send an ICMP error; the verdict says why */
-	STEP_TELL_TOO_BIG,     /* parameter: MTU */
+	STEP_ICMP_ERROR_UP,
+	STEP_ICMP_ERROR_HAIRPIN, /* parameter: public address index */
+	STEP_ICMP_ERROR_DOWN,    /* parameter: public address index */
+	STEP_TELL_TTL,           /* send an ICMP error; the verdict says why */
+	STEP_TELL_TOO_BIG,       /* parameter: MTU */
 	STEP_TELL_HOST,
 	STEP_TELL_PROHIBITED,
 };

@@ -21,7 +21,7 @@ struct sweep {
 	struct bng_meta *meta;
 	__u64 now_ns;
 	__u32 tick;
-	__u32 first_kept; /* closed session that was put back first in this run; 0: none */
+	__u32 released; /* closed sessions looked at in this run */
 };
 
 struct block_sweep {
@@ -188,32 +188,57 @@ static __noinline int release_done(const struct sweep *sweep, struct bng_subscri
 	return 0;
 }
 
-/* One closed session. A packet that was on its way when the session was closed
- * may still take a block, so FREE comes only after a grace period. */
-static long sweep_release(__u32 step __attribute__((unused)), struct sweep *sweep)
+/* True when the slot needs no other look. A packet that was on its way when the
+ * session was closed may still take a block, so FREE comes only after a grace period. */
+static __noinline int release_slot(const struct sweep *sweep, __u32 slot)
 {
-	struct bng_subscriber *session;
-	__u32 slot;
+	struct bng_subscriber *session = subscriber_get(slot);
 
-	if (bpf_map_pop_elem(&release, &slot))
-		return 1;
-	if (sweep->first_kept && slot == sweep->first_kept) { /* once round */
-		bpf_map_push_elem(&release, &slot, 0);
-		return 1;
-	}
-	session = subscriber_get(slot);
 	if (!session || session->state != BNG_SUBSCRIBER_CLOSING)
-		return 0;
+		return 1;
 	if (!session->closed_tick)
 		session->closed_tick = sweep->tick | 1;
 	/* Signed: closed_tick may be one ahead. */
-	if (release_blocks(sweep, session) && (__s32)(sweep->tick - session->closed_tick) > RELEASE_GRACE) {
-		release_done(sweep, session, slot);
+	if (!release_blocks(sweep, session) || (__s32)(sweep->tick - session->closed_tick) <= RELEASE_GRACE)
 		return 0;
-	}
-	if (!sweep->first_kept)
-		sweep->first_kept = slot;
-	return bpf_map_push_elem(&release, &slot, 0) != 0;
+	release_done(sweep, session, slot);
+	return 1;
+}
+
+struct release {
+	struct sweep *sweep;
+	struct bng_slot_group *group;
+	__u32 first; /* slot of the group */
+};
+
+/* The bit goes first and comes back if need be: who closes a session meanwhile sets
+ * it again, and is not overlooked. */
+static long sweep_slot(__u32 step, struct release *release)
+{
+	__u64 bit = 1ULL << (step & 63),
+	      *word = &release->group->word[step / 64 % (BNG_SLOTS_PER_GROUP / 64)];
+
+	if (!(*(volatile __u64 *)word & bit))
+		return 0;
+	__sync_fetch_and_and(word, ~bit);
+	if (!release_slot(release->sweep, release->first + step))
+		__sync_fetch_and_or(word, bit);
+	return ++release->sweep->released >= SWEEP_RELEASES;
+}
+
+static long sweep_group(__u32 index, struct sweep *sweep)
+{
+	struct bng_slot_group *group = bpf_map_lookup_elem(&closing, &index);
+	struct release release = {.sweep = sweep, .group = group, .first = index * BNG_SLOTS_PER_GROUP};
+	__u64 any = 0;
+
+	if (!group || sweep->released >= SWEEP_RELEASES)
+		return 1;
+	for (int i = 0; i < BNG_SLOTS_PER_GROUP / 64; i++)
+		any |= *(volatile __u64 *)&group->word[i];
+	if (any)
+		bpf_loop(BNG_SLOTS_PER_GROUP, sweep_slot, &release, 0);
+	return 0;
 }
 
 static __always_inline void sweep_run(struct bng_meta *facts)
@@ -225,7 +250,7 @@ static __always_inline void sweep_run(struct bng_meta *facts)
 	facts->clock_offset_ns = sweep.now_ns - bpf_ktime_get_ns();
 	sweep.now_ns += facts->clock_injected_ns;
 	sweep.tick = clock_tick(sweep.now_ns);
-	bpf_loop(SWEEP_RELEASES, sweep_release, &sweep, 0);
+	bpf_loop(BNG_SLOT_GROUPS, sweep_group, &sweep, 0);
 	bpf_loop(budget, sweep_block, &sweep, 0);
 	facts->sweep_runs++;
 }

@@ -210,8 +210,6 @@ const char *maps_type_name(const struct maps *maps, enum map_id id)
 		return "devmap";
 	case BPF_MAP_TYPE_RINGBUF:
 		return "ringbuf";
-	case BPF_MAP_TYPE_QUEUE:
-		return "queue";
 	default:
 		return "other";
 	}

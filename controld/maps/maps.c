@@ -123,6 +123,14 @@ void maps_close(struct maps *maps)
 	free(maps);
 }
 
+void maps_closing_set(struct maps *maps, uint32_t slot)
+{
+	struct bng_slot_group *group = &maps->closing[slot / BNG_SLOTS_PER_GROUP];
+
+	__atomic_fetch_or(&group->word[slot % BNG_SLOTS_PER_GROUP / 64], 1ULL << (slot % 64),
+			  __ATOMIC_SEQ_CST);
+}
+
 uint32_t maps_tick(const struct maps *maps)
 {
 	return (uint32_t)((clock_boottime_ns() + (uint64_t)maps->meta->clock_injected_ns) >> BNG_TICK_SHIFT);

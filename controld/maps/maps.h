@@ -27,6 +27,7 @@
 #define MAPS_ARRAYS(X)                       \
 	X(meta, struct bng_meta)             \
 	X(subscriber, struct bng_subscriber) \
+	X(closing, struct bng_slot_group)    \
 	X(pool, struct bng_pool)             \
 	X(pool_address, struct bng_pool_address) \
 	X(port_block, struct bng_port_block) \
@@ -43,8 +44,7 @@
 	X(tx_interface, 4, 4)                                      \
 	X(exempt, sizeof(struct bng_exempt_key), 4)                \
 	X(reason_count, 4, sizeof(struct bng_count))               \
-	X(events, 0, 0)                                            \
-	X(release, 0, 4)
+	X(events, 0, 0)
 
 enum map_id {
 #define MAPS_ID_ARRAY(name, type) MAP_##name,
@@ -99,7 +99,7 @@ int maps_delete(struct maps *maps, enum map_id id, const void *key);
 int maps_snapshot(struct maps *maps, enum map_id id, void **keys, void **values, uint32_t *count);
 
 /* Hands the slot of a CLOSING session to bng_sweep. */
-int maps_release_push(struct maps *maps, uint32_t slot);
+void maps_closing_set(struct maps *maps, uint32_t slot);
 
 /* Sums over all CPUs of every verdict. */
 int maps_counts(struct maps *maps, struct bng_count counts[static BNG_VERDICT_COUNT]);

@@ -29,11 +29,6 @@ int maps_delete(struct maps *maps, enum map_id id, const void *key)
 	return -errno;
 }
 
-int maps_release_push(struct maps *maps, uint32_t slot)
-{
-	return bpf_map_update_elem(maps->map[MAP_release].fd, NULL, &slot, BPF_ANY) ? -errno : 0;
-}
-
 /* Nobody but controld changes these maps, so a pass sees each entry once. */
 static int snapshot_batches(const struct map *map, uint8_t *keys, uint8_t *values, uint32_t *count)
 {

@@ -53,7 +53,6 @@ int sessions_adopt(struct controld *controld, struct sessions_adopted *adopted)
 			adopted->active++;
 		} else if (record->state == BNG_SUBSCRIBER_CLOSING) {
 			sessions_closing_add(sessions, slot);
-			maps_release_push(sessions->maps, slot);
 			adopted->closing++;
 		}
 	}

@@ -23,7 +23,6 @@
 #include "lib/log.h"
 
 #define REAP_INTERVAL_US 250000
-#define REAP_PUSH_ROUNDS 20 /* 5 s without being released: tell bng_sweep again */
 
 static uint64_t hash_id(const struct bng_subscriber *record)
 {
@@ -333,16 +332,12 @@ int session_close(struct controld *controld, const struct session *session, cons
 	sessions_closing_add(sessions, session->slot);
 	log_debug("session %llu of %s ends: %s", (unsigned long long)record->session_id,
 		  address_format(record->address_be, address), why);
-	/* A full queue is no loss: sessions_reap pushes again. */
-	if (maps_release_push(sessions->maps, session->slot))
-		sessions->closing_rounds = REAP_PUSH_ROUNDS;
 	return 0;
 }
 
 void sessions_reap(struct controld *controld)
 {
 	struct sessions *sessions = controld->sessions;
-	bool push = sessions->closing_count && ++sessions->closing_rounds >= REAP_PUSH_ROUNDS;
 	uint32_t left = 0;
 
 	for (uint32_t i = 0; i < sessions->closing_count; i++) {
@@ -355,19 +350,16 @@ void sessions_reap(struct controld *controld)
 			sessions->closing_listed[slot / 64] &= ~(1ULL << (slot % 64));
 			continue;
 		}
-		if (push && maps_release_push(sessions->maps, slot))
-			push = false;
 		sessions->closing[left++] = slot;
 	}
 	sessions->closing_count = left;
-	if (push || !left)
-		sessions->closing_rounds = 0;
 }
 
 void sessions_closing_add(struct sessions *sessions, uint32_t slot)
 {
 	uint64_t bit = 1ULL << (slot % 64);
 
+	maps_closing_set(sessions->maps, slot);
 	if (sessions->closing_listed[slot / 64] & bit)
 		return;
 	sessions->closing_listed[slot / 64] |= bit;

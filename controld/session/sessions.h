@@ -33,7 +33,6 @@ struct sessions {
 	uint32_t *closing;
 	uint64_t *closing_listed; /* bitmap: slots in `closing` */
 	uint32_t closing_count;
-	uint32_t closing_rounds;        /* of the timer, since all were pushed last */
 	struct config_session *waiting; /* static sessions that could not be opened yet */
 	size_t waiting_count;
 	struct event *timer;
@@ -48,8 +47,9 @@ uint32_t sessions_slot_of(const struct sessions *sessions, uint32_t address_be);
 int session_prepare(struct controld *controld, const struct session_spec *spec, struct session *session);
 void session_publish(struct controld *controld, const struct session *session);
 void session_abandon(struct controld *controld, const struct session *session);
-/* What bng_sweep has released is forgotten; what it has lost is told again. */
+/* What bng_sweep has released is forgotten. */
 void sessions_reap(struct controld *controld);
+/* The state is CLOSING: bng_sweep is told, and looked after. */
 void sessions_closing_add(struct sessions *sessions, uint32_t slot);
 uint32_t sessions_closing(const struct sessions *sessions);
 

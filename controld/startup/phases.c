@@ -63,7 +63,6 @@ static json_t *map_sizes(const struct config *config)
 
 	set_size(sizes, MAP_subscriber, config->sizes.subscribers);
 	set_size(sizes, MAP_slot_of_address, config->sizes.subscribers);
-	set_size(sizes, MAP_release, config->sizes.subscribers);
 	set_size(sizes, MAP_pool_address, config->sizes.public_addresses);
 	set_size(sizes, MAP_mapping, config->sizes.public_addresses * (65536ull / BNG_PORTS_PER_BUCKET));
 	set_size(sizes, MAP_port_block, config->sizes.port_blocks);

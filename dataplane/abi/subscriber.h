@@ -13,7 +13,7 @@
  * the fields marked (live), which it may change at any time. The data plane
  * writes the rest. `state` is the publication point: controld fills the record,
  * then stores ACTIVE with release order. To end a session controld stores
- * CLOSING and pushes the slot to the queue `release`; bng_sweep returns the
+ * CLOSING and then sets the slot's bit in the array `closing`; bng_sweep returns the
  * port blocks and then stores FREE. Only a FREE slot may be opened again, with
  * its generation raised by one.
  */
@@ -99,6 +99,17 @@ _Static_assert(__builtin_offsetof(struct bng_subscriber, state) == 18, "third by
 _Static_assert(__builtin_offsetof(struct bng_subscriber, block) == 32, "half of line 0");
 _Static_assert(__builtin_offsetof(struct bng_subscriber, up_packets) == 64, "line 1");
 _Static_assert(__builtin_offsetof(struct bng_subscriber, session_id) == 128, "line 2");
+
+/* One bit for each slot: to be looked at by bng_sweep. Set and cleared by atomic or/and. */
+#define BNG_SLOTS_MAX       1048576
+#define BNG_SLOTS_PER_GROUP 512
+#define BNG_SLOT_GROUPS     (BNG_SLOTS_MAX / BNG_SLOTS_PER_GROUP)
+
+struct bng_slot_group {
+	__u64 word[BNG_SLOTS_PER_GROUP / 64];
+};
+
+_Static_assert(sizeof(struct bng_slot_group) == 64, "one cache line");
 
 #define BNG_INNER_RANGES  16
 #define BNG_PUBLIC_RANGES 32

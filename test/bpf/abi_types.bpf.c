@@ -38,6 +38,7 @@ enum constants {
 	CONSTANT(BNG_BLOCKS_PER_SUBSCRIBER),
 	CONSTANT(BNG_INNER_RANGES),
 	CONSTANT(BNG_PUBLIC_RANGES),
+	CONSTANT(BNG_SLOTS_PER_GROUP),
 	CONSTANT(BNG_VERDICT_SLOTS),
 	CONSTANT(BNG_ABI_VERSION),
 	CONSTANT(BNG_MAPPING_EPOCH_SHIFT),
@@ -52,6 +53,7 @@ struct abi_types {
 	struct bng_gateway_key gateway_key;
 	struct bng_mapping mapping;
 	struct bng_mapping_bucket bucket;
+	struct bng_slot_group slot_group;
 	struct bng_port_block port_block;
 	struct bng_pool_address pool_address;
 	struct bng_pool pool;

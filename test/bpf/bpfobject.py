@@ -48,7 +48,6 @@ def libbpf_open():
         "bpf_map__map_flags": (u32, [pointer]),
         "bpf_map_update_elem": (ctypes.c_int, [ctypes.c_int, pointer, pointer, u64]),
         "bpf_map_lookup_elem": (ctypes.c_int, [ctypes.c_int, pointer, pointer]),
-        "bpf_map_lookup_and_delete_elem": (ctypes.c_int, [ctypes.c_int, pointer, pointer]),
         "bpf_map_delete_elem": (ctypes.c_int, [ctypes.c_int, pointer]),
         "bpf_map_get_next_key": (ctypes.c_int, [ctypes.c_int, pointer, pointer]),
         "bpf_map_lookup_batch": (ctypes.c_int, [ctypes.c_int, pointer, pointer, pointer, pointer, pointer, pointer]),
@@ -79,18 +78,13 @@ class BpfMap:
         self.value_size = libbpf.bpf_map__value_size(handle)
 
     def update(self, key, value):
-        """`key` None: a queue. Both are bytes."""
+        """Both are bytes."""
         check(libbpf.bpf_map_update_elem(self.fd, key, value, BPF_ANY), f"update {self.name}")
 
     def lookup(self, key):
         value = ctypes.create_string_buffer(self.value_size)
         result = libbpf.bpf_map_lookup_elem(self.fd, key, value)
         return None if result == -errno.ENOENT else check(result, f"lookup {self.name}") or value.raw
-
-    def pop(self):
-        value = ctypes.create_string_buffer(self.value_size)
-        result = libbpf.bpf_map_lookup_and_delete_elem(self.fd, None, value)
-        return None if result == -errno.ENOENT else check(result, f"pop {self.name}") or value.raw
 
     def delete(self, key):
         check(libbpf.bpf_map_delete_elem(self.fd, key), f"delete {self.name}")

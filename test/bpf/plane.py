@@ -173,11 +173,12 @@ class Plane:
             self.ifindex = {name: socket.if_nametoindex(name) for name in DEVICES}
             self.object = BpfObject(abi.OBJECT, {
                 "subscriber": SUBSCRIBERS, "pool_address": ADDRESSES, "port_block": ADDRESSES * BLOCKS,
-                "mapping": ADDRESSES * 8192, "slot_of_address": 1024, "events": EVENTS_BYTES, "release": 8192,
+                "mapping": ADDRESSES * 8192, "slot_of_address": 1024, "events": EVENTS_BYTES,
                 "exempt": 1024, "flow": FLOW_BUCKETS})
         self.meta_array = self._array("meta", "bng_meta")
         self.meta = self.meta_array[0]
         self.subscriber = self._array("subscriber", "bng_subscriber")
+        self.closing = self._array("closing", "bng_slot_group")
         self.pool = self._array("pool", "bng_pool")
         self.pool_address = self._array("pool_address", "bng_pool_address")
         self.port_block = self._array("port_block", "bng_port_block")
@@ -203,15 +204,13 @@ class Plane:
     # ---- a clean gateway ------------------------------------------------------
 
     def reset(self):
-        for array in (self.meta_array, self.subscriber, self.pool, self.pool_address, self.port_block, self.mapping,
-                      self.flow, self.fragment, self.range, self.interface, self.punt_limit):
+        for array in (self.meta_array, self.subscriber, self.closing, self.pool, self.pool_address, self.port_block,
+                      self.mapping, self.flow, self.fragment, self.range, self.interface, self.punt_limit):
             ctypes.memset(array, 0, ctypes.sizeof(array))
         self.maps["slot_of_address"].clear(4)
         self.maps["exempt"].clear(8)
         self.maps["gateway"].clear(8)
         self.maps["interface_of_ifindex"].clear(4)
-        while self.maps["release"].pop() is not None:
-            pass
         self.ring.read()
         self.counts.clear()
         self.last_counts = self.counts.raw()
@@ -323,7 +322,16 @@ class Plane:
     def close_session(self, session):
         """As controld ends one."""
         session.record.state = abi.SUBSCRIBER_CLOSING
-        self.maps["release"].update(None, struct.pack("=I", session.slot))
+        self.closing_tell(session.slot)
+
+    def closing_tell(self, slot):
+        """The sweep is to look at it."""
+        self.closing[slot // abi.SLOTS_PER_GROUP].word[slot % abi.SLOTS_PER_GROUP // 64] |= 1 << slot % 64
+
+    def closing_told(self):
+        """Slots the sweep is still to look at."""
+        words = [word for group in self.closing for word in group.word]
+        return [number * 64 + bit for number, word in enumerate(words) if word for bit in range(64) if word >> bit & 1]
 
     # ---- time -------------------------------------------------------------------
 

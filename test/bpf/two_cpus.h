@@ -30,7 +30,8 @@
 struct world {
 	struct bpf_object *object;
 	int access_fd, core_fd, sweep_fd;
-	int release_fd, count_fd;
+	int count_fd;
+	struct bng_slot_group *closing;
 	uint32_t access_ifindex, core_ifindex;
 	struct bng_meta *meta;
 	struct bng_subscriber *subscriber;

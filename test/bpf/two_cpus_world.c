@@ -29,7 +29,6 @@ static const struct {
 	{"slot_of_address", 16},
 	{"exempt", 16},
 	{"events", 4096},
-	{"release", 256},
 };
 
 static void small_map(struct bpf_map *map)
@@ -87,9 +86,9 @@ static void world_load(struct world *world, const char *object_file)
 	world->access_fd = program_fd(world, "bng_access");
 	world->core_fd = program_fd(world, "bng_core");
 	world->sweep_fd = program_fd(world, "bng_sweep");
-	world->release_fd = map_fd(world, "release");
 	world->count_fd = map_fd(world, "reason_count");
 	world->meta = map_memory(world, "meta");
+	world->closing = map_memory(world, "closing");
 	world->subscriber = map_memory(world, "subscriber");
 	world->pool = map_memory(world, "pool");
 	world->address = map_memory(world, "pool_address");
@@ -193,8 +192,8 @@ void session_open(struct world *world, uint32_t slot)
 void session_close(struct world *world, uint32_t slot)
 {
 	__atomic_store_n(&world->subscriber[slot].state, BNG_SUBSCRIBER_CLOSING, __ATOMIC_SEQ_CST);
-	if (bpf_map_update_elem(world->release_fd, NULL, &slot, BPF_ANY))
-		err(2, "release queue");
+	__atomic_fetch_or(&world->closing[slot / BNG_SLOTS_PER_GROUP].word[slot % BNG_SLOTS_PER_GROUP / 64],
+			  1ULL << (slot % 64), __ATOMIC_SEQ_CST);
 }
 
 uint32_t world_tick(const struct world *world)

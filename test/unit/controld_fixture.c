@@ -67,6 +67,7 @@ static void make_maps(const struct fixture_sizes *sizes)
 	uint32_t entries[MAP_COUNT] = {
 		[MAP_meta] = 1,
 		[MAP_subscriber] = sizes->subscribers,
+		[MAP_closing] = BNG_SLOT_GROUPS,
 		[MAP_pool] = BNG_POOLS,
 		[MAP_pool_address] = sizes->public_addresses,
 		[MAP_port_block] = sizes->port_blocks,
@@ -94,7 +95,6 @@ static void make_maps(const struct fixture_sizes *sizes)
 	fixture.fds[MAP_reason_count] = make_map(MAP_reason_count, BPF_MAP_TYPE_PERCPU_ARRAY, 4,
 						 sizeof(struct bng_count), BNG_VERDICT_SLOTS);
 	fixture.fds[MAP_events] = make_map(MAP_events, BPF_MAP_TYPE_RINGBUF, 0, 0, 65536);
-	fixture.fds[MAP_release] = make_map(MAP_release, BPF_MAP_TYPE_QUEUE, 0, 4, sizes->subscribers);
 }
 
 static void start_parts(void)
@@ -192,10 +192,15 @@ void fixture_release(uint32_t slot)
 
 uint32_t fixture_released(uint32_t *slots, uint32_t max)
 {
+	__u64 *words = fixture.controld.maps->closing[0].word; /* one group after the other */
 	uint32_t count = 0;
 
-	while (count < max && !bpf_map_lookup_and_delete_elem(fixture.fds[MAP_release], NULL, &slots[count]))
-		count++;
+	for (uint32_t slot = 0; slot < BNG_SLOTS_MAX && count < max; slot++) {
+		if (!(words[slot / 64] >> (slot % 64) & 1))
+			continue;
+		words[slot / 64] &= ~(1ULL << (slot % 64));
+		slots[count++] = slot;
+	}
 	return count;
 }
 

@@ -40,7 +40,7 @@ const char *fixture_text(const char *pools, const char *sessions, const char *na
 
 /* What bng_sweep does to a closed session. */
 void fixture_release(uint32_t slot);
-/* Slots waiting in the queue `release`, taken out; at most `max`. */
+/* Slots whose bit in `closing` is set, taken out; at most `max`. */
 uint32_t fixture_released(uint32_t *slots, uint32_t max);
 
 struct session_spec fixture_spec(const char *address, uint32_t client);

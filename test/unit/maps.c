@@ -173,7 +173,7 @@ START_TEST(use_is_counted)
 	ck_assert_uint_eq(used, 3);
 	ck_assert(maps_used(maps, MAP_mapping, &used));
 	ck_assert_uint_eq(used, 16);
-	ck_assert(!maps_used(maps, MAP_release, &used));
+	ck_assert(!maps_used(maps, MAP_reason_count, &used));
 	ck_assert_uint_eq(maps_entry_bytes(maps, MAP_reason_count), 16 * maps->cpus);
 	ck_assert_str_eq(maps_type_name(maps, MAP_exempt), "lpm_trie");
 	fixture_stop();

@@ -140,26 +140,6 @@ START_TEST(closing_keeps_the_address_until_the_sweep_has_released_it)
 }
 END_TEST
 
-START_TEST(what_the_sweep_lost_is_told_again)
-{
-	struct session_spec spec = fixture_spec("10.0.0.20", 7);
-	struct session session;
-	uint32_t queue[4];
-
-	configure(POOL_A, "");
-	ck_assert_int_eq(session_open(&fixture.controld, &spec, &session), 0);
-	session_close(&fixture.controld, &session, "test");
-	ck_assert_uint_eq(fixture_released(queue, 4), 1);
-	for (int i = 0; i < 19; i++)
-		sessions_reap(&fixture.controld);
-	ck_assert_uint_eq(fixture_released(queue, 4), 0);
-	sessions_reap(&fixture.controld);
-	ck_assert_uint_eq(fixture_released(queue, 4), 1);
-	ck_assert_uint_eq(queue[0], session.slot);
-	fixture_stop();
-}
-END_TEST
-
 START_TEST(renewing_moves_the_end_of_the_lease)
 {
 	struct session_spec spec = fixture_spec("10.0.0.20", 7);
@@ -490,7 +470,6 @@ int main(void)
 	tcase_add_test(life, record_is_filled_and_published);
 	tcase_add_test(life, one_session_for_a_client_and_for_an_address);
 	tcase_add_test(life, closing_keeps_the_address_until_the_sweep_has_released_it);
-	tcase_add_test(life, what_the_sweep_lost_is_told_again);
 	tcase_add_test(life, renewing_moves_the_end_of_the_lease);
 	tcase_add_test(life, none_is_added_when_one_cannot_be);
 	tcase_add_test(life, static_sessions_are_applied_by_difference);
