@@ -250,7 +250,7 @@ static __always_inline void sweep_run(struct bng_meta *facts)
 	facts->clock_offset_ns = sweep.now_ns - bpf_ktime_get_ns();
 	sweep.now_ns += facts->clock_injected_ns;
 	sweep.tick = clock_tick(sweep.now_ns);
-	bpf_loop(BNG_SLOT_GROUPS, sweep_group, &sweep, 0);
+	bpf_loop(BNG_SLOT_GROUPS(BNG_SLOTS_MAX), sweep_group, &sweep, 0);
 	bpf_loop(budget, sweep_block, &sweep, 0);
 	facts->sweep_runs++;
 }

@@ -3,6 +3,7 @@
  * From a file or a text to a configuration, or to one error that says where.
  */
 #include "controld/config/config.h"
+#include "dataplane/abi/subscriber.h"
 
 #include <errno.h>
 #include <openssl/sha.h>
@@ -58,7 +59,7 @@ static void read_sizes(struct json_reader *reader, json_t *root, struct config *
 
 	json_read_only(reader, sizes, members);
 	config->sizes.subscribers =
-		(uint32_t)config_integer(reader, sizes, "subscribers", 16, 1 << 24, 131072);
+		(uint32_t)config_integer(reader, sizes, "subscribers", 16, BNG_SLOTS_MAX, 131072);
 	config->sizes.public_addresses =
 		(uint32_t)config_integer(reader, sizes, "public_addresses", 1, 65535, 64);
 	config->sizes.port_blocks = (uint32_t)config_integer(reader, sizes, "port_blocks", 16, 1 << 24, 8192);

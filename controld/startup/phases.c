@@ -62,6 +62,7 @@ static json_t *map_sizes(const struct config *config)
 	json_t *sizes = json_object();
 
 	set_size(sizes, MAP_subscriber, config->sizes.subscribers);
+	set_size(sizes, MAP_closing, BNG_SLOT_GROUPS(config->sizes.subscribers));
 	set_size(sizes, MAP_slot_of_address, config->sizes.subscribers);
 	set_size(sizes, MAP_pool_address, config->sizes.public_addresses);
 	set_size(sizes, MAP_mapping, config->sizes.public_addresses * (65536ull / BNG_PORTS_PER_BUCKET));

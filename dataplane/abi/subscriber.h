@@ -101,9 +101,9 @@ _Static_assert(__builtin_offsetof(struct bng_subscriber, up_packets) == 64, "lin
 _Static_assert(__builtin_offsetof(struct bng_subscriber, session_id) == 128, "line 2");
 
 /* One bit for each slot: to be looked at by bng_sweep. Set and cleared by atomic or/and. */
-#define BNG_SLOTS_MAX       1048576
-#define BNG_SLOTS_PER_GROUP 512
-#define BNG_SLOT_GROUPS     (BNG_SLOTS_MAX / BNG_SLOTS_PER_GROUP)
+#define BNG_SLOTS_MAX          16777216
+#define BNG_SLOTS_PER_GROUP    512
+#define BNG_SLOT_GROUPS(slots) ((slots) / BNG_SLOTS_PER_GROUP + 1)
 
 struct bng_slot_group {
 	__u64 word[BNG_SLOTS_PER_GROUP / 64];

@@ -67,7 +67,7 @@ static void make_maps(const struct fixture_sizes *sizes)
 	uint32_t entries[MAP_COUNT] = {
 		[MAP_meta] = 1,
 		[MAP_subscriber] = sizes->subscribers,
-		[MAP_closing] = BNG_SLOT_GROUPS,
+		[MAP_closing] = BNG_SLOT_GROUPS(sizes->subscribers),
 		[MAP_pool] = BNG_POOLS,
 		[MAP_pool_address] = sizes->public_addresses,
 		[MAP_port_block] = sizes->port_blocks,
@@ -195,7 +195,7 @@ uint32_t fixture_released(uint32_t *slots, uint32_t max)
 	__u64 *words = fixture.controld.maps->closing[0].word; /* one group after the other */
 	uint32_t count = 0;
 
-	for (uint32_t slot = 0; slot < BNG_SLOTS_MAX && count < max; slot++) {
+	for (uint32_t slot = 0; slot < fixture.controld.sessions->capacity && count < max; slot++) {
 		if (!(words[slot / 64] >> (slot % 64) & 1))
 			continue;
 		words[slot / 64] &= ~(1ULL << (slot % 64));
