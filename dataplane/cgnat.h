@@ -11,11 +11,13 @@
 
 #include "cgnat_create.h"
 #include "cgnat_tcp.h"
+#include "cgnat_timer.h"
 #include "flow.h"
 #include "session.h"
 
-#define REFRESH_TRIES     4
-#define TOUCH_FROM_INSIDE 0x100
+#define REFRESH_TRIES      4
+#define TOUCH_FROM_INSIDE  0x100
+#define TOUCH_REMOTE_SHIFT 16
 
 /* Such a packet never opens a mapping, nor a dead one again. */
 static __always_inline int is_reset(const struct bng_pkt *pkt)
@@ -23,24 +25,36 @@ static __always_inline int is_reset(const struct bng_pkt *pkt)
 	return pkt->protocol == BNG_PROTOCOL_TCP && (pkt->tcp_flags & TCP_RST);
 }
 
-/* The word after a packet. `fresh`: as if the mapping had just been made. */
-static __always_inline __u64 mapping_advance(__u64 word, __u32 tick, __u8 tcp_flags, int from_inside,
-					     int fresh)
+/* The word after a packet, without the tick. `fresh`: as if the mapping had just been
+ * made. */
+static __always_inline __u64 mapping_advance(__u64 word, __u8 tcp_flags, int from_inside, int fresh)
 {
-	__u8 flags = bng_mapping_word_flags(word);
-	struct tcp_track track = {bng_mapping_word_state(word), flags & FIN_BOTH};
+	__u8 flags = bng_mapping_word_flags(word) & ~FIN_BOTH;
+	struct tcp_track track = {bng_mapping_word_state(word), 0};
 
 	if (bng_mapping_word_protocol(word) == BNG_PROTOCOL_TCP) {
+		track.fins = bng_mapping_word_flags(word) & FIN_BOTH;
 		if (fresh)
 			track = (struct tcp_track){BNG_MAPPING_TCP_PARTIAL, 0};
 		track = cgnat_tcp_next(track, from_inside, tcp_flags);
 	}
-	return bng_mapping_word(bng_mapping_word_key(word), track.state, (flags & ~FIN_BOTH) | track.fins,
-				tick);
+	return bng_mapping_word(bng_mapping_word_key(word), track.state, flags | track.fins, 0);
+}
+
+/* Its tick, when the packet promises `tick`: an earlier promise for the same state
+ * stands if it is longer. */
+static __always_inline __u64 mapping_promise(__u64 before, __u64 after, __u32 tick, int fresh)
+{
+	__u32 earlier = bng_mapping_word_tick(before);
+
+	if (!fresh && bng_mapping_word_state(before) == bng_mapping_word_state(after) &&
+	    !mapping_is_unpromised(before) && (__s32)(earlier - tick) > 0)
+		tick = earlier;
+	return after | (__u64)tick << 32;
 }
 
 /* Advances the entry of `port` if it still is `key`'s. 0: gone. `how`: TCP flags,
- * with TOUCH_FROM_INSIDE. */
+ * with TOUCH_FROM_INSIDE, and the remote port (_be) above. */
 __noinline int cgnat_touch(__u32 port, __u32 key, __u32 tick, __u32 how)
 {
 	struct bng_pool_address *address = pool_address_get(port >> 16);
@@ -52,6 +66,7 @@ __noinline int cgnat_touch(__u32 port, __u32 key, __u32 tick, __u32 how)
 		return 0;
 	for (int i = 0; i < REFRESH_TRIES; i++) {
 		__u64 before = *(volatile __u64 *)word, after;
+		__u32 promised = tick;
 		int expired;
 
 		if (bng_mapping_word_key(before) != key)
@@ -60,7 +75,10 @@ __noinline int cgnat_touch(__u32 port, __u32 key, __u32 tick, __u32 how)
 		if (expired && (!from_inside || (how & TCP_RST)))
 			return 0;
 		after = expired ? mapping_new_word(key, bng_mapping_word_state(before), tick) : before;
-		after = mapping_advance(after, tick, how, from_inside, expired);
+		after = mapping_advance(after, how, from_inside, expired);
+		if (nat_pool->flags & BNG_POOL_PORT_TIMERS)
+			promised += cgnat_timer_shift(address->pool, after, how >> TOUCH_REMOTE_SHIFT);
+		after = mapping_promise(before, after, promised, expired);
 		if (after == before || __sync_val_compare_and_swap(word, before, after) == before)
 			return 1;
 	}
@@ -68,15 +86,23 @@ __noinline int cgnat_touch(__u32 port, __u32 key, __u32 tick, __u32 how)
 }
 
 /* True if the packet changes nothing about a mapping: seen in this very tick, and
- * no TCP state can come of it. */
+ * no TCP state can come of it. (One that promises more is mapping_renew's.) */
 static __always_inline int mapping_is_current(const struct bng_pkt *pkt, __u64 word)
 {
-	if (bng_mapping_word_tick(word) != pkt->tick)
+	if ((__s32)(bng_mapping_word_tick(word) - pkt->tick) < 0)
 		return 0;
 	if (pkt->protocol != BNG_PROTOCOL_TCP)
 		return 1;
 	return bng_mapping_word_state(word) == BNG_MAPPING_TCP_ESTABLISHED &&
 	       !(pkt->tcp_flags & (TCP_FIN | TCP_SYN | TCP_RST));
+}
+
+static __always_inline __u32 touch_how(const struct bng_pkt *pkt, int from_inside)
+{
+	__be16 remote_be = from_inside ? pkt->destination_port_be : pkt->source_port_be;
+
+	return pkt->tcp_flags | (from_inside ? TOUCH_FROM_INSIDE : 0) |
+	       (__u32)remote_be << TOUCH_REMOTE_SHIFT;
 }
 
 /* Keeps the mapping of `port` alive, which is `key`'s and whose word was `seen`.
@@ -86,7 +112,16 @@ static __always_inline int mapping_touch(const struct bng_pkt *pkt, __u32 port, 
 {
 	if (mapping_is_current(pkt, seen))
 		return 1;
-	return cgnat_touch(port, key, pkt->tick, pkt->tcp_flags | (from_inside ? TOUCH_FROM_INSIDE : 0));
+	return cgnat_touch(port, key, pkt->tick, touch_how(pkt, from_inside));
+}
+
+/* In a pool with timers by port: what the packet promises, when its mapping was
+ * current and mapping_touch has nothing to do. */
+static __always_inline void mapping_renew(const struct bng_pkt *pkt, const struct bng_pool *nat_pool,
+					  __u64 word, __u32 port, int from_inside)
+{
+	if ((nat_pool->flags & BNG_POOL_PORT_TIMERS) && mapping_is_current(pkt, word))
+		cgnat_touch(port, bng_mapping_word_key(word), pkt->tick, touch_how(pkt, from_inside));
 }
 
 static __always_inline __u8 first_state(__u8 protocol)
@@ -121,23 +156,54 @@ static __always_inline int is_filtered(const struct bng_pool *nat_pool, __u64 wo
 	return (nat_pool->flags & POOL_FILTERS) && !(bng_mapping_word_flags(word) & BNG_MAPPING_PINNED);
 }
 
+/* A remote end may answer for as long as it was promised, if that is longer than
+ * usual; a shorter promise ends with the mapping. */
+static __always_inline __u32 remote_tick(const struct bng_pkt *pkt, const struct bng_pool *nat_pool,
+					 __u64 word)
+{
+	__s32 shift = nat_pool->flags & BNG_POOL_PORT_TIMERS
+			      ? cgnat_timer_shift(pkt->session->pool, word, pkt->destination_port_be)
+			      : 0;
+
+	return pkt->tick + (shift > 0 ? shift : 0);
+}
+
+/* What the remote end means in a pool where it means something: for how long the
+ * mapping lives, and that it may answer. 0 or a verdict. */
 static __always_inline int remember_remote(struct bng_pkt *pkt, const struct bng_pool *nat_pool, __u64 word,
 					   __u32 port)
 {
+	if (!(nat_pool->flags & POOL_BY_REMOTE))
+		return 0;
+	mapping_renew(pkt, nat_pool, word, port, 1);
 	if (!is_filtered(nat_pool, word))
 		return 0;
 	return flow_note(port, pkt->ip->daddr,
-			 flow_remote(pkt, pkt->destination_port_be, nat_pool->flags, word), pkt->tick);
+			 flow_remote(pkt, pkt->destination_port_be, nat_pool->flags, word),
+			 remote_tick(pkt, nat_pool, word));
+}
+
+/* From outside, UDP and ICMP keep nothing alive unless the pool says so. */
+static __always_inline int outside_refreshes(const struct bng_pkt *pkt, const struct bng_pool *nat_pool)
+{
+	return pkt->protocol == BNG_PROTOCOL_TCP || (nat_pool->flags & BNG_POOL_REFRESH_INBOUND);
 }
 
 /* 0, or the verdict for a remote end that the pool's filtering keeps out. */
 static __always_inline int check_remote(struct bng_pkt *pkt, const struct bng_pool *nat_pool, __u64 word,
 					__u32 port)
 {
-	if (!is_filtered(nat_pool, word))
+	int verdict;
+
+	if (!(nat_pool->flags & POOL_BY_REMOTE))
 		return 0;
-	return flow_ask(port, pkt->ip->saddr, flow_remote(pkt, pkt->source_port_be, nat_pool->flags, word),
-			pkt->tick);
+	verdict = is_filtered(nat_pool, word)
+			  ? flow_ask(port, pkt->ip->saddr,
+				     flow_remote(pkt, pkt->source_port_be, nat_pool->flags, word), pkt->tick)
+			  : 0;
+	if (!verdict && outside_refreshes(pkt, nat_pool))
+		mapping_renew(pkt, nat_pool, word, port, 0);
+	return verdict;
 }
 
 static __always_inline int cgnat_missing(const struct bng_pkt *pkt)
@@ -226,8 +292,7 @@ static __always_inline int cgnat_down(struct bng_pkt *pkt, __u32 index, __be16 *
 		verdict = check_remote(pkt, target.pool, target.seen, port);
 	if (verdict)
 		return verdict;
-	/* From outside, UDP and ICMP keep nothing alive unless the pool says so. */
-	if ((pkt->protocol == BNG_PROTOCOL_TCP || (target.pool->flags & BNG_POOL_REFRESH_INBOUND)) &&
+	if (outside_refreshes(pkt, target.pool) &&
 	    !mapping_touch(pkt, port, bng_mapping_word_key(target.seen), target.seen, 0))
 		return refuse_unmapped(target.address);
 	*inner_port_be = target.inner_port_be;

@@ -162,6 +162,8 @@ __noinline __u64 cgnat_create_in_block(__u32 slot, __u32 first, __u32 key, __u8 
 	if (!create.pool || *(volatile __u8 *)&create.block->state != BNG_BLOCK_ALLOCATED)
 		return PORT_LEAVING;
 	create.word = mapping_new_word(key, state & ~CREATE_LAST_RESORT, tick);
+	if (key >> 16 == BNG_PROTOCOL_UDP && (create.pool->flags & BNG_POOL_PORT_TIMERS))
+		create.word |= (__u64)BNG_MAPPING_UNPROMISED << 24;
 	create.hash = cgnat_hash(session->port_key, key);
 	create.shift = session->block_shift & 15;
 	create.at_limit = is_at_limit(session);

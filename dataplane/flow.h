@@ -10,7 +10,8 @@
 #include "abi/mapping_word.h"
 #include "cgnat_find.h"
 
-#define POOL_FILTERS (BNG_POOL_FILTER_ADDRESS | BNG_POOL_FILTER_PORT)
+#define POOL_FILTERS   (BNG_POOL_FILTER_ADDRESS | BNG_POOL_FILTER_PORT)
+#define POOL_BY_REMOTE (POOL_FILTERS | BNG_POOL_PORT_TIMERS)
 
 struct flow_search {
 	__u64 head; /* port | remote_be << 32, as in struct bng_flow */
@@ -97,7 +98,8 @@ __noinline int flow_note(__u32 port, __u32 remote_be, __u32 remote, __u32 tick)
 
 	flow_search_run(&search, port, remote_be, remote);
 	if (search.found) {
-		search.found->last_tick = tick;
+		if ((__s32)(tick - search.found->last_tick) > 0)
+			search.found->last_tick = tick;
 		return 0;
 	}
 	search.found = search.free ? flow_get(search.free - 1) : NULL;

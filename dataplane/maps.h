@@ -42,6 +42,7 @@ DURABLE_ARRAY(meta, struct bng_meta, 1);
 DURABLE_ARRAY(subscriber, struct bng_subscriber, 131072);
 DURABLE_ARRAY(closing, struct bng_slot_group, BNG_SLOT_GROUPS(131072));
 DURABLE_ARRAY(pool, struct bng_pool, BNG_POOLS);
+DURABLE_ARRAY(port_timer, struct bng_port_timers, BNG_POOLS);
 DURABLE_ARRAY(pool_address, struct bng_pool_address, 64);
 DURABLE_ARRAY(port_block, struct bng_port_block, 8192);
 DURABLE_ARRAY(mapping, struct bng_mapping_bucket, 64 * 8192);

@@ -262,19 +262,17 @@ static void list_mapping(const struct cgnat_mapping *mapping, void *context)
 	if (listing->total++ >= listing->limit)
 		return;
 	bool pinned = mapping->flags & BNG_MAPPING_PINNED;
-	json_array_append_new(listing->list,
-			      json_pack("{s:s, s:s, s:i, s:s, s:i, s:s, s:b, s:I, s:o, s:I}", "protocol",
-					cgnat_protocol_name(mapping->protocol), "inner",
-					address_format(mapping->session->address_be, inner), "inner_port",
-					(int)mapping->inner_port, "public",
-					address_format(mapping->public_be, public), "public_port",
-					(int)mapping->public_port, "state", mapping_state(mapping->state),
-					"forward", pinned, "idle_s",
-					(json_int_t)tick_seconds(mapping->idle_ticks), "expires_s",
-					pinned ? json_null()
-					       : json_integer((json_int_t)tick_seconds(
-							 mapping->timeout_ticks - mapping->idle_ticks)),
-					"session", (json_int_t)mapping->session->session_id));
+	json_array_append_new(
+		listing->list,
+		json_pack("{s:s, s:s, s:i, s:s, s:i, s:s, s:b, s:I, s:o, s:I}", "protocol",
+			  cgnat_protocol_name(mapping->protocol), "inner",
+			  address_format(mapping->session->address_be, inner), "inner_port",
+			  (int)mapping->inner_port, "public", address_format(mapping->public_be, public),
+			  "public_port", (int)mapping->public_port, "state", mapping_state(mapping->state),
+			  "forward", pinned, "idle_s", (json_int_t)tick_seconds(mapping->idle_ticks),
+			  "expires_s",
+			  pinned ? json_null() : json_integer((json_int_t)tick_seconds(mapping->left_ticks)),
+			  "session", (json_int_t)mapping->session->session_id));
 }
 
 void cgnat_handle_mappings(struct rpc_request *request, void *context)

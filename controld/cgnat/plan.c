@@ -338,6 +338,19 @@ static int add_segment(struct planner *planner, const struct plan_address *addre
 	return 0;
 }
 
+/* BNG_POOL_PORT_TIMERS, or 0 when there are none. */
+static uint8_t fill_port_timers(const struct config_nat_pool *wanted, struct bng_port_timers *timers)
+{
+	*timers = (struct bng_port_timers){0};
+	for (size_t i = 0; i < wanted->port_timer_count; i++)
+		timers->entry[i] = (struct bng_port_timer){
+			.port_be = htons(wanted->port_timers[i].port),
+			.protocol = wanted->port_timers[i].protocol,
+			.ticks = BNG_TICKS_OF_SECONDS(wanted->port_timers[i].seconds),
+		};
+	return wanted->port_timer_count ? BNG_POOL_PORT_TIMERS : 0;
+}
+
 static void fill_pools(struct planner *planner)
 {
 	struct cgnat_plan *plan = planner->plan;
@@ -350,6 +363,7 @@ static void fill_pools(struct planner *planner)
 		    plan->pool[index].timeout[BNG_MAPPING_UDP])
 			continue;
 		plan->pool[index] = planner->maps->pool[index];
+		plan->port_timers[index] = planner->maps->port_timer[index];
 		plan->pool[index].address_count = 0;
 		plan->pool[index].segment_count = 0;
 		memset(plan->pool[index].segment, 0, sizeof(plan->pool[index].segment));
@@ -368,6 +382,7 @@ static void fill_pools(struct planner *planner)
 			.mapping_rate = wanted->mapping_rate,
 			.mapping_burst = wanted->mapping_burst,
 		};
+		pool->flags |= fill_port_timers(wanted, &plan->port_timers[plan->pool_index[i]]);
 		for (int state = 1; state < BNG_MAPPING_STATES; state++)
 			pool->timeout[state] = BNG_TICKS_OF_SECONDS(wanted->timeout_s[state]);
 		snprintf(plan->pool_name[plan->pool_index[i]], CONFIG_NAME_MAX, "%s", wanted->name);

@@ -39,6 +39,7 @@ struct cgnat_plan {
 	uint8_t pool_index[BNG_POOLS]; /* of config->nat_pools */
 	char pool_name[BNG_POOLS][CONFIG_NAME_MAX];
 	struct bng_pool pool[BNG_POOLS];
+	struct bng_port_timers port_timers[BNG_POOLS];
 	struct bng_range outer[BNG_PUBLIC_RANGES];
 	uint32_t outer_count;
 	uint32_t block_high;

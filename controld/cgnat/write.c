@@ -67,12 +67,24 @@ static void change_limits(struct maps *maps, uint8_t index, const struct bng_poo
 	}
 }
 
+/* An entry is one word: packets see the old one or the new one. */
+static void write_port_timers(struct bng_port_timers *now, const struct bng_port_timers *next)
+{
+	for (int i = 0; i < BNG_PORT_TIMERS; i++) {
+		uint64_t word;
+
+		memcpy(&word, &next->entry[i], sizeof(word));
+		__atomic_store_n((uint64_t *)&now->entry[i], word, __ATOMIC_RELEASE);
+	}
+}
+
 static void write_pools(struct controld *controld, const struct cgnat_plan *plan)
 {
 	struct maps *maps = controld->maps;
 
 	for (uint8_t i = 0; i < BNG_POOLS; i++) {
 		names_set_pool(controld, i, plan->pool_name[i]);
+		write_port_timers(&maps->port_timer[i], &plan->port_timers[i]);
 		if (!memcmp(&maps->pool[i], &plan->pool[i], sizeof(maps->pool[i])))
 			continue;
 		change_limits(maps, i, &plan->pool[i]);

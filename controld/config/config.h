@@ -79,6 +79,13 @@ struct config_session {
 	size_t forward_count;
 };
 
+/* A destination port whose mappings live longer or shorter than others. */
+struct config_port_timer {
+	uint8_t protocol; /* BNG_PROTOCOL_UDP or BNG_PROTOCOL_TCP */
+	uint16_t port;
+	uint32_t seconds;
+};
+
 struct config_nat_pool {
 	char name[CONFIG_NAME_MAX];
 	struct config_prefix *prefixes;
@@ -87,9 +94,11 @@ struct config_nat_pool {
 	uint8_t max_blocks;
 	uint32_t max_mappings;
 	uint32_t timeout_s[BNG_MAPPING_STATES]; /* by enum bng_mapping_state */
-	uint8_t flags;                          /* enum bng_pool_flag */
-	uint8_t refusal;                        /* enum bng_refusal */
-	uint32_t mapping_rate;                  /* 0: unlimited */
+	struct config_port_timer port_timers[BNG_PORT_TIMERS];
+	size_t port_timer_count;
+	uint8_t flags;         /* enum bng_pool_flag */
+	uint8_t refusal;       /* enum bng_refusal */
+	uint32_t mapping_rate; /* 0: unlimited */
 	uint32_t mapping_burst;
 };
 

@@ -214,31 +214,6 @@ static void read_block_size(struct json_reader *reader, json_t *element, struct 
 		pool->block_shift++;
 }
 
-static void read_timeouts(struct json_reader *reader, json_t *element, struct config_nat_pool *pool)
-{
-	static const struct {
-		const char *name;
-		enum bng_mapping_state state;
-		uint32_t fallback;
-	} timeouts[] = {
-		{"udp", BNG_MAPPING_UDP, 300},
-		{"icmp", BNG_MAPPING_ICMP, 60},
-		{"tcp_partial", BNG_MAPPING_TCP_PARTIAL, 240},
-		{"tcp_established", BNG_MAPPING_TCP_ESTABLISHED, 7440},
-		{"tcp_closing", BNG_MAPPING_TCP_CLOSING, 240},
-		{"tcp_reset", BNG_MAPPING_TCP_RESET, 240},
-	};
-	static const char *const members[] = {"udp",         "icmp",      "tcp_partial", "tcp_established",
-					      "tcp_closing", "tcp_reset", NULL};
-	json_t *object = config_object(reader, element, "timeouts");
-
-	json_read_only(reader, object, members);
-	for (size_t i = 0; i < sizeof(timeouts) / sizeof(timeouts[0]); i++)
-		pool->timeout_s[timeouts[i].state] = (uint32_t)config_integer(
-			reader, object, timeouts[i].name, 1, 30 * 86400, timeouts[i].fallback);
-	json_leave(reader);
-}
-
 static void read_nat_pool(struct json_reader *reader, json_t *element, void *target, void *context)
 {
 	static const char *const members[] = {"name",
@@ -247,6 +222,7 @@ static void read_nat_pool(struct json_reader *reader, json_t *element, void *tar
 					      "blocks_per_subscriber",
 					      "mappings_per_subscriber",
 					      "timeouts",
+					      "timeouts_by_port",
 					      "filtering",
 					      "refresh_inbound",
 					      "refusal",
@@ -265,7 +241,7 @@ static void read_nat_pool(struct json_reader *reader, json_t *element, void *tar
 						   BNG_BLOCKS_PER_SUBSCRIBER, 4);
 	pool->max_mappings = (uint32_t)config_integer(reader, element, "mappings_per_subscriber", 1, 1 << 20,
 						      pool->max_blocks << pool->block_shift);
-	read_timeouts(reader, element, pool);
+	config_read_timeouts(reader, element, pool);
 	config_read_nat_policy(reader, element, pool);
 }
 

@@ -59,7 +59,7 @@ static void record_mapping(const struct cgnat_mapping *mapping, void *context)
 		.key = bng_mapping_key(mapping->protocol, htons(mapping->inner_port)),
 		.slot = (uint32_t)(mapping->session - kept->maps->subscriber),
 		.public_be = mapping->public_be,
-		.left_ticks = mapping->timeout_ticks - mapping->idle_ticks,
+		.left_ticks = mapping->left_ticks,
 		.session_id = mapping->session->session_id,
 	};
 }

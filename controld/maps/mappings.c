@@ -46,12 +46,11 @@ static void walk_block(const struct maps *maps, const struct bng_port_block *blo
 		const struct bng_mapping_bucket *bucket = &maps->mapping[port / BNG_PORTS_PER_BUCKET];
 		uint64_t word = __atomic_load_n((const uint64_t *)&bucket->entry[port % BNG_PORTS_PER_BUCKET],
 						__ATOMIC_RELAXED);
-		uint32_t idle = now - bng_mapping_word_tick(word);
+		/* Negative: touched after `now` was read, or promised a longer life. */
+		int32_t idle = (int32_t)(now - bng_mapping_word_tick(word));
 		struct cgnat_mapping mapping;
 
-		if (idle > UINT32_MAX / 2)
-			idle = 0; /* touched after `now` was read */
-		if (bng_mapping_word_free(word, pool->timeout, bng_mapping_word_tick(word) + idle))
+		if (bng_mapping_word_free(word, pool->timeout, now))
 			continue;
 		if (filter->protocol && filter->protocol != bng_mapping_word_protocol(word))
 			continue;
@@ -63,8 +62,8 @@ static void walk_block(const struct maps *maps, const struct bng_port_block *blo
 			.public_port = (uint16_t)port,
 			.port = port,
 			.public_be = address->address_be,
-			.idle_ticks = idle,
-			.timeout_ticks = pool->timeout[bng_mapping_word_state(word) & 7],
+			.idle_ticks = idle > 0 ? (uint32_t)idle : 0,
+			.left_ticks = pool->timeout[bng_mapping_word_state(word) & 7] - (uint32_t)idle,
 			.session = session,
 		};
 		each(&mapping, context);

@@ -26,8 +26,8 @@ struct cgnat_mapping {
 	uint16_t public_port;
 	uint32_t port; /* public address index << 16 | public_port */
 	uint32_t public_be;
-	uint32_t idle_ticks;
-	uint32_t timeout_ticks;
+	uint32_t idle_ticks; /* by the pool's timer: not exact with timers by port */
+	uint32_t left_ticks;
 	const struct bng_subscriber *session;
 };
 

@@ -29,6 +29,7 @@
 	X(subscriber, struct bng_subscriber) \
 	X(closing, struct bng_slot_group)    \
 	X(pool, struct bng_pool)             \
+	X(port_timer, struct bng_port_timers) \
 	X(pool_address, struct bng_pool_address) \
 	X(port_block, struct bng_port_block) \
 	X(mapping, struct bng_mapping_bucket) \

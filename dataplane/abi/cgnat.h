@@ -7,6 +7,7 @@
  *                                            -> bng_port_block
  *   mapping       index = (public address << 16 | port) >> 3
  *                                            -> bng_mapping_bucket
+ *   port_timer    index = pool               -> bng_port_timers
  * A public port is used by one (protocol, inner port) of one subscriber. Its
  * entry lies where the port number says, so the way down needs no search. The
  * way up finds the same entry by hashing: (protocol, inner port) and the
@@ -59,6 +60,7 @@ enum bng_mapping_state {
 
 enum bng_mapping_flag {
 	BNG_MAPPING_FIN_INSIDE = 1 << 0, /* TCP: this side has sent a FIN */
+	BNG_MAPPING_UNPROMISED = 1 << 0, /* UDP: made, no packet has said yet for how long */
 	BNG_MAPPING_FIN_OUTSIDE = 1 << 1,
 	BNG_MAPPING_PINNED = 1 << 2,     /* a port forwarding: no timer ends it */
 	BNG_MAPPING_PIN_CONFIG = 1 << 3, /* with PINNED: by the configuration, not by RPC */
@@ -72,7 +74,7 @@ struct bng_mapping {
 	__u16 inner_port_be;
 	__u8 kind;
 	__u8 flags;      /* enum bng_mapping_flag */
-	__u32 last_tick; /* last packet that keeps it alive */
+	__u32 last_tick; /* last packet that keeps it alive; see bng_port_timers */
 };
 
 struct bng_mapping_bucket {
@@ -138,6 +140,7 @@ enum bng_pool_flag {
 	BNG_POOL_REFRESH_INBOUND = 1 << 0, /* packets from outside keep UDP and ICMP mappings alive too */
 	BNG_POOL_FILTER_ADDRESS = 1 << 1,
 	BNG_POOL_FILTER_PORT = 1 << 2, /* address and port */
+	BNG_POOL_PORT_TIMERS = 1 << 3, /* `port_timer` has some for this pool */
 };
 
 /* What a subscriber hears when a mapping is refused (RFC 6888 REQ-11, RFC 5508
@@ -164,6 +167,26 @@ struct bng_pool {
 };
 
 _Static_assert(sizeof(struct bng_pool) == 256, "four cache lines");
+
+/* Timers by destination port, for UDP and established TCP; the first entry without
+ * a protocol ends the list. A packet to such a port promises its mapping a life of
+ * `ticks`: it moves bng_mapping.last_tick to where the pool's own timer ends then,
+ * into the future or the past, unless it is later already. So the longest promise
+ * holds, and whoever judges a mapping needs the pool's timers alone. */
+#define BNG_PORT_TIMERS 16
+
+struct bng_port_timer {
+	__u16 port_be;
+	__u8 protocol; /* enum bng_protocol: UDP or TCP */
+	__u8 reserved0;
+	__u32 ticks;
+};
+
+struct bng_port_timers {
+	struct bng_port_timer entry[BNG_PORT_TIMERS];
+};
+
+_Static_assert(sizeof(struct bng_port_timers) == 128, "two cache lines");
 
 enum bng_exempt_flag {
 	BNG_EXEMPT_PERMANENT = 1 << 0,

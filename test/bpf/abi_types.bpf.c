@@ -27,6 +27,7 @@ enum constants {
 	CONSTANT(BNG_PORTS_PER_BUCKET),
 	CONSTANT(BNG_INTERFACES),
 	CONSTANT(BNG_INTERFACE_PUNT),
+	CONSTANT(BNG_PORT_TIMERS),
 	CONSTANT(BNG_FLOWS_PER_BUCKET),
 	CONSTANT(BNG_FLOW_PROBES),
 	CONSTANT(BNG_FRAGMENTS),
@@ -57,6 +58,8 @@ struct abi_types {
 	struct bng_port_block port_block;
 	struct bng_pool_address pool_address;
 	struct bng_pool pool;
+	struct bng_port_timer port_timer;
+	struct bng_port_timers port_timers;
 	struct bng_flow flow;
 	struct bng_flow_bucket flow_bucket;
 	struct bng_fragment fragment;

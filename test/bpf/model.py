@@ -16,7 +16,7 @@ GRACE = 2  # ticks
 class Mapping:
     end: int  # public address index << 16 | port
     state: int
-    last: int  # tick
+    last: int  # tick by which the timer of its state is judged: a promise, see Model.promise
     fins: frozenset = frozenset()
 
 
@@ -55,8 +55,9 @@ def tcp_next(mapping, inside, flags):
 
 
 class Model:
-    def __init__(self, timeouts, hold, size, offered):
+    def __init__(self, timeouts, hold, size, offered, by_port=None):
         self.timeouts, self.hold, self.size = timeouts, hold, size
+        self.by_port = by_port or {}  # (protocol, destination port) -> ticks
         self.free = set(offered)  # first ports of blocks
         self.held = {}  # first port -> tick
         self.owner = {}  # first port -> subscriber's number
@@ -69,6 +70,13 @@ class Model:
 
     def alive(self, mapping):
         return self.tick - mapping.last <= self.timeouts[mapping.state]
+
+    def promise(self, mapping, protocol, remote_port, before):
+        """A packet to or from that port: the mapping lives for its timer, or longer if that was promised."""
+        last = self.tick
+        if mapping.state in (abi.MAPPING_UDP, E) and (protocol, remote_port) in self.by_port:
+            last += self.by_port[protocol, remote_port] - self.timeouts[mapping.state]
+        mapping.last = max(last, mapping.last) if before == mapping.state else last
 
     def room(self, subscriber):
         """Ports of its blocks that nothing alive has."""
@@ -117,7 +125,7 @@ class Model:
         room = self.room(subscriber)
         return ("FORWARD_UP", room) if room else (refusal, ())
 
-    def chosen(self, number, key, end, flags=""):
+    def chosen(self, number, key, end, flags="", remote_port=0):
         """The packet went up from `end`: the first port of a new block, or None."""
         subscriber, taken = self.subscribers[number], None
         first = end - end % self.size
@@ -128,14 +136,16 @@ class Model:
         if end in self.ends and self.ends[end] != (number, key):
             del subscriber.table[self.ends[end][1]]
         mapping = subscriber.table.get(key)
-        if not mapping or not self.alive(mapping):
+        before = mapping.state if mapping and self.alive(mapping) else None
+        if before is None:
             mapping = subscriber.table[key] = Mapping(end, FIRST_STATE[key[0]], self.tick)
-        mapping.last, self.ends[end] = self.tick, (number, key)
+        self.ends[end] = (number, key)
         if key[0] == "tcp":
             tcp_next(mapping, True, flags)
+        self.promise(mapping, key[0], remote_port, before)
         return taken
 
-    def down(self, end, protocol, flags=""):
+    def down(self, end, protocol, flags="", remote_port=0):
         """(verdict, (subscriber's number, inner port) or None)."""
         number, key = self.ends.get(end, (None, (None, None)))
         mapping = self.subscribers[number].table[key] if number is not None else None
@@ -144,8 +154,9 @@ class Model:
         if not self.subscribers[number].active:
             return "DROP_CGNAT_STALE", None
         if protocol == "tcp":
+            before = mapping.state
             tcp_next(mapping, False, flags)
-            mapping.last = self.tick
+            self.promise(mapping, protocol, remote_port, before)
         return "FORWARD_DOWN", (number, key[1])
 
     # ---- reclaiming ------------------------------------------------------------------

@@ -180,6 +180,7 @@ class Plane:
         self.subscriber = self._array("subscriber", "bng_subscriber")
         self.closing = self._array("closing", "bng_slot_group")
         self.pool = self._array("pool", "bng_pool")
+        self.port_timer = self._array("port_timer", "bng_port_timers")
         self.pool_address = self._array("pool_address", "bng_pool_address")
         self.port_block = self._array("port_block", "bng_port_block")
         self.mapping = self._array("mapping", "bng_mapping_bucket")
@@ -204,8 +205,8 @@ class Plane:
     # ---- a clean gateway ------------------------------------------------------
 
     def reset(self):
-        for array in (self.meta_array, self.subscriber, self.closing, self.pool, self.pool_address, self.port_block,
-                      self.mapping, self.flow, self.fragment, self.range, self.interface, self.punt_limit):
+        for array in (self.meta_array, self.subscriber, self.closing, self.pool, self.port_timer, self.pool_address,
+                      self.port_block, self.mapping, self.flow, self.fragment, self.range, self.interface, self.punt_limit):
             ctypes.memset(array, 0, ctypes.sizeof(array))
         self.maps["slot_of_address"].clear(4)
         self.maps["exempt"].clear(8)

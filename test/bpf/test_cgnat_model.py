@@ -11,6 +11,7 @@ import abi
 import invariants
 from model import Model, Subscriber
 from plane import MACS, NEXT_HOP_MAC, PUBLIC, REMOTE, inet, mac_bytes
+from test_cgnat_port_timers import timers_build
 
 STEPS = 100_000
 SIZE = 64
@@ -21,6 +22,8 @@ PORTS = 200
 HOLD_SECONDS = 5
 TIMEOUTS = {abi.MAPPING_UDP: 20, abi.MAPPING_ICMP: 8, abi.MAPPING_TCP_PARTIAL: 10, abi.MAPPING_TCP_ESTABLISHED: 60,
             abi.MAPPING_TCP_CLOSING: 12, abi.MAPPING_TCP_RESET: 9}
+BY_PORT = {("udp", 53): 3, ("udp", 4500): 45, ("tcp", 22): 150, ("tcp", 80): 30}  # seconds
+REMOTE_PORTS = (53, 53, 4500, 22, 80, 8000)
 NUMBERS = {"udp": 17, "tcp": 6, "icmp": 1}
 MAPPED = {"udp": abi.PROTOCOL_UDP, "tcp": abi.PROTOCOL_TCP, "icmp": abi.PROTOCOL_ICMP}
 FLAG_BITS = {"F": 1, "S": 2, "R": 4, "A": 16}
@@ -49,12 +52,14 @@ class Life:
     def __init__(self, plane, seed):
         self.plane, self.chance = plane, random.Random(seed)
         plane.pool_build(addresses=ADDRESSES, timeouts=TIMEOUTS)
+        timers_build(plane, BY_PORT)
         plane.meta.hold_down_ticks = abi.ticks(HOLD_SECONDS)
         plane.meta.block_high = len(ADDRESSES) * 1024
         for address in ADDRESSES:
             plane.blocks_offer(address, OFFERED)
         self.model = Model({state: abi.ticks(seconds) for state, seconds in TIMEOUTS.items()}, abi.ticks(HOLD_SECONDS),
-                           SIZE, [address << 16 | block * SIZE for address in ADDRESSES for block in OFFERED])
+                           SIZE, [address << 16 | block * SIZE for address in ADDRESSES for block in OFFERED],
+                           {port: abi.ticks(seconds) for port, seconds in BY_PORT.items()})
         self.sessions, self.macs = {}, {}
         self.seen = {}
         for number in range(SUBSCRIBERS):
@@ -80,8 +85,9 @@ class Life:
         if protocol == "tcp":
             flags = self.chance.choice(FLAGS)
         session = self.sessions[number]
+        remote_port = self.chance.choice(REMOTE_PORTS)
         verdict, ends = self.model.up(number, key, flags)
-        frame = packet(self.macs[number], inet(session.address), REMOTE_BYTES, protocol, key[1], 53, flags)
+        frame = packet(self.macs[number], inet(session.address), REMOTE_BYTES, protocol, key[1], remote_port, flags)
         result = self.plane.access(frame)
         assert result.verdict == verdict, f"up {number} {key} {flags}"
         self.note(verdict)
@@ -90,7 +96,7 @@ class Life:
         at = 38 if protocol == "icmp" else 34
         end = PUBLIC_BYTES.index(result.frame[26:30]) << 16 | int.from_bytes(result.frame[at:at + 2], "big")
         assert end in ends, f"up {number} {key}: {end:#x}"
-        taken = self.model.chosen(number, key, end, flags)
+        taken = self.model.chosen(number, key, end, flags, remote_port)
         if taken is not None:
             (event,) = self.plane.events()
             assert (event.type, event.slot, event.port_first) == \
@@ -105,9 +111,10 @@ class Life:
         if self.chance.random() < 0.05:
             protocol = self.chance.choice(list(NUMBERS))
         flags = self.chance.choice(FLAGS) if protocol == "tcp" else ""
+        remote_port = self.chance.choice(REMOTE_PORTS)
         frame = packet(self.down_macs, REMOTE_BYTES, PUBLIC_BYTES[end >> 16], protocol,
-                       end & 0xffff if protocol == "icmp" else 53, end & 0xffff, flags)
-        verdict, inner = self.model.down(end, protocol, flags)
+                       end & 0xffff if protocol == "icmp" else remote_port, end & 0xffff, flags)
+        verdict, inner = self.model.down(end, protocol, flags, remote_port)
         result = self.plane.core(frame)
         assert result.verdict == verdict, f"down {end:#x} {protocol} {flags}"
         self.note(verdict)

@@ -64,6 +64,34 @@ START_TEST(new_addresses_are_complete_before_they_are_enabled)
 }
 END_TEST
 
+START_TEST(timers_by_port_come_and_go_with_a_reload)
+{
+	const struct bng_port_timers *timers = &fixture.controld.maps->port_timer[0];
+	const struct bng_pool *pool = &fixture.controld.maps->pool[0];
+
+	configure("{\"name\": \"n\", \"prefixes\": [\"203.0.113.0/30\"], \"timeouts_by_port\": "
+		  "{\"udp/53\": 10, \"tcp/22\": 86400}}");
+	ck_assert(pool->flags & BNG_POOL_PORT_TIMERS);
+	ck_assert_uint_eq(timers->entry[0].protocol, BNG_PROTOCOL_UDP);
+	ck_assert_uint_eq(timers->entry[0].port_be, htons(53));
+	ck_assert_uint_eq(timers->entry[0].ticks, BNG_TICKS_OF_SECONDS(10));
+	ck_assert_uint_eq(timers->entry[1].protocol, BNG_PROTOCOL_TCP);
+	ck_assert_uint_eq(timers->entry[1].port_be, htons(22));
+	ck_assert_uint_eq(timers->entry[1].ticks, BNG_TICKS_OF_SECONDS(86400));
+	ck_assert_uint_eq(timers->entry[2].protocol, BNG_PROTOCOL_NONE);
+	ck_assert_uint_eq(fixture.controld.maps->port_timer[1].entry[0].protocol, BNG_PROTOCOL_NONE);
+	configure("{\"name\": \"n\", \"prefixes\": [\"203.0.113.0/30\"], \"timeouts_by_port\": "
+		  "{\"tcp/22\": 90000}}");
+	ck_assert_uint_eq(timers->entry[0].port_be, htons(22));
+	ck_assert_uint_eq(timers->entry[0].ticks, BNG_TICKS_OF_SECONDS(90000));
+	ck_assert_uint_eq(timers->entry[1].protocol, BNG_PROTOCOL_NONE);
+	configure(POOL("n", "\"203.0.113.0/30\""));
+	ck_assert(!(pool->flags & BNG_POOL_PORT_TIMERS));
+	ck_assert_uint_eq(timers->entry[0].protocol, BNG_PROTOCOL_NONE);
+	fixture_stop();
+}
+END_TEST
+
 static const struct {
 	uint8_t shift;
 	uint32_t reserved;
@@ -328,6 +356,33 @@ START_TEST(only_live_mappings_of_active_sessions_are_walked)
 }
 END_TEST
 
+static void note_left(const struct cgnat_mapping *mapping, void *context)
+{
+	if (mapping->inner_port == 5000)
+		*(struct cgnat_mapping *)context = *mapping;
+}
+
+/* A promise beyond the pool's timer lies in the future, a shorter one in the past. */
+START_TEST(what_is_left_counts_from_the_promise)
+{
+	struct cgnat_mapping found = {0};
+	struct session session = make_mappings();
+	struct bng_port_block *block =
+		&fixture.controld.maps->port_block[record_of("203.0.113.1")->first_block + 7];
+	uint32_t timeout = fixture.controld.maps->pool[0].timeout[BNG_MAPPING_UDP];
+
+	set_mapping(block, 0, BNG_PROTOCOL_UDP, BNG_MAPPING_UDP, 5000, -1000u);
+	cgnat_walk(fixture.controld.maps, &(struct cgnat_filter){0}, note_left, &found);
+	ck_assert_uint_le(timeout + 1000 - found.left_ticks, 1);
+	ck_assert_uint_eq(found.idle_ticks, 0);
+	set_mapping(block, 0, BNG_PROTOCOL_UDP, BNG_MAPPING_UDP, 5000, timeout - 30);
+	cgnat_walk(fixture.controld.maps, &(struct cgnat_filter){0}, note_left, &found);
+	ck_assert_uint_le(30 - found.left_ticks, 1);
+	ck_assert_ptr_eq(found.session, session.record);
+	fixture_stop();
+}
+END_TEST
+
 static const char *sha256_of(const char *text)
 {
 	static char hex[65];
@@ -415,6 +470,7 @@ int main(void)
 
 	tcase_add_checked_fixture(plan, setup, NULL);
 	tcase_add_test(plan, new_addresses_are_complete_before_they_are_enabled);
+	tcase_add_test(plan, timers_by_port_come_and_go_with_a_reload);
 	tcase_add_test(plan, indexes_stay_when_prefixes_come_and_go);
 	tcase_add_test(plan, an_address_in_use_drains_before_it_goes);
 	tcase_add_test(plan, an_idle_address_is_disabled_first_and_gone_next);
@@ -430,6 +486,7 @@ int main(void)
 	tcase_add_checked_fixture(walk, setup, NULL);
 	tcase_set_timeout(walk, 60);
 	tcase_add_test(walk, only_live_mappings_of_active_sessions_are_walked);
+	tcase_add_test(walk, what_is_left_counts_from_the_promise);
 	tcase_add_test(walk, the_digest_is_of_sorted_lines);
 	tcase_add_test(walk, a_million_mappings_are_counted_and_hashed_quickly);
 	suite_add_tcase(suite, walk);

@@ -34,7 +34,8 @@ static const char example[] =
 	"\"cgnat\": {\"pools\": [{\"name\": \"first\", \"prefixes\": [\"203.0.113.0/29\", "
 	"\"198.51.100.0/31\"]},"
 	" {\"name\": \"second\", \"prefixes\": [\"192.0.2.8/32\"], \"block_size\": 1024, \"timeouts\": "
-	"{\"udp\": 120}, \"filtering\": \"address-dependent\", \"refresh_inbound\": true, \"refusal\": "
+	"{\"udp\": 120}, \"timeouts_by_port\": {\"udp/53\": 10, \"tcp/22\": 86400, \"udp/1024\": 120}, "
+	"\"filtering\": \"address-dependent\", \"refresh_inbound\": true, \"refusal\": "
 	"\"host\", \"mapping_rate\": 100, \"mapping_burst\": 50}],"
 	"\"exempt_file\": \"/etc/bng/exempt\","
 	"\"hold_down_seconds\": 60, \"exempt\": [\"192.0.2.0/24\", \"100.64.0.0/10\"],"
@@ -83,6 +84,11 @@ START_TEST(everything_is_read)
 	ck_assert_uint_eq(config->nat_pools[1].block_shift, 10);
 	ck_assert_uint_eq(config->nat_pools[1].timeout_s[BNG_MAPPING_UDP], 120);
 	ck_assert_uint_eq(config->nat_pools[1].timeout_s[BNG_MAPPING_TCP_ESTABLISHED], 7440);
+	ck_assert_uint_eq(config->nat_pools[0].port_timer_count, 0);
+	ck_assert_uint_eq(config->nat_pools[1].port_timer_count, 3);
+	ck_assert_uint_eq(config->nat_pools[1].port_timers[1].protocol, BNG_PROTOCOL_TCP);
+	ck_assert_uint_eq(config->nat_pools[1].port_timers[1].port, 22);
+	ck_assert_uint_eq(config->nat_pools[1].port_timers[1].seconds, 86400);
 	ck_assert_uint_eq(config->exempt_count, 2);
 	ck_assert_uint_eq(config->exempt[1].length, 10);
 	ck_assert_uint_eq(config->hold_down_s, 60);
@@ -283,6 +289,21 @@ static const struct {
 	{"\"timeouts\": {\"udp\": 120}", "\"timeouts\": {\"upd\": 120}", "/cgnat/pools/1/timeouts/upd: "},
 	{"\"timeouts\": {\"udp\": 120}", "\"timeouts\": [120]",
 	 "/cgnat/pools/1/timeouts: [120]: must be an object"},
+	{"\"udp/1024\": 120", "\"udp/1024\": 119",
+	 "/cgnat/pools/1/timeouts_by_port/udp~11024: 119: must be at least 120: only ports below 1024 may"},
+	{"\"udp/53\": 10", "\"udp/53\": 0",
+	 "/cgnat/pools/1/timeouts_by_port/udp~153: 0: must be an integer 1-2592000"},
+	{"\"tcp/22\"", "\"icmp/22\"",
+	 "/cgnat/pools/1/timeouts_by_port/icmp~122: 86400: the name must be a protocol and a destination "
+	 "port"},
+	{"\"tcp/22\"", "\"tcp/022\"", "/timeouts_by_port/tcp~1022: 86400: the name must be"},
+	{"\"tcp/22\"", "\"tcp/65536\"", "/timeouts_by_port/tcp~165536: 86400: the name must be"},
+	{"\"tcp/22\"", "\"tcp/22 \"", "/timeouts_by_port/tcp~122 : 86400: the name must be"},
+	{"\"tcp/22\": 86400",
+	 "\"udp/1\":1,\"udp/2\":1,\"udp/3\":1,\"udp/4\":1,\"udp/5\":1,\"udp/6\":1,\"udp/7\":1,"
+	 "\"udp/8\":1,\"udp/9\":1,\"udp/10\":1,\"udp/11\":1,\"udp/12\":1,\"udp/13\":1,\"udp/14\":1,"
+	 "\"udp/15\":1",
+	 "17 ports found, at most 16 may be given"},
 	{"\"hold_down_seconds\": 60", "\"hold_down_seconds\": -1",
 	 "/cgnat/hold_down_seconds: -1: must be an integer 0-86400"},
 	{"\"100.64.0.0/10\"", "\"192.0.2.0/24\"", "/cgnat/exempt/1: \"192.0.2.0/24\": is listed twice"},

@@ -69,6 +69,7 @@ static void make_maps(const struct fixture_sizes *sizes)
 		[MAP_subscriber] = sizes->subscribers,
 		[MAP_closing] = BNG_SLOT_GROUPS(sizes->subscribers),
 		[MAP_pool] = BNG_POOLS,
+		[MAP_port_timer] = BNG_POOLS,
 		[MAP_pool_address] = sizes->public_addresses,
 		[MAP_port_block] = sizes->port_blocks,
 		[MAP_mapping] = sizes->public_addresses * (65536 / BNG_PORTS_PER_BUCKET),
