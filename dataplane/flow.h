@@ -19,16 +19,14 @@ struct flow_search {
 	__u32 hash;
 	__u32 mask; /* of bucket indexes */
 	__u32 tick;
-	__u32 free; /* index of an entry to take, +1 */
 	struct bng_flow *found;
 };
 
-static __always_inline struct bng_flow *flow_get(__u32 index)
+static __always_inline struct bng_flow_bucket *flow_bucket(const struct flow_search *search, __u32 probe)
 {
-	__u32 bucket = index / BNG_FLOWS_PER_BUCKET;
-	struct bng_flow_bucket *line = bpf_map_lookup_elem(&flow, &bucket);
+	__u32 index = (search->hash + probe) & search->mask;
 
-	return line ? &line->entry[index % BNG_FLOWS_PER_BUCKET] : NULL;
+	return bpf_map_lookup_elem(&flow, &index);
 }
 
 /* The inner port, as far as there is room for it in an entry. */
@@ -55,24 +53,46 @@ static __always_inline int flow_alive(const struct bng_flow *entry, __u32 tick)
 	return (__s32)(tick - entry->last_tick) <= (__s32)nat_pool->timeout[bng_mapping_word_state(word) & 7];
 }
 
+static __always_inline int flow_matches(const struct bng_flow *entry, const struct flow_search *search)
+{
+	return *(volatile __u64 *)entry == search->head &&
+	       (*(__u64 *)&entry->remote_port_be & 0xffffffff) == search->tail;
+}
+
+/* One bucket; nearly every search ends in the first one. */
 static long flow_step(__u32 probe, struct flow_search *search)
 {
-	__u32 index = ((search->hash + probe / BNG_FLOWS_PER_BUCKET) & search->mask) * BNG_FLOWS_PER_BUCKET +
-		      probe % BNG_FLOWS_PER_BUCKET;
-	struct bng_flow *entry = flow_get(index);
+	struct bng_flow_bucket *bucket = flow_bucket(search, probe);
 
-	if (!entry)
+	if (!bucket)
 		return 1;
-	if (!*(volatile __u64 *)entry || !flow_alive(entry, search->tick)) {
-		if (!search->free)
-			search->free = index + 1;
-		return 0;
+#pragma unroll
+	for (int i = 0; i < BNG_FLOWS_PER_BUCKET; i++) {
+		if (!flow_matches(&bucket->entry[i], search))
+			continue;
+		if (flow_alive(&bucket->entry[i], search->tick))
+			search->found = &bucket->entry[i];
+		return 1;
 	}
-	if (*(volatile __u64 *)entry != search->head ||
-	    (*(__u64 *)&entry->remote_port_be & 0xffffffff) != search->tail)
-		return 0;
-	search->found = entry;
-	return 1;
+	return 0;
+}
+
+/* An entry that nobody needs any more. */
+static long flow_room_step(__u32 probe, struct flow_search *search)
+{
+	struct bng_flow_bucket *bucket = flow_bucket(search, probe);
+
+	if (!bucket)
+		return 1;
+	for (int i = 0; i < BNG_FLOWS_PER_BUCKET; i++) {
+		struct bng_flow *entry = &bucket->entry[i];
+
+		if (!*(volatile __u64 *)entry || !flow_alive(entry, search->tick)) {
+			search->found = entry;
+			return 1;
+		}
+	}
+	return 0;
 }
 
 /* `remote` is what flow_remote made. */
@@ -86,7 +106,8 @@ static __always_inline void flow_search_run(struct flow_search *search, __u32 po
 	search->tail = remote;
 	search->hash = (port * 0x9e3779b1 ^ remote_be * 0x85ebca6b ^ (__u32)search->tail * 0xc2b2ae35);
 	search->hash ^= search->hash >> 15;
-	bpf_loop(BNG_FLOW_PROBES * BNG_FLOWS_PER_BUCKET, flow_step, search, 0);
+	if (!flow_step(0, search))
+		bpf_loop(BNG_FLOW_PROBES, flow_step, search, 0);
 }
 
 /* Notes that `port` has sent to a remote end: 0, or a verdict when there is no
@@ -102,7 +123,7 @@ __noinline int flow_note(__u32 port, __u32 remote_be, __u32 remote, __u32 tick)
 			search.found->last_tick = tick;
 		return 0;
 	}
-	search.found = search.free ? flow_get(search.free - 1) : NULL;
+	bpf_loop(BNG_FLOW_PROBES, flow_room_step, &search, 0);
 	if (!search.found)
 		return BNG_DROP_CGNAT_FLOW_FULL;
 	before = *(volatile __u64 *)search.found;

@@ -3,7 +3,6 @@
  * From a file or a text to a configuration, or to one error that says where.
  */
 #include "controld/config/config.h"
-#include "dataplane/abi/subscriber.h"
 
 #include <errno.h>
 #include <openssl/sha.h>
@@ -12,6 +11,7 @@
 #include <string.h>
 
 #include "controld/config/parse.h"
+#include "dataplane/abi/subscriber.h"
 
 #define CONFIG_FILE_MAX (64u << 20)
 

@@ -16,7 +16,7 @@
 #include <linux/types.h>
 
 #define BNG_FLOWS_PER_BUCKET 4
-#define BNG_FLOW_PROBES      8
+#define BNG_FLOW_PROBES      16
 
 struct bng_flow {
 	__u32 port; /* public address index << 16 | port */

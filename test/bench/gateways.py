@@ -4,7 +4,8 @@
 #   bare      XDP that only redirects: the bound
 #   kernel    the kernel's forwarding
 #   nftables  the same with source NAT to as many public addresses as Holdfast has
-#   holdfast  bpfholder and bng-controld, sessions opened by RPC
+#   holdfast  bpfholder and bng-controld, sessions opened by RPC; "holdfast+NAME" with
+#             a feature of features.py on
 #   direct    Holdfast's data plane alone, its maps filled by bng-bench-gateway
 import ipaddress
 import json
@@ -13,6 +14,7 @@ import pathlib
 import shutil
 import time
 
+import features
 import sandbox
 import topology
 from rpc import RpcClient
@@ -28,8 +30,8 @@ class Gateway:
     """One kind, one case: a place, the gateway in it, the meter around it."""
     check_mac = True
 
-    def __init__(self, build, case, options):
-        self.build, self.case, self.options = build, case, options
+    def __init__(self, build, case, options, feature=None):
+        self.build, self.case, self.options, self.feature = build, case, options, feature
         self.place = topology.Place(case.queues)
         try:
             self.start()
@@ -105,7 +107,10 @@ class Holdfast(Gateway):
         shutil.copy(self.options.object or self.build / "bpf" / "bng.bpf.o", self.object)
         for name in ("bpfholder", "bng-controld"):
             shutil.copy(self.build / "bin" / name, self.place.directory / name)
-        self.config_file.write_text(json.dumps(self.config(), indent=1))
+        config = self.config()
+        if self.feature:
+            features.turn_on(config, self.feature, case=self.case, directory=self.place.directory)
+        self.config_file.write_text(json.dumps(config, indent=1))
         for path in (self.object, self.config_file):
             path.chmod(0o644)
         self.start_holder()
@@ -165,6 +170,11 @@ class Holdfast(Gateway):
             self.call("session.add", {"sessions": [
                 {"address": str(topology.FIRST_SUBSCRIBER + i), "mac": topology.mac_text(topology.FIRST_MAC + i),
                  "interface": "access0", "pool": "default"} for i in numbers]})
+
+
+def start(kind, build, case, options):
+    name, _, feature = kind.partition("+")
+    return KINDS[name](build, case, options, feature or None)
 
 
 KINDS = {"bare": Bare, "kernel": Kernel, "nftables": Nftables, "holdfast": Holdfast, "direct": Direct}

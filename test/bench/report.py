@@ -7,11 +7,14 @@ import platform
 import statistics
 import subprocess
 
+import features
+
 DIRECTIONS = ("up", "down")
 FAULTS = ("lost", "reordered", "duplicated", "bad_ip_checksum", "bad_udp_checksum", "misdelivered", "remapped", "skipped")
 ONE_QUEUE, TWO_QUEUES = "one queue, one CPU", "two queues, two CPUs"
 OURS = ("holdfast", "direct")
 TARGET_RATIO = {1000: 0.60, 100000: 0.52, 1000000: 0.36}
+TARGET_ALL_FEATURES = {100000: 0.50, 1000000: 0.34}
 TARGET_NFTABLES = 5
 TARGET_SCALE = 1.8
 TARGET_CREATED = 1.5
@@ -68,6 +71,9 @@ def goals(rows, created):
     found = []
     by = {(row["case"], row["kind"]): row for row in rows}
     for row in rows:
+        if row["kind"] == f"holdfast+{features.ALL}" and row["flows"] in TARGET_ALL_FEATURES:
+            found += [_goal(f"{row['case']}: {row['kind']} {direction} to bare", row[direction]["ratio"],
+                            TARGET_ALL_FEATURES[row["flows"]]) for direction in DIRECTIONS]
         if row["kind"] not in OURS:
             continue
         plain = row["size"] == "64" and "queue" not in row["case"]
@@ -89,6 +95,20 @@ def goals(rows, created):
     return found
 
 
+def feature_costs(rows):
+    """Off and on: what each feature of features.py adds to a packet, from the same rounds."""
+    without = {row["case"]: row for row in rows if row["kind"] == "holdfast"}
+    lines = []
+    for row in rows:
+        _, on, name = row["kind"].partition("+")
+        off = without.get(row["case"])
+        if on and off:
+            costs = " ".join(f"{direction} {1000 / row[direction]['mpps'] - 1000 / off[direction]['mpps']:+6.0f}"
+                             for direction in DIRECTIONS)
+            lines.append(f"  {name:<12} {costs}  {row['case']}")
+    return "\n".join(lines)
+
+
 def _cell(row, direction):
     if direction not in row:
         return f"{'':>24}"
@@ -98,7 +118,7 @@ def _cell(row, direction):
 
 
 def table(rows):
-    head = f"{'case':<60} {'gateway':<9} {'up Mpps  bare   added':>24} {'down Mpps  bare   added':>24} " \
+    head = f"{'case':<60} {'gateway':<18} {'up Mpps  bare   added':>24} {'down Mpps  bare   added':>24} " \
            f"{'both Mpps  bare   added':>24} {'lost':>6} {'gap us':>8}"
     lines = [head, "-" * len(head)]
     last = None
@@ -107,7 +127,7 @@ def table(rows):
         lost, gap = sum(value["lost"] for value in shown), max(value["longest_gap_us"] for value in shown)
         name = row["case"] if row["case"] != last else ""
         last = row["case"]
-        lines.append(f"{name:<60} {row['kind']:<9} {_cell(row, 'up')} {_cell(row, 'down')} {_cell(row, 'both')} "
+        lines.append(f"{name:<60} {row['kind']:<18} {_cell(row, 'up')} {_cell(row, 'down')} {_cell(row, 'both')} "
                      f"{lost:>6} {gap:>8.0f}")
     return "\n".join(lines)
 

@@ -15,6 +15,7 @@ import sys
 import time
 
 import topology  # noqa: F401 (finds the lab's modules)
+import features
 import gateways
 import report
 
@@ -54,6 +55,8 @@ GROUPS = [
     [Case(1000, 1000000, **LARGE)],
     [Case(100000, 100000, **MANY)],
     [Case(100000, 1000000, **MANY)],
+    [Case(1000, 100000, kinds=features.kinds(*features.FEATURES, features.ALL), note="features")],
+    [Case(1000, 1000000, kinds=features.kinds(features.ALL), note="features", **LARGE)],
     [Case(1000, 100000, size="512")],
     [Case(1000, 100000, size="imix")],
     [Case(1000, 100000, kinds=OURS_ONLY, note=report.ONE_QUEUE),
@@ -74,14 +77,15 @@ class Benchmark:
 
     def kinds(self, case):
         ours = "direct" if self.options.direct else "holdfast"
-        kinds = [ours if kind == "holdfast" else kind for kind in case.kinds]
+        kinds = [ours if kind == "holdfast" else kind for kind in case.kinds
+                 if not (self.options.direct and "+" in kind)]
         return [kind for kind in kinds if not self.options.gateways or kind in self.options.gateways]
 
     def open(self, kind, case):
-        return gateways.KINDS[kind](self.options.build, case, self.options)
+        return gateways.start(kind, self.options.build, case, self.options)
 
     def note_created(self, case, kind, phase):
-        if kind not in ("bare", "kernel") and case.queues == 1 and case.size == "64" and case.flows >= 100000:
+        if kind not in ("bare", "kernel") and "+" not in kind and case.queues == 1 and case.size == "64" and case.flows >= 100000:
             self.created.append({"case": case.name, "kind": kind, "mappings": phase["up"]["mapped"],
                                  "mpps": phase["up"]["mpps"], "gateways": 1})
 
@@ -182,6 +186,9 @@ def print_result(benchmark):
             f"longest gap {restart['longest_gap_us']:.0f} us")
         for phase in restart["phases"]:
             say(f"  {phase['ms']:9.1f} ms  {phase['name']}: {phase['detail']}")
+    costs = report.feature_costs(benchmark.rows)
+    if costs:
+        say("\nwhat a feature costs, nanoseconds a packet\n" + costs)
     found = report.goals(benchmark.rows, benchmark.created)
     if found:
         say("\ntargets\n" + report.goal_lines(found))

@@ -41,6 +41,17 @@ def test_all_gateways_forward_every_packet(tmp_path):
     assert (tmp_path / "ratio.svg").read_text().startswith("<?xml")
 
 
+def test_what_features_cost_is_shown(tmp_path):
+    status, output, error = benchmark(tmp_path, "--subscribers", "10", "--flows", "1000", "--gateways", "bare,holdfast,holdfast+all")
+    assert status == 0, output + error
+    (line,) = [line for line in output.split("\n") if line.startswith("  all ")]
+    _, up, up_ns, down, down_ns, *_ = line.split()
+    assert (up, down) == ("up", "down") and int(up_ns) and int(down_ns)
+    rows = json.loads((tmp_path / "result.json").read_text())["rows"]
+    assert [row["kind"] for row in rows] == ["bare", "holdfast", "holdfast+all"]
+    assert all(row[direction]["lost"] == 0 < row[direction]["sent"] for row in rows for direction in ("up", "down"))
+
+
 def test_it_cleans_up_when_it_is_interrupted(tmp_path):
     command = [sys.executable, str(bench.ROOT / "test" / "bench" / "run.py"), "--build", str(BUILD), "--output", str(tmp_path),
                "--direct", "--subscribers", "10"]

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# Features that cost something on the packet path, each as the difference it makes
+# to the gateway's configuration. "all" is every one of them at once.
+import ipaddress
+
+ALL = "all"
+EXEMPT_NETWORKS = 1000  # none of them is where the meter sends
+
+
+def filtering(config, pool, case, **_):
+    pool["filtering"] = "address-and-port-dependent"
+    config["sizes"]["flows"] = 1 << (2 * case.flows).bit_length()
+
+
+def refresh(pool, **_):
+    pool["refresh_inbound"] = True
+
+
+def rate(pool, **_):
+    pool["mapping_rate"] = pool["mapping_burst"] = 1000000
+
+
+def exempt(config, directory, **_):
+    file = directory / "exempt"
+    first = int(ipaddress.ip_address("172.16.0.0"))
+    file.write_text("".join(f"{ipaddress.ip_address(first + 256 * i)}/24\n" for i in range(EXEMPT_NETWORKS)))
+    file.chmod(0o644)
+    config["cgnat"]["exempt_file"] = str(file)
+
+
+def log(config, directory, **_):
+    folder = directory / "log"
+    folder.mkdir()
+    folder.chmod(0o777)
+    config["cgnat"]["log"] = {"file": {"path": str(folder / "blocks")}}
+
+
+FEATURES = {feature.__name__: feature for feature in (filtering, refresh, rate, exempt, log)}
+
+
+def kinds(*names):
+    """What a case compares: the bound, the gateway with everything off, and with each of these on."""
+    return ("bare", "holdfast", *(f"holdfast+{name}" for name in names))
+
+
+def turn_on(config, name, **place):
+    for feature in FEATURES.values() if name == ALL else [FEATURES[name]]:
+        feature(config=config, pool=config["cgnat"]["pools"][0], **place)
