@@ -196,7 +196,8 @@ def test_a_new_blocks_flows_take_nobodys_place(plane):
     session, late = plane.session("10.0.0.5"), plane.session("10.0.0.6")
     public = open_port(plane, session, 4000, "tcp")
     plane.core(from_remote("tcp", public))
-    remotes = [f"192.0.2.{host}" for host in range(1, 30)] + ["198.51.100.1", "198.51.100.2", "198.51.100.3"]
+    room = abi.FLOW_PROBES * abi.FLOWS_PER_BUCKET
+    remotes = ["198.51.100.1", "198.51.100.2", "198.51.100.3", *(f"192.0.2.{host}" for host in range(1, room - 2))]
     for remote in remotes:
         assert open_port(plane, session, 4000, "tcp", remote, flags="A") == public
     plane.advance_seconds(400)
