@@ -2,10 +2,14 @@
  *
  * Taking a port block for a session: which public address, which block.
  *
- * Paired pooling (RFC 6888 REQ-2): a session keeps the address of its first
- * block. Only a session that holds no block may be paired anew, when its address
- * has none left. A block is owned by whoever set its bit in
- * bng_pool_address.taken; the caller holds the session's lock.
+ * Paired pooling (RFC 6888 REQ-2): a session takes blocks of its address only. A
+ * session that holds no block at all may be paired anew, when its address has none
+ * left. controld may move a session (bng_subscriber.address_index) at any moment;
+ * both change the index by compare-and-swap from what they have read, so that a move
+ * is never undone by a packet that had begun before it. A block that such a packet
+ * gets is one of the address that the session has left, and drains like the others.
+ * A block is owned by whoever set its bit in bng_pool_address.taken; the caller holds
+ * the session's lock.
  */
 #ifndef BNG_DATAPLANE_CGNAT_BLOCK_H
 #define BNG_DATAPLANE_CGNAT_BLOCK_H
@@ -47,8 +51,9 @@ static __always_inline int take_bit(__u64 *word, __u32 random)
 	return -1;
 }
 
-/* Takes a free block of one address: its number, or -1. */
-__noinline int cgnat_take_from(__u32 index)
+/* Takes a free block of one address: its number, or -1. `shift`: as large as the blocks
+ * the session has; 0: it has none. */
+__noinline int cgnat_take_from(__u32 index, __u32 shift)
 {
 	struct bng_pool_address *address = pool_address_get(index);
 	__u32 random = bpf_get_prandom_u32(), start = random >> 8, words;
@@ -57,6 +62,8 @@ __noinline int cgnat_take_from(__u32 index)
 		return -1;
 	words = (BNG_BLOCKS_PER_ADDRESS_MAX >> ((address->block_shift - BNG_BLOCK_SHIFT_MIN) & 15)) / 64;
 	if (!(address->flags & BNG_POOL_ADDRESS_ENABLED) || !address->free_blocks)
+		return -1;
+	if (shift && shift != address->block_shift)
 		return -1;
 	if (!words)
 		words = 1;
@@ -89,6 +96,7 @@ static __always_inline __u32 pool_nth_address(struct bng_pool *nat_pool, __u32 n
 struct address_search {
 	__u32 pool;
 	__u32 start;
+	__u32 shift;
 	__u32 index; /* found */
 	int block;
 };
@@ -100,28 +108,36 @@ static long address_step(__u32 step, struct address_search *search)
 	if (!nat_pool || step >= nat_pool->address_count)
 		return 1;
 	search->index = pool_nth_address(nat_pool, (search->start + step) % nat_pool->address_count);
-	search->block = cgnat_take_from(search->index);
+	search->block = cgnat_take_from(search->index, search->shift);
 	return search->block >= 0;
 }
 
-/* Takes a block's bit for the session: from its own address, or for a session
- * without blocks from any. The block's first port, or 0. */
-__noinline __u32 cgnat_take_anywhere(__u32 slot, __u32 has_blocks)
+/* Unless controld has moved the session meanwhile. */
+static __always_inline void session_pair(struct bng_subscriber *session, __u32 from, __u32 to)
+{
+	__sync_val_compare_and_swap(&session->address_index, from, to);
+}
+
+/* Takes a block's bit for the session: from `home`, the address for which its blocks
+ * were counted, or for a session without blocks from any. The block's first port, or 0. */
+__noinline __u32 cgnat_take_anywhere(__u32 slot, __u32 home, __u32 has_blocks)
 {
 	struct bng_subscriber *session = subscriber_get(slot);
-	struct address_search search = {.block = -1};
+	struct address_search search = {.index = home, .block = -1};
 	struct bng_pool_address *address;
 
 	if (!session)
 		return 0;
-	search.index = session->address_index;
-	search.block = cgnat_take_from(search.index);
+	search.shift = has_blocks ? session->block_shift : 0;
+	search.block = cgnat_take_from(search.index, search.shift);
 	address = pool_address_get(search.index);
 	if (search.block < 0 && !(address && has_blocks)) {
 		search.pool = session->pool;
 		search.start = bpf_get_prandom_u32();
 		bpf_loop(ADDRESS_TRIES, address_step, &search, 0);
 		address = pool_address_get(search.index);
+		if (search.block >= 0)
+			session_pair(session, home, search.index);
 	}
 	if (!address)
 		return 0;
@@ -152,7 +168,6 @@ __noinline int cgnat_give_block(__u32 slot, __u32 hole, __u32 first)
 	block->max_probe = 0;
 	block->session_id = session->session_id;
 	block->changed_tick = clock_tick(now_ns);
-	session->address_index = first >> 16;
 	session->block_shift = address->block_shift;
 	/* Last and with a full barrier: from here on it may be used. */
 	__sync_lock_test_and_set((__u32 *)&block->generation,

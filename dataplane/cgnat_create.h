@@ -10,6 +10,9 @@
  * 3. After the entry is published its block must still be ALLOCATED; if not, the
  *    entry is taken back and the search goes on (bng_sweep won).
  * 4. Nothing in use is ever overwritten: full means refused.
+ * 5. A session that was moved makes its mappings at its address; blocks elsewhere are
+ *    old: mappings are found there, and made there only where its address has no block
+ *    for it, or at its limit of mappings. They do not count as blocks it has.
  */
 #ifndef BNG_DATAPLANE_CGNAT_CREATE_H
 #define BNG_DATAPLANE_CGNAT_CREATE_H
@@ -183,21 +186,126 @@ __noinline __u64 cgnat_create_in_block(__u32 slot, __u32 first, __u32 key, __u8 
 	return create_count(&create, session);
 }
 
-/* Nothing is free: in place of an expired mapping, or `verdict`. */
-static __always_inline __u64 create_last_resort(struct bng_subscriber *session, __u32 slot, __u32 key,
-						__u8 state, __u32 tick, int verdict)
+/* What a session has to make mappings in. */
+struct holding {
+	__u32 home;  /* the address it is paired with */
+	__u8 hole;   /* place for one more block; BNG_BLOCKS_PER_SUBSCRIBER: none */
+	__u8 blocks; /* at home, and not leaving */
+	__u8 old;    /* elsewhere */
+};
+
+#define HAS_BLOCK 1
+#define HAS_OLD   (1 << 8)
+#define HAS_HOLE  (1 << 16) /* and the next bits: at this place */
+
+/* What is at one place of bng_subscriber.block. A function of its own, so that the
+ * verifier need not follow every way to every sum. */
+__noinline __u32 cgnat_block_kind(__u32 slot, __u32 place, __u32 home)
+{
+	struct bng_subscriber *session = subscriber_get(slot);
+	struct bng_port_block *block;
+	__u32 first;
+
+	if (!session || place >= BNG_BLOCKS_PER_SUBSCRIBER)
+		return 0;
+	first = *(volatile __u32 *)&session->block[place];
+	if (!first)
+		return HAS_HOLE << place;
+	if (first >> 16 != home)
+		return HAS_OLD;
+	block = block_of_port(first);
+	return block && *(volatile __u8 *)&block->state == BNG_BLOCK_ALLOCATED ? HAS_BLOCK : 0;
+}
+
+static __always_inline struct holding count_blocks(__u32 slot, __u32 home)
+{
+	__u32 sum = HAS_HOLE << BNG_BLOCKS_PER_SUBSCRIBER;
+
+	for (__u32 i = 0; i < BNG_BLOCKS_PER_SUBSCRIBER; i++)
+		sum += cgnat_block_kind(slot, i, home);
+	return (struct holding){
+		.home = home,
+		.hole = lowest_bit(sum / HAS_HOLE),
+		.blocks = sum / HAS_BLOCK,
+		.old = sum / HAS_OLD,
+	};
+}
+
+/* In the blocks the session has at home, or in those elsewhere. */
+static __always_inline __u64 create_in_own(struct bng_subscriber *session, __u32 slot, __u32 key, __u8 state,
+					   __u32 tick, __u32 home, int elsewhere)
 {
 	for (__u32 i = 0; i < BNG_BLOCKS_PER_SUBSCRIBER; i++) {
 		__u32 first = *(volatile __u32 *)&session->block[i];
 		__u64 port;
 
-		if (!first)
+		if (!first || (first >> 16 != home) != elsewhere)
 			continue;
-		port = cgnat_create_in_block(slot, first, key, state | CREATE_LAST_RESORT, tick);
+		port = cgnat_create_in_block(slot, first, key, state, tick);
 		if (port < PORT_REFUSED)
 			return port;
 	}
-	return PORT_REFUSED | verdict;
+	return PORT_NONE;
+}
+
+static __always_inline void count_fallback(__u32 home)
+{
+	struct bng_pool_address *address = pool_address_get(home);
+
+	if (address)
+		__sync_fetch_and_add(&address->fallbacks, 1);
+}
+
+/* Where the session was before it was moved, also in place of an expired mapping; or
+ * `verdict`. */
+static __always_inline __u64 create_elsewhere(struct bng_subscriber *session, __u32 slot, __u32 key,
+					      __u8 state, __u32 tick, __u32 home, int verdict)
+{
+	__u64 port = create_in_own(session, slot, key, state | CREATE_LAST_RESORT, tick, home, 1);
+
+	if (port >= PORT_REFUSED)
+		return PORT_REFUSED | verdict;
+	count_fallback(home);
+	return port;
+}
+
+/* In one more block; PORT_NONE when there is none. */
+static __always_inline __u64 create_in_new_block(__u32 slot, __u32 key, __u8 state, __u32 tick,
+						 const struct holding *has)
+{
+	__u32 first = cgnat_take_anywhere(slot, has->home, has->blocks + has->old);
+	int verdict;
+	__u64 port;
+
+	if (!first)
+		return PORT_NONE;
+	verdict = cgnat_give_block(slot, has->hole, first);
+	if (verdict)
+		return PORT_REFUSED | verdict;
+	port = cgnat_create_in_block(slot, first, key, state, tick);
+	return port < PORT_REFUSED ? port : PORT_REFUSED | BNG_DROP_CGNAT_BUSY;
+}
+
+/* Nothing was free in the blocks it has at home. */
+static __always_inline __u64 create_in_another(struct bng_subscriber *session, __u32 slot, __u32 key,
+					       __u8 state, __u32 tick, __u32 home)
+{
+	struct holding has = count_blocks(slot, home);
+	int verdict = BNG_DROP_CGNAT_BLOCK_LIMIT;
+	__u64 port;
+
+	if (has.blocks < session->max_blocks && has.hole < BNG_BLOCKS_PER_SUBSCRIBER) {
+		port = create_in_new_block(slot, key, state, tick, &has);
+		if (port != PORT_NONE)
+			return port;
+		verdict = BNG_DROP_CGNAT_NO_BLOCK;
+	}
+	port = create_in_own(session, slot, key, state | CREATE_LAST_RESORT, tick, home, 0);
+	if (port < PORT_REFUSED)
+		return port;
+	if (has.blocks >= session->max_blocks)
+		return PORT_REFUSED | verdict;
+	return create_elsewhere(session, slot, key, state, tick, home, verdict);
 }
 
 /* In a block the session has, else in one more. At its limit of mappings, in place
@@ -205,34 +313,15 @@ static __always_inline __u64 create_last_resort(struct bng_subscriber *session, 
 static __always_inline __u64 create_anywhere(struct bng_subscriber *session, __u32 slot, __u32 key,
 					     __u8 state, __u32 tick)
 {
-	__u32 hole = BNG_BLOCKS_PER_SUBSCRIBER, blocks = 0, first;
-	int verdict, at_limit = is_at_limit(session);
-	__u64 port;
+	__u32 home = *(volatile __u32 *)&session->address_index;
+	int at_limit = is_at_limit(session);
+	__u64 port = create_in_own(session, slot, key, state, tick, home, 0);
 
-	for (__u32 i = 0; i < BNG_BLOCKS_PER_SUBSCRIBER; i++) {
-		first = *(volatile __u32 *)&session->block[i];
-		if (!first) {
-			if (hole == BNG_BLOCKS_PER_SUBSCRIBER)
-				hole = i;
-			continue;
-		}
-		port = cgnat_create_in_block(slot, first, key, state, tick);
-		if (port < PORT_REFUSED)
-			return port;
-		blocks += port == PORT_NONE;
-	}
+	if (port < PORT_REFUSED)
+		return port;
 	if (at_limit)
-		return PORT_REFUSED | BNG_DROP_CGNAT_MAPPING_LIMIT;
-	if (blocks >= session->max_blocks || hole == BNG_BLOCKS_PER_SUBSCRIBER)
-		return create_last_resort(session, slot, key, state, tick, BNG_DROP_CGNAT_BLOCK_LIMIT);
-	first = cgnat_take_anywhere(slot, blocks > 0);
-	if (!first)
-		return create_last_resort(session, slot, key, state, tick, BNG_DROP_CGNAT_NO_BLOCK);
-	verdict = cgnat_give_block(slot, hole, first);
-	if (verdict)
-		return PORT_REFUSED | verdict;
-	port = cgnat_create_in_block(slot, first, key, state, tick);
-	return port < PORT_REFUSED ? port : PORT_REFUSED | BNG_DROP_CGNAT_BUSY;
+		return create_elsewhere(session, slot, key, state, tick, home, BNG_DROP_CGNAT_MAPPING_LIMIT);
+	return create_in_another(session, slot, key, state, tick, home);
 }
 
 static __always_inline void count_limit_hit(struct bng_subscriber *session)

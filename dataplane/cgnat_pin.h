@@ -5,7 +5,8 @@
  * by the same rules. It is a mapping like any other, with the flag PINNED.
  *
  * A chosen public port must lie in a block the session has or can get; a mapping
- * elsewhere in a block is found because max_probe covers its distance.
+ * elsewhere in a block is found because max_probe covers its distance. A session that
+ * was moved gets it at its address if it can, else in a block it still has elsewhere.
  */
 #ifndef BNG_DATAPLANE_CGNAT_PIN_H
 #define BNG_DATAPLANE_CGNAT_PIN_H
@@ -17,17 +18,18 @@
 struct pin_search {
 	__u32 pool;
 	__u32 number; /* of the block */
-	__u32 index;  /* public address where it was free */
+	__u32 shift;
+	__u32 index; /* public address where it was free */
 	__u32 taken;
 };
 
 /* Takes one certain block of a public address. */
-static __always_inline int pin_take_block(__u32 index, __u32 number)
+static __always_inline int pin_take_block(__u32 index, __u32 number, __u32 shift)
 {
 	struct bng_pool_address *address = pool_address_get(index);
 	__u64 bit = 1ULL << (number & 63);
 
-	if (!address || !(address->flags & BNG_POOL_ADDRESS_ENABLED))
+	if (!address || !(address->flags & BNG_POOL_ADDRESS_ENABLED) || address->block_shift != shift)
 		return 0;
 	if (__sync_fetch_and_or(&address->taken[(number / 64) & (BNG_BLOCKS_PER_ADDRESS_MAX / 64 - 1)], bit) &
 	    bit)
@@ -44,7 +46,7 @@ static long pin_step(__u32 step, struct pin_search *search)
 	if (!nat_pool || step >= nat_pool->address_count)
 		return 1;
 	search->index = pool_nth_address(nat_pool, step);
-	search->taken = pin_take_block(search->index, search->number);
+	search->taken = pin_take_block(search->index, search->number, search->shift);
 	return search->taken;
 }
 
@@ -53,41 +55,42 @@ static long pin_step(__u32 step, struct pin_search *search)
 __noinline __u32 pin_new_block(__u32 slot, __u32 wanted)
 {
 	struct bng_subscriber *session = subscriber_get(slot);
-	__u32 hole = BNG_BLOCKS_PER_SUBSCRIBER, blocks = 0, shift, first;
 	struct pin_search search = {};
+	struct holding has;
+	__u32 first;
 
 	if (!session)
 		return 0;
-	for (__u32 i = 0; i < BNG_BLOCKS_PER_SUBSCRIBER; i++) {
-		if (*(volatile __u32 *)&session->block[i])
-			blocks++;
-		else if (hole == BNG_BLOCKS_PER_SUBSCRIBER)
-			hole = i;
-	}
-	if (hole == BNG_BLOCKS_PER_SUBSCRIBER || blocks >= session->max_blocks)
+	has = count_blocks(slot, *(volatile __u32 *)&session->address_index);
+	if (has.hole == BNG_BLOCKS_PER_SUBSCRIBER || has.blocks >= session->max_blocks)
 		return 0;
-	shift = session->block_shift & 15;
+	search.shift = session->block_shift & 15;
 	search.pool = session->pool;
-	search.number = (wanted & 0xffff) >> shift;
-	search.index = session->address_index;
-	search.taken = pin_take_block(search.index, search.number);
-	if (!search.taken && !blocks)
+	search.number = (wanted & 0xffff) >> search.shift;
+	search.index = has.home;
+	search.taken = pin_take_block(search.index, search.number, search.shift);
+	if (!search.taken && !has.blocks && !has.old) {
 		bpf_loop(ADDRESS_TRIES, pin_step, &search, 0);
+		if (search.taken)
+			session_pair(session, has.home, search.index);
+	}
 	if (!search.taken)
 		return 0;
-	first = search.index << 16 | search.number << shift;
-	return cgnat_give_block(slot, hole, first) ? 0 : first;
+	first = search.index << 16 | search.number << search.shift;
+	return cgnat_give_block(slot, has.hole, first) ? 0 : first;
 }
 
-/* The session's block that holds the port number `wanted`: its first port, or 0. */
-static __always_inline __u32 pin_own_block(struct bng_subscriber *session, __u32 wanted)
+/* The session's block that holds the port number `wanted`, at its address or
+ * elsewhere: its first port, or 0. */
+static __always_inline __u32 pin_own_block(struct bng_subscriber *session, __u32 wanted, int elsewhere)
 {
-	__u32 found = 0;
+	__u32 home = *(volatile __u32 *)&session->address_index, found = 0;
 
 	for (__u32 i = 0; i < BNG_BLOCKS_PER_SUBSCRIBER; i++) {
 		__u32 first = *(volatile __u32 *)&session->block[i];
 
-		if (first && ((first ^ wanted) & 0xffff) >> (session->block_shift & 15) == 0)
+		if (first && (first >> 16 != home) == elsewhere &&
+		    ((first ^ wanted) & 0xffff) >> (session->block_shift & 15) == 0)
 			found = first;
 	}
 	return found;
@@ -97,14 +100,17 @@ static __always_inline __u32 pin_own_block(struct bng_subscriber *session, __u32
 __noinline __u64 pin_create_at(__u32 slot, __u32 key, __u32 wanted, __u32 tick)
 {
 	struct bng_subscriber *session = subscriber_get(slot);
-	__u32 first = session ? pin_own_block(session, wanted) : 0, port, buckets;
+	__u32 first = session ? pin_own_block(session, wanted, 0) : 0, port, buckets;
 	struct create create = {.port = PORT_NONE};
+	int elsewhere = 0;
 	__u64 *word;
 
 	if (!session)
 		return PORT_REFUSED | BNG_DROP_INTERNAL;
 	if (!first)
 		first = pin_new_block(slot, wanted);
+	if (!first)
+		elsewhere = !!(first = pin_own_block(session, wanted, 1));
 	port = (first & 0xffff0000) | (wanted & 0xffff);
 	create.block = first ? block_of_port(port) : NULL;
 	create.pool = pool_get(session->pool);
@@ -120,6 +126,8 @@ __noinline __u64 pin_create_at(__u32 slot, __u32 key, __u32 wanted, __u32 tick)
 			((port - first) / BNG_PORTS_PER_BUCKET - (create.hash >> 3)) & (buckets - 1)))
 		return PORT_REFUSED | BNG_DROP_CGNAT_PORT_TAKEN;
 	create.port = port;
+	if (elsewhere)
+		count_fallback(session->address_index);
 	session->created++;
 	return create_count(&create, session);
 }

@@ -120,11 +120,16 @@ struct bng_pool_address {
 	__u64 limit_hits;     /* atomic: a subscriber's limit refused a mapping */
 	__u64 drops;          /* atomic: packets for it without a mapping */
 	__u64 allocations;    /* atomic: blocks given out */
-	__u8 reserved1[16];
+	/* atomic: mappings of subscribers paired with it, made at the address they were
+	 * moved from, as this one had no block for them */
+	__u64 fallbacks;
+	__u8 reserved1[8];
 	/* Bitmap, bit = port >> block_shift: not free. Set too: blocks that touch ports
 	 * below BNG_FIRST_PORT, and the bits beyond the last block. Atomic or/and. */
 	__u64 taken[BNG_BLOCKS_PER_ADDRESS_MAX / 64];
-	__u8 reserved2[64];
+	/* controld's alone: what it remembers of the counters above, so that it need not
+	 * begin anew after a restart (struct score in controld/steering/score.h). */
+	__u64 score[8];
 };
 
 _Static_assert(sizeof(struct bng_pool_address) == 256, "four cache lines");

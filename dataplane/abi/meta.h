@@ -18,6 +18,13 @@
 #define BNG_TICKS_OF_SECONDS(s)                                                                              \
 	((__u32)(((__u64)(s)*1000000000ULL + (1ULL << BNG_TICK_SHIFT) - 1) >> BNG_TICK_SHIFT))
 
+/* What is done about public addresses in trouble (docs/steering.md). */
+enum bng_steering_mode {
+	BNG_STEERING_OFF = 0,
+	BNG_STEERING_OBSERVE = 1,
+	BNG_STEERING_ENFORCE = 2,
+};
+
 struct bng_meta {
 	__u32 abi_version;
 	__u32 range_active; /* which entry of map `range` packets use: 0 or 1 */
@@ -39,7 +46,10 @@ struct bng_meta {
 	__u32 flow_mask;         /* buckets in map `flow`, a power of two, less one */
 	__u32 exempt_epoch;      /* raised after entries were added to map `exempt` */
 	__u64 icmp_error_core_due_ns; /* the same for those that go to the core */
-	__u8 reserved1[16];
+	__u32 steered_tick;       /* when scores were taken last; this and what follows is controld's alone */
+	__u8 steering_mode;       /* enum bng_steering_mode */
+	__u8 steering_configured; /* the mode that the configuration had when it was set last */
+	__u8 reserved1[10];
 };
 
 _Static_assert(sizeof(struct bng_meta) == 128, "two cache lines");

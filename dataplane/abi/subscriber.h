@@ -70,11 +70,14 @@ struct bng_subscriber {
 	__u64 down_packets;
 	__u64 down_bytes;
 	__u64 drop_packets;
-	__u32 mappings;      /* live or not yet reclaimed */
-	__u32 lock;          /* 0, or the tick at which it was taken */
-	__u32 address_index; /* public address it is paired with, or BNG_NO_ADDRESS_INDEX */
-	__u32 max_mappings;  /* (live) */
-	__u8 max_blocks;     /* (live) */
+	__u32 mappings; /* live or not yet reclaimed */
+	__u32 lock;     /* 0, or the tick at which it was taken */
+	/* Public address it is paired with, or BNG_NO_ADDRESS_INDEX: new mappings are made
+	 * there, old ones are found wherever its blocks are. Changed by compare-and-swap:
+	 * by the data plane for a session without blocks, by controld to move it (live). */
+	__u32 address_index;
+	__u32 max_mappings; /* (live) */
+	__u8 max_blocks;    /* (live) */
 	__u8 reserved2;
 	__u16 mss;          /* largest TCP MSS either side may offer; 0: as it is (live) */
 	__u32 last_up_tick; /* last packet from the subscriber */
@@ -91,7 +94,19 @@ struct bng_subscriber {
 	__u32 closed_tick; /* when it first saw the session CLOSING; 0: not yet */
 	__u32 reserved4;
 	__u64 mapping_due_ns; /* rate of new mappings, see bng_pool.mapping_rate */
-	__u8 reserved5[48];
+
+	/* The last move to another public address; controld's alone (live). The time is
+	 * written before address_index, moved_to_be after it. */
+	__u64 moved_ns; /* boottime; 0: never */
+	__u32 moved_from_be;
+	__u32 moved_to_be;      /* 0: not, or not yet, carried out */
+	__u8 moved_why;         /* enum plan_why in controld/steering/plan.h */
+	__u8 moved_from_score;  /* scores are 0-100 */
+	__u8 moved_to_score;    /* then ... */
+	__u8 moved_score_after; /* ... and as predicted */
+	__u8 moved_fill_after;  /* per cent */
+	__u8 moved_load;        /* port blocks */
+	__u8 reserved5[26];
 };
 
 _Static_assert(sizeof(struct bng_subscriber) == 256, "four cache lines");

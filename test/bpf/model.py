@@ -64,6 +64,7 @@ class Model:
         self.subscribers = {}
         self.ends = {}  # public end -> (subscriber's number, key)
         self.closing = []
+        self.fallbacks = {}  # public address index -> mappings made where a subscriber had been before
         self.tick = 0
 
     # ---- what a packet becomes ----------------------------------------------------
@@ -78,20 +79,25 @@ class Model:
             last += self.by_port[protocol, remote_port] - self.timeouts[mapping.state]
         mapping.last = max(last, mapping.last) if before == mapping.state else last
 
-    def room(self, subscriber):
-        """Ports of its blocks that nothing alive has."""
+    def room(self, subscriber, blocks):
+        """Ports of these blocks of it that nothing alive has."""
         taken = {mapping.end for mapping in subscriber.table.values() if self.alive(mapping)}
-        return self.ports(subscriber.blocks) - taken
+        return self.ports(blocks) - taken
 
     def ports(self, blocks):
         return {port for first in blocks for port in range(first, first + self.size)}
 
-    def easy_room(self, subscriber):
+    def easy_room(self, subscriber, blocks):
         """The same without blocks in which every port is counted, dead or alive."""
         ends = [mapping.end for mapping in subscriber.table.values()]
-        open_blocks = {first for first in subscriber.blocks
+        open_blocks = {first for first in blocks
                        if sum(first <= end < first + self.size for end in ends) < self.size}
-        return self.room(subscriber) & self.ports(open_blocks)
+        return self.room(subscriber, open_blocks)
+
+    @staticmethod
+    def home(subscriber):
+        """Its blocks at the address it is paired with."""
+        return {first for first in subscriber.blocks if first >> 16 == subscriber.address}
 
     def blocks_for(self, subscriber):
         """Blocks of which it may get one now."""
@@ -110,25 +116,35 @@ class Model:
             return "DROP_TCP_FLAGS", ()
         if mapping:
             return "FORWARD_UP", {mapping.end}
+        home = self.home(subscriber)
         if len(subscriber.table) >= subscriber.max_mappings:
             dead = {mapping.end for mapping in subscriber.table.values() if not self.alive(mapping)}
-            return ("FORWARD_UP", dead) if dead else ("DROP_CGNAT_MAPPING_LIMIT", ())
-        room = self.easy_room(subscriber)
+            ends = dead & self.ports(home) or dead
+            return ("FORWARD_UP", ends) if ends else ("DROP_CGNAT_MAPPING_LIMIT", ())
+        room = self.easy_room(subscriber, home)
         if room:
             return "FORWARD_UP", room
-        refusal = "DROP_CGNAT_BLOCK_LIMIT"
-        if len(subscriber.blocks) < subscriber.max_blocks:
+        return self.up_new_block(subscriber, home)
+
+    def up_new_block(self, subscriber, home):
+        """Nothing was free at home."""
+        limited, refusal = len(home) >= subscriber.max_blocks, "DROP_CGNAT_BLOCK_LIMIT"
+        if not limited and len(subscriber.blocks) < abi.BLOCKS_PER_SUBSCRIBER:
             blocks = self.blocks_for(subscriber)
             if blocks:
                 return "FORWARD_UP", self.ports(blocks)
             refusal = "DROP_CGNAT_NO_BLOCK"
-        room = self.room(subscriber)
+        room = self.room(subscriber, home)
+        if not room and not limited:
+            room = self.room(subscriber, subscriber.blocks)
         return ("FORWARD_UP", room) if room else (refusal, ())
 
     def chosen(self, number, key, end, flags="", remote_port=0):
         """The packet went up from `end`: the first port of a new block, or None."""
         subscriber, taken = self.subscribers[number], None
         first = end - end % self.size
+        if key not in subscriber.table and first in subscriber.blocks and end >> 16 != subscriber.address:
+            self.fallbacks[subscriber.address] = self.fallbacks.get(subscriber.address, 0) + 1
         if first not in subscriber.blocks:
             self.free.remove(first)
             subscriber.blocks.add(first)

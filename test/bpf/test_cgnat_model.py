@@ -150,14 +150,24 @@ class Life:
             self.plane.close_session(self.sessions[number])
             self.model.close(number)
 
+    def move(self):
+        """As controld moves a subscriber to the other address."""
+        number = self.chance.randrange(SUBSCRIBERS)
+        subscriber, record = self.model.subscribers[number], self.sessions[number].record
+        if subscriber.active and subscriber.address is not None:
+            assert record.address_index == subscriber.address
+            record.address_index = subscriber.address = 1 - subscriber.address
+            self.note("moved")
+
     def step(self):
-        turns = ((0.668, self.up), (0.968, self.down), (0.974, self.advance), (0.996, self.sweep), (1.0, self.close))
+        turns = ((0.668, self.up), (0.964, self.down), (0.970, self.advance), (0.992, self.sweep), (0.996, self.close),
+                 (1.0, self.move))
         turn = self.chance.random()
         next(step for limit, step in turns if turn < limit)()
 
     def compare(self):
         """Every entry of the maps is the model's, and the counts are right."""
-        invariants.check(self.plane)
+        invariants.check(self.plane, moves=True)
         view = invariants.words(self.plane)
         found = {}
         for index, _, block in invariants.blocks(self.plane):
@@ -174,11 +184,12 @@ class Life:
         for address in ADDRESSES:
             free = {first for first in self.model.free if first >> 16 == address}
             assert self.plane.pool_address[address].free_blocks == len(free)
+            assert self.plane.pool_address[address].fallbacks == self.model.fallbacks.get(address, 0)
 
 
 MUST_BE_SEEN = {"FORWARD_UP", "FORWARD_DOWN", "DROP_NO_SESSION", "DROP_TCP_FLAGS", "DROP_CGNAT_MAPPING_LIMIT",
                 "DROP_CGNAT_BLOCK_LIMIT", "DROP_CGNAT_NO_BLOCK", "DROP_CGNAT_NO_MAPPING", "DROP_CGNAT_STALE",
-                "given back", "reopened"}
+                "given back", "reopened", "moved"}
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -195,3 +206,4 @@ def test_rfc4787_req11_a_long_life_as_foretold(plane, seed):
     life.compare()
     assert set(life.seen) == MUST_BE_SEEN
     assert min(life.seen.values()) > 20, life.seen
+    assert min(life.model.fallbacks.values()) > 20, life.model.fallbacks

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
 # A million operations from two CPUs at once (two_cpus.c), among them opening and
-# losing mappings, sweeping, closing sessions: no port is given twice.
+# losing mappings, sweeping, closing and moving sessions: no port is given twice.
 import json
 import subprocess
 
@@ -31,4 +31,4 @@ def test_two_cpus(plane, seed):
     assert report["up"] > OPERATIONS // 8 and report["down"] > OPERATIONS // 50
     assert min(verdicts[name] for name in POSSIBLE - {"DROP_NOT_SUBSCRIBER", "DROP_CGNAT_BUSY"}) > 0, verdicts
     assert verdicts.get("DROP_CGNAT_BUSY", 0) < OPERATIONS // 10000, verdicts
-    assert report["expired"] > 10_000 and report["released"] > 200 and report["closed"] > 10, report
+    assert report["expired"] > 10_000 and report["released"] > 200 and report["closed"] > 10 and report["moved"] > 200, report

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
- * Two CPUs make and lose mappings at once, a third thread sweeps and closes
- * sessions. What each packet becomes is judged while it runs:
+ * Two CPUs make and lose mappings at once, a third thread sweeps, closes sessions and
+ * moves them to another public address. What each packet becomes is judged while it runs:
  * 1. an inner end that is alive keeps its public port;
  * 2. a public port that is alive is given to nobody else;
  * 3. a packet to a live port arrives at its inner end.
@@ -73,6 +73,11 @@ struct cpu {
 	uint64_t seen; /* done[] of the other one when the clock was moved last */
 	uint64_t up, down, refused, unreachable, jumps;
 	unsigned wrong;
+};
+
+struct kept {
+	uint64_t closed;
+	uint64_t moved;
 };
 
 static uint32_t next_random(uint64_t *state)
@@ -279,10 +284,11 @@ static void sweep(void)
 		err(2, "run bng_sweep");
 }
 
-/* What the holder and controld do: returns how many sessions it closed. */
-static uint64_t housekeeping(uint64_t seed)
+/* What the holder and controld do: returns how many sessions it closed and moved. */
+static struct kept housekeeping(uint64_t seed)
 {
-	uint64_t closed = 0, random = seed;
+	struct kept kept = {0};
+	uint64_t random = seed;
 
 	while (__atomic_load_n(&finished, __ATOMIC_SEQ_CST) < CPUS) {
 		uint32_t slot = FIRST_SLOT + next_random(&random) % SESSIONS;
@@ -293,14 +299,16 @@ static uint64_t housekeeping(uint64_t seed)
 			session_open(&world, slot);
 		else if (state == BNG_SUBSCRIBER_ACTIVE && next_random(&random) % CLOSE_ONE_IN == 0) {
 			session_close(&world, slot);
-			closed++;
+			kept.closed++;
+		} else if (state == BNG_SUBSCRIBER_ACTIVE) {
+			kept.moved += session_move(&world, slot);
 		}
 		sched_yield();
 	}
-	return closed;
+	return kept;
 }
 
-static unsigned report(const struct cpu *cpus, uint64_t closed)
+static unsigned report(const struct cpu *cpus, struct kept kept)
 {
 	uint64_t operations = 0, up = 0, down = 0, refused = 0, jumps = 0, counted = 0;
 	unsigned wrong = cpus[0].wrong + cpus[1].wrong + world_recount(&world);
@@ -314,8 +322,9 @@ static unsigned report(const struct cpu *cpus, uint64_t closed)
 	}
 	printf("{\"wrong\": %u, \"operations\": %lu, \"up\": %lu, \"down\": %lu, \"refused\": %lu, "
 	       "\"jumps\": %lu, "
-	       "\"closed\": %lu, \"sweeps\": %llu, \"expired\": %llu, \"released\": %llu, \"verdicts\": {",
-	       wrong, operations, up, down, refused, jumps, closed, world.meta->sweep_runs,
+	       "\"closed\": %lu, \"moved\": %lu, \"sweeps\": %llu, \"expired\": %llu, \"released\": %llu, "
+	       "\"verdicts\": {",
+	       wrong, operations, up, down, refused, jumps, kept.closed, kept.moved, world.meta->sweep_runs,
 	       world.meta->sweep_expired, world.meta->sweep_released);
 #define PRINT_VERDICT(name, text, meaning)                                                                   \
 	printf("%s\"%s\": %lu", BNG_##name ? ", " : "", #name, world_count(&world, BNG_##name));             \
@@ -328,7 +337,7 @@ static unsigned report(const struct cpu *cpus, uint64_t closed)
 int main(int argc, char **argv)
 {
 	struct cpu cpus[CPUS] = {0};
-	uint64_t closed;
+	struct kept kept;
 	unsigned wrong;
 
 	if (argc != 4)
@@ -341,10 +350,10 @@ int main(int argc, char **argv)
 		if (pthread_create(&cpus[i].thread, NULL, cpu_run, &cpus[i]))
 			err(2, "thread");
 	}
-	closed = housekeeping(strtoull(argv[3], NULL, 10));
+	kept = housekeeping(strtoull(argv[3], NULL, 10));
 	for (int i = 0; i < CPUS; i++)
 		pthread_join(cpus[i].thread, NULL);
-	wrong = report(cpus, closed);
+	wrong = report(cpus, kept);
 	world_close(&world);
 	return wrong ? 1 : 0;
 }

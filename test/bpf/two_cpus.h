@@ -49,6 +49,9 @@ void world_close(struct world *world);
 /* Opens the session of a FREE slot, with a new generation. */
 void session_open(struct world *world, uint32_t slot);
 void session_close(struct world *world, uint32_t slot);
+/* As controld moves a session to the next address; false if it has none, or has just
+ * been given another. */
+int session_move(struct world *world, uint32_t slot);
 /* The limits differ, so that each kind is met. */
 static inline uint8_t limit_blocks(uint32_t slot)
 {

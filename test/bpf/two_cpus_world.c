@@ -196,6 +196,15 @@ void session_close(struct world *world, uint32_t slot)
 			  1ULL << (slot % 64), __ATOMIC_SEQ_CST);
 }
 
+int session_move(struct world *world, uint32_t slot)
+{
+	uint32_t *index = &world->subscriber[slot].address_index;
+	uint32_t from = __atomic_load_n(index, __ATOMIC_SEQ_CST);
+
+	return from < ADDRESSES && __atomic_compare_exchange_n(index, &from, (from + 1) % ADDRESSES, 0,
+							       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
 uint32_t world_tick(const struct world *world)
 {
 	int64_t injected = __atomic_load_n(&world->meta->clock_injected_ns, __ATOMIC_SEQ_CST);
@@ -305,18 +314,22 @@ static unsigned recount_address(const struct world *world, struct recount *recou
 static unsigned recount_session(const struct world *world, const struct recount *recount, uint32_t slot)
 {
 	const struct bng_subscriber *session = &world->subscriber[slot];
-	unsigned listed = 0, wrong = 0;
+	unsigned listed = 0, wrong = 0, of_address[ADDRESSES] = {0};
 
-	for (int i = 0; i < BNG_BLOCKS_PER_SUBSCRIBER; i++)
+	for (int i = 0; i < BNG_BLOCKS_PER_SUBSCRIBER; i++) {
 		listed += session->block[i] != 0;
+		if (session->block[i])
+			of_address[(session->block[i] >> 16) % ADDRESSES]++;
+	}
 	if (listed != recount->blocks[slot])
 		wrong += WRONG("slot %u: lists %u blocks, owns %u", slot, listed, recount->blocks[slot]);
 	if (session->mappings != recount->mappings[slot])
 		wrong += WRONG("slot %u: mappings is %u, recounted %u", slot, session->mappings,
 			       recount->mappings[slot]);
-	if (session->mappings > limit_mappings(slot) || listed > limit_blocks(slot))
-		wrong += WRONG("slot %u: over its limits: %u mappings, %u blocks", slot, session->mappings,
-			       listed);
+	for (uint32_t index = 0; index < ADDRESSES; index++)
+		if (session->mappings > limit_mappings(slot) || of_address[index] > limit_blocks(slot))
+			wrong += WRONG("slot %u: over its limits: %u mappings, %u blocks of address %u", slot,
+				       session->mappings, of_address[index], index);
 	if (session->lock)
 		wrong += WRONG("slot %u: lock is left at %u", slot, session->lock);
 	return wrong;
