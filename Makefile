@@ -4,6 +4,7 @@
 #   make demo [KEEP=1]   the gateway at work, upgraded under load (as root)
 #   make test            every test, one summary line (as root)
 #   make test-kernel-6.1 the data plane on the oldest kernel, under QEMU (as root)
+#   make conformance     docs/conformance.md anew, from the tests it lists (as root)
 #   make bench           the benchmark (docs/performance.md)
 #   make install         release build into DESTDIR/PREFIX
 
@@ -13,7 +14,7 @@ UNITDIR ?= /lib/systemd/system
 NINJA_FLAGS ?=
 PYTHON := /usr/bin/python3
 
-.PHONY: all deps build demo demo-stop test test-kernel-6.1 bench install clean
+.PHONY: all deps build demo demo-stop test test-kernel-6.1 conformance bench install clean
 
 all: build
 
@@ -40,6 +41,9 @@ test: deps
 
 test-kernel-6.1: deps
 	@test/run test/kernel/test_kernel.py
+
+conformance: deps
+	@test/run --conformance
 
 bench: build
 	@$(PYTHON) test/bench/run.py $(BENCH_FLAGS)

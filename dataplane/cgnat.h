@@ -53,6 +53,15 @@ static __always_inline __u64 mapping_promise(__u64 before, __u64 after, __u32 ti
 	return after | (__u64)tick << 32;
 }
 
+/* RFC 7857 section 7.1: a RST from inside may be the answer to anything that came from
+ * outside. It may shorten the mapping's life, not prolong it. */
+static __always_inline int mapping_outlives_reset(__u64 word, const __u32 *timeout, __u32 tick)
+{
+	__u32 left = timeout[bng_mapping_word_state(word) & 7] - (tick - bng_mapping_word_tick(word));
+
+	return (__s32)left > (__s32)timeout[BNG_MAPPING_TCP_RESET];
+}
+
 /* Advances the entry of `port` if it still is `key`'s. 0: gone. `how`: TCP flags,
  * with TOUCH_FROM_INSIDE, and the remote port (_be) above. */
 __noinline int cgnat_touch(__u32 port, __u32 key, __u32 tick, __u32 how)
@@ -74,6 +83,9 @@ __noinline int cgnat_touch(__u32 port, __u32 key, __u32 tick, __u32 how)
 		expired = bng_mapping_word_free(before, nat_pool->timeout, tick);
 		if (expired && (!from_inside || (how & TCP_RST)))
 			return 0;
+		if (from_inside && (how & TCP_RST) &&
+		    !mapping_outlives_reset(before, nat_pool->timeout, tick))
+			return 1;
 		after = expired ? mapping_new_word(key, bng_mapping_word_state(before), tick) : before;
 		after = mapping_advance(after, how, from_inside, expired);
 		if (nat_pool->flags & BNG_POOL_PORT_TIMERS)

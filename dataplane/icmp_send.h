@@ -15,9 +15,10 @@
 #define ICMP_CODE_TOO_BIG    4
 #define ICMP_CODE_PROHIBITED 13
 #define ICMP_ERROR_TTL       64
-#define ICMP_ERROR_RATE      100 /* a second, unless bng_meta says otherwise */
-#define ICMP_ERROR_QUOTED    28  /* the IP header and 8 bytes */
-#define ICMP_ERROR_PREPENDED 28  /* new IP and ICMP headers */
+#define ICMP_ERROR_RATE      100  /* a second, unless bng_meta says otherwise */
+#define ICMP_ERROR_QUOTED    28   /* the IP header and 8 bytes */
+#define ICMP_ERROR_PREPENDED 28   /* new IP and ICMP headers */
+#define IP_TRAFFIC_CLASS     0xfc /* of tos; the rest is ECN */
 
 struct icmp_error {
 	__u8 type;
@@ -54,17 +55,20 @@ static __always_inline int icmp_error_due(struct bng_pkt *pkt)
 	return *type == ICMP_ECHO_REQUEST || *type == ICMP_ECHO_REPLY;
 }
 
-/* Fills the new IP and ICMP headers in front of the quoted packet. */
+/* Fills the new IP and ICMP headers in front of the quoted packet, whose traffic class
+ * the error has (RFC 5508 section 7.7). */
 static __always_inline int icmp_error_build(struct bng_pkt *pkt, const struct icmp_error *error, __be32 to_be)
 {
 	struct iphdr *ip = pkt->l3;
 	struct icmp_header *icmp = (void *)(ip + 1);
+	struct iphdr *quoted = (void *)(icmp + 1);
 
-	if ((void *)(icmp + 1) + ICMP_ERROR_QUOTED > pkt->end)
+	if ((void *)quoted + ICMP_ERROR_QUOTED > pkt->end)
 		return BNG_DROP_INTERNAL;
 	*ip = (struct iphdr){
 		.version = 4,
 		.ihl = 5,
+		.tos = quoted->tos & IP_TRAFFIC_CLASS,
 		.ttl = ICMP_ERROR_TTL,
 		.protocol = IPPROTO_ICMP,
 		.tot_len = bpf_htons(ICMP_ERROR_PREPENDED + ICMP_ERROR_QUOTED),

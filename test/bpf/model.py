@@ -156,6 +156,8 @@ class Model:
         if before is None:
             mapping = subscriber.table[key] = Mapping(end, FIRST_STATE[key[0]], self.tick)
         self.ends[end] = (number, key)
+        if "R" in flags and mapping.last + self.timeouts[mapping.state] <= self.tick + self.timeouts[R]:
+            return taken  # a RST from inside prolongs nothing
         if key[0] == "tcp":
             tcp_next(mapping, True, flags)
         self.promise(mapping, key[0], remote_port, before)

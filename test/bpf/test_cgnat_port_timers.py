@@ -64,7 +64,7 @@ def dies_at(plane, public, session, port, seconds, protocol="udp"):
 
 
 @pytest.mark.parametrize("remote_port, seconds", [(53, DNS), (4500, LONG), (OTHER, UDP), (22, UDP)])
-def test_rfc4787_req5_the_destination_port_decides(timed, remote_port, seconds):
+def test_rfc4787_req5a_the_destination_port_decides(timed, remote_port, seconds):
     session = timed.session("10.0.0.5")
     dies_at(timed, udp_to(timed, session, 4000, remote_port), session, 4000, seconds)
     assert timed.count("DROP_CGNAT_NO_MAPPING") == 1

@@ -239,7 +239,7 @@ START_TEST(a_restart_finds_pools_by_their_addresses)
 }
 END_TEST
 
-START_TEST(new_defaults_reach_sessions_that_had_the_old_ones)
+START_TEST(rfc6888_req4a_rfc6888_req5a_new_limits_reach_sessions_that_had_the_old_ones)
 {
 	struct session session, own;
 
@@ -478,7 +478,7 @@ int main(void)
 	tcase_add_test(plan, block_size_changes_only_while_nobody_uses_the_pool);
 	tcase_add_test(plan, an_address_in_use_cannot_move_to_another_pool);
 	tcase_add_test(plan, a_restart_finds_pools_by_their_addresses);
-	tcase_add_test(plan, new_defaults_reach_sessions_that_had_the_old_ones);
+	tcase_add_test(plan, rfc6888_req4a_rfc6888_req5a_new_limits_reach_sessions_that_had_the_old_ones);
 	tcase_add_test(plan, exempt_prefixes_are_applied_by_difference);
 	tcase_add_test(plan, an_entry_that_is_dynamic_too_stays);
 	tcase_add_test(plan, pieces_run_out_with_a_message);

@@ -371,6 +371,37 @@ START_TEST(what_is_no_configuration_is_refused)
 }
 END_TEST
 
+START_TEST(rfc4787_req5c_rfc5382_req5_rfc5508_req2_rfc7857_s2_1_timers_without_a_word_about_them)
+{
+	struct config *config = parse(example);
+	const uint32_t *seconds = config->nat_pools[0].timeout_s;
+
+	ck_assert_uint_eq(seconds[BNG_MAPPING_UDP], 300);
+	ck_assert_uint_eq(seconds[BNG_MAPPING_ICMP], 60);
+	ck_assert_uint_eq(seconds[BNG_MAPPING_TCP_ESTABLISHED], 2 * 3600 + 4 * 60);
+	ck_assert_uint_eq(seconds[BNG_MAPPING_TCP_PARTIAL], 240);
+	ck_assert_uint_eq(seconds[BNG_MAPPING_TCP_CLOSING], 240);
+	ck_assert_uint_eq(seconds[BNG_MAPPING_TCP_RESET], 240);
+	config_free(config);
+}
+END_TEST
+
+START_TEST(rfc4787_req7_inner_and_public_addresses_do_not_overlap)
+{
+	static const char *const inner[] = {"\"10.0.0.0/16\"", "\"10.0.7.0/32\"", "\"10.0.128.0/17\""};
+	struct config *config = NULL;
+
+	for (size_t i = 0; i < sizeof(inner) / sizeof(inner[0]); i++) {
+		char *text = edited("\"192.0.2.8/32\"", inner[i]);
+
+		ck_assert_int_eq(config_parse(text, strlen(text), "bng.json", &config, error, sizeof(error)),
+				 -EINVAL);
+		ck_assert_msg(strstr(error, "element 0 overlaps DHCP pool homes"), "%s", error);
+		free(text);
+	}
+}
+END_TEST
+
 START_TEST(a_file_that_is_not_there_is_named)
 {
 	struct config *config = NULL;
@@ -418,6 +449,9 @@ int main(void)
 	tcase_add_loop_test(test, every_error_names_its_place, 0, (int)(sizeof(wrong) / sizeof(wrong[0])));
 	tcase_add_loop_test(test, what_is_no_configuration_is_refused, 0,
 			    (int)(sizeof(broken) / sizeof(broken[0])));
+	tcase_add_test(test,
+		       rfc4787_req5c_rfc5382_req5_rfc5508_req2_rfc7857_s2_1_timers_without_a_word_about_them);
+	tcase_add_test(test, rfc4787_req7_inner_and_public_addresses_do_not_overlap);
 	tcase_add_test(test, a_file_that_is_not_there_is_named);
 	tcase_add_test(test, differences_are_by_name_not_by_place);
 	suite_add_tcase(suite, test);
