@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "lab"))
+import commands  # noqa: E402
 import sandbox  # noqa: E402
 
 FIRST_SUBSCRIBER = ipaddress.ip_address("10.0.0.10")
@@ -65,28 +66,8 @@ class Place(sandbox.Sandbox):
 
     def serve(self, name, namespace, *command):
         """Starts a program that reads commands and answers each with a line of JSON."""
-        return Server(self, name, self.start(namespace, *command, log=f"{name}.log", stdin=subprocess.PIPE,
-                                             stdout=subprocess.PIPE, text=True))
-
-
-class Server:
-    def __init__(self, place, name, process):
-        self.place, self.name, self.process = place, name, process
-        self.read()
-
-    def read(self):
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self.name} ended: {self.place.log(self.name)}")
-        answer = json.loads(line)
-        if "error" in answer:
-            raise RuntimeError(f"{self.name}: {answer['error']}")
-        return answer
-
-    def command(self, text):
-        self.process.stdin.write(text + "\n")
-        self.process.stdin.flush()
-        return self.read()
+        process = self.start(namespace, *command, log=f"{name}.log", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        return commands.CommandServer(name, process, lambda: self.log(name))
 
 
 def start_meter(build, place, case, check_mac, *arguments):

@@ -4,10 +4,10 @@
 # sessions of their own on access1, numbered packets both ways, and what became
 # of every one of them.
 import ipaddress
-import json
 import subprocess
 
 import lab as lab_module
+from commands import CommandServer
 
 FIRST_ADDRESS = ipaddress.ip_address("10.128.0.10")
 FIRST_MAC = 0x020100000001
@@ -24,34 +24,20 @@ def add_sessions(lab, count, **limits):
     return lab.call("session.add", {"sessions": sessions})
 
 
-class Meter:
-    """A running bng-meter that takes commands; its sessions must exist."""
+class Meter(CommandServer):
+    """A running bng-meter; its sessions must exist."""
 
     def __init__(self, lab, subscribers, flows, max_flows=0, size="64", rate=0):
-        self.process = lab.start(
+        self.lab = lab
+        super().__init__("bng-meter", lab.start(
             lab.load, lab_module.BUILD / "bin" / "bng-meter", "--commands",
             "--access", "up0", "--core", "down0",
             "--gateway-access-mac", lab.mac(lab.gateway, "access1"),
             "--gateway-core-mac", lab.mac(lab.gateway, "core1"),
             "--subscribers", subscribers, "--flows", flows, "--max-flows", max_flows or flows, "--size", size,
             "--address", FIRST_ADDRESS, "--mac", mac_text(FIRST_MAC), "--remote", "198.19.0.1", "--remotes", "16",
-            "--rate", rate, log="meter.log", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.lab = lab
-        self._read()
-
-    def _read(self):
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"bng-meter ended: {self.lab.log('meter')}")
-        reply = json.loads(line)
-        if "error" in reply:
-            raise RuntimeError(f"bng-meter: {reply['error']}")
-        return reply
-
-    def command(self, text):
-        self.process.stdin.write(text + "\n")
-        self.process.stdin.flush()
-        return self._read()
+            "--rate", rate, log="meter.log", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True),
+            lambda: lab.log("meter"))
 
     def prime(self):
         """One packet upwards on every flow, until each has its public port."""

@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/print.h"
 #include "cli/run.h"
+#include "test/unit/capture.h"
 
 #define LINE_WORDS 24
 
@@ -293,39 +294,14 @@ static const struct {
 	{"nonsense _", ""},
 };
 
-/* Standard output goes to a pipe between these two. */
-static int ends[2], saved;
-
-static void capture(void)
-{
-	ck_assert_int_eq(pipe(ends), 0);
-	fflush(stdout);
-	saved = dup(STDOUT_FILENO);
-	dup2(ends[1], STDOUT_FILENO);
-}
-
-static const char *captured(void)
-{
-	static char said[4096];
-
-	fflush(stdout);
-	dup2(saved, STDOUT_FILENO);
-	close(ends[1]);
-	ssize_t length = read(ends[0], said, sizeof(said) - 1);
-	close(ends[0]);
-	close(saved);
-	said[length > 0 ? length : 0] = '\0';
-	return said;
-}
-
 START_TEST(completion_of_the_last_word)
 {
 	char line[512];
 	char *arguments[LINE_WORDS];
 
-	capture();
+	capture_begin(STDOUT_FILENO);
 	complete_words(split(completions[_i].line, line, arguments), arguments);
-	ck_assert_str_eq(captured(), completions[_i].candidates);
+	ck_assert_str_eq(capture_end(), completions[_i].candidates);
 }
 END_TEST
 
@@ -362,9 +338,9 @@ START_TEST(upgrade_is_hitless_only_when_the_report_says_so)
 
 	ck_assert_ptr_nonnull(report);
 	cli = (struct cli){.name = "bngcli"};
-	capture();
+	capture_begin(STDOUT_FILENO);
 	int status = issu_report(&cli, "UPGRADE", report);
-	ck_assert_str_eq(captured(), verdicts[_i].line);
+	ck_assert_str_eq(capture_end(), verdicts[_i].line);
 	ck_assert_int_eq(status, verdicts[_i].status);
 	json_decref(report);
 }
