@@ -25,6 +25,7 @@ int print_pools(struct cli *cli, const json_t *result, const struct invocation *
 		{"ADDRESS", "address", COLUMN_TEXT, NULL},
 		{"ENABLED", "enabled", COLUMN_TEXT, NULL},
 		{"BLOCKS", "blocks", COLUMN_COUNT, NULL},
+		{"BY RULE", "deterministic", COLUMN_COUNT, NULL},
 		{"FREE", "free", COLUMN_COUNT, NULL},
 		{"HELD", "held", COLUMN_COUNT, NULL},
 		{"GIVEN OUT", "allocations", COLUMN_COUNT, NULL},
@@ -71,6 +72,7 @@ int print_blocks(struct cli *cli, const json_t *result, const struct invocation 
 		{"ADDRESS", "address", COLUMN_TEXT, NULL},
 		{"MAPPINGS", "mappings", COLUMN_COUNT, NULL},
 		{"SINCE", "since", COLUMN_TEXT, NULL},
+		{"DETERMINISTIC", "deterministic", COLUMN_TEXT, NULL},
 		{0},
 	};
 	const json_t *blocks = json_object_get(result, "blocks");

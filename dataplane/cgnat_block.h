@@ -8,8 +8,8 @@
  * both change the index by compare-and-swap from what they have read, so that a move
  * is never undone by a packet that had begun before it. A block that such a packet
  * gets is one of the address that the session has left, and drains like the others.
- * A block is owned by whoever set its bit in bng_pool_address.taken; the caller holds
- * the session's lock.
+ * In a deterministic pool its own blocks come first. A block is owned by whoever
+ * claimed it (abi/cgnat.h); the caller holds the session's lock.
  */
 #ifndef BNG_DATAPLANE_CGNAT_BLOCK_H
 #define BNG_DATAPLANE_CGNAT_BLOCK_H
@@ -57,6 +57,7 @@ __noinline int cgnat_take_from(__u32 index, __u32 shift)
 {
 	struct bng_pool_address *address = pool_address_get(index);
 	__u32 random = bpf_get_prandom_u32(), start = random >> 8, words;
+	struct bng_port_block *block;
 
 	if (!address)
 		return -1;
@@ -73,6 +74,9 @@ __noinline int cgnat_take_from(__u32 index, __u32 shift)
 
 		if (bit >= 0) {
 			__sync_fetch_and_add(&address->free_blocks, -1);
+			block = port_block_get(address->first_block + word * 64 + bit);
+			if (!block || !block_move(block, BNG_BLOCK_FREE, BNG_BLOCK_CLAIMED))
+				return -1; /* the rule has just changed; bng_sweep gives the bit back */
 			__sync_fetch_and_add(&address->allocations, 1);
 			return word * 64 + bit;
 		}
@@ -118,7 +122,67 @@ static __always_inline void session_pair(struct bng_subscriber *session, __u32 f
 	__sync_val_compare_and_swap(&session->address_index, from, to);
 }
 
-/* Takes a block's bit for the session: from `home`, the address for which its blocks
+/* Whether the block that starts at `first` is the session's by the pool's rule. */
+static __always_inline int block_is_fixed(const struct bng_subscriber *session,
+					  const struct bng_pool *nat_pool, __u32 first, __u32 shift)
+{
+	__u32 fixed = *(volatile __u32 *)&session->fixed;
+
+	return fixed && first - fixed < (__u32)nat_pool->fixed_blocks << (shift & 15);
+}
+
+/* Hold-down keeps a block from others, not from the client that had it last. */
+static __always_inline int block_held_for(const struct bng_port_block *block,
+					  const struct bng_subscriber *session, __u32 slot)
+{
+	if (block->slot != slot)
+		return 0;
+	return block->session_id == session->session_id ||
+	       (session->returned && (__u16)(block->generation + 1) == session->generation);
+}
+
+/* Takes the session's own block that starts at `first`, if nobody has it. */
+static __always_inline int fixed_take(const struct bng_subscriber *session, __u32 slot, __u32 first)
+{
+	struct bng_pool_address *address = pool_address_get(first >> 16);
+	struct bng_port_block *block = block_of_port(first);
+
+	if (!address || !block || !(address->flags & BNG_POOL_ADDRESS_ENABLED))
+		return 0;
+	if (!block_move(block, BNG_BLOCK_FREE, BNG_BLOCK_CLAIMED) &&
+	    !(block_held_for(block, session, slot) && block_move(block, BNG_BLOCK_HELD, BNG_BLOCK_CLAIMED)))
+		return 0;
+	__sync_fetch_and_add(&address->allocations, 1);
+	return 1;
+}
+
+/* Takes one of the session's own blocks: its first port, or 0. A session with blocks
+ * is only given those of `home`, the address for which they were counted. */
+__noinline __u32 cgnat_take_fixed(__u32 slot, __u32 home, __u32 has_blocks)
+{
+	struct bng_subscriber *session = subscriber_get(slot);
+	struct bng_pool *nat_pool = session ? pool_get(session->pool) : NULL;
+	struct bng_pool_address *address;
+	__u32 fixed;
+
+	if (!session || !nat_pool)
+		return 0;
+	fixed = *(volatile __u32 *)&session->fixed;
+	address = fixed ? pool_address_get(fixed >> 16) : NULL;
+	if (!address || (has_blocks && (home != fixed >> 16 || session->block_shift != address->block_shift)))
+		return 0;
+	for (__u32 i = 0; i < BNG_BLOCKS_PER_SUBSCRIBER && i < nat_pool->fixed_blocks; i++) {
+		__u32 first = fixed + (i << (address->block_shift & 15));
+
+		if (!fixed_take(session, slot, first))
+			continue;
+		session_pair(session, home, fixed >> 16);
+		return first;
+	}
+	return 0;
+}
+
+/* Takes a dynamic block for the session: from `home`, the address for which its blocks
  * were counted, or for a session without blocks from any. The block's first port, or 0. */
 __noinline __u32 cgnat_take_anywhere(__u32 slot, __u32 home, __u32 has_blocks)
 {
@@ -148,21 +212,25 @@ __noinline __u32 cgnat_take_anywhere(__u32 slot, __u32 home, __u32 has_blocks)
 	return search.index << 16 | ((__u32)search.block << (address->block_shift & 15) & 0xffff);
 }
 
-/* Gives the session the block that starts at `first`, whose bit has been taken, as
+/* Gives the session the block that starts at `first`, which has been taken, as
  * block[hole]. 0 or a verdict. */
 __noinline int cgnat_give_block(__u32 slot, __u32 hole, __u32 first)
 {
 	struct bng_pool_address *address = pool_address_get(first >> 16);
 	struct bng_subscriber *session = subscriber_get(slot);
 	struct bng_port_block *block = block_of_port(first);
+	struct bng_pool *nat_pool = session ? pool_get(session->pool) : NULL;
 	struct bng_meta *facts = meta_get();
+	__u32 word = BNG_BLOCK_ALLOCATED << 16;
 	__u64 now_ns;
 
-	if (!session || !facts || !address || !block)
+	if (!session || !nat_pool || !facts || !address || !block)
 		return BNG_DROP_INTERNAL;
 	now_ns = clock_now(facts);
+	word |= session->generation;
+	if (block_is_fixed(session, nat_pool, first, address->block_shift))
+		word |= BNG_BLOCK_DETERMINISTIC << 24;
 	block->slot = slot;
-	block->generation = session->generation;
 	block->first = first;
 	block->used = 0;
 	block->max_probe = 0;
@@ -170,8 +238,7 @@ __noinline int cgnat_give_block(__u32 slot, __u32 hole, __u32 first)
 	block->changed_tick = clock_tick(now_ns);
 	session->block_shift = address->block_shift;
 	/* Last and with a full barrier: from here on it may be used. */
-	__sync_lock_test_and_set((__u32 *)&block->generation,
-				 session->generation | BNG_BLOCK_ALLOCATED << 16);
+	__sync_lock_test_and_set((__u32 *)&block->generation, word);
 	session->block[hole & (BNG_BLOCKS_PER_SUBSCRIBER - 1)] = first;
 	event_block(facts, BNG_EVENT_BLOCK_ALLOCATED, now_ns, block, address, session->address_be);
 	return 0;

@@ -273,10 +273,12 @@ static __always_inline __u64 create_elsewhere(struct bng_subscriber *session, __
 static __always_inline __u64 create_in_new_block(__u32 slot, __u32 key, __u8 state, __u32 tick,
 						 const struct holding *has)
 {
-	__u32 first = cgnat_take_anywhere(slot, has->home, has->blocks + has->old);
+	__u32 first = cgnat_take_fixed(slot, has->home, has->blocks + has->old);
 	int verdict;
 	__u64 port;
 
+	if (!first)
+		first = cgnat_take_anywhere(slot, has->home, has->blocks + has->old);
 	if (!first)
 		return PORT_NONE;
 	verdict = cgnat_give_block(slot, has->hole, first);

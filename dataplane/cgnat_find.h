@@ -86,6 +86,26 @@ static __always_inline struct bng_port_block *block_of_port(__u32 port)
 	return address ? port_block_get(block_index(port, address)) : NULL;
 }
 
+#define MOVE_TRIES 4
+
+/* Changes a block's state, and nothing else of its word; 0: it was another, or somebody
+ * else changes it right now. A full barrier. */
+static __always_inline int block_move(struct bng_port_block *block, __u32 from, __u32 to)
+{
+	__u32 *word = (__u32 *)&block->generation;
+
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < MOVE_TRIES; i++) {
+		__u32 before = *(volatile __u32 *)word;
+
+		if ((before >> 16 & 0xff) != from)
+			return 0;
+		if (__sync_val_compare_and_swap(word, before, (before & 0xff00ffff) | to << 16) == before)
+			return 1;
+	}
+	return 0;
+}
+
 struct probe_search {
 	__u32 first;
 	__u32 hash;

@@ -23,19 +23,39 @@ struct pin_search {
 	__u32 taken;
 };
 
-/* Takes one certain block of a public address. */
+/* Takes one certain block of a public address, by dynamic allocation. */
 static __always_inline int pin_take_block(__u32 index, __u32 number, __u32 shift)
 {
 	struct bng_pool_address *address = pool_address_get(index);
 	__u64 bit = 1ULL << (number & 63);
+	struct bng_port_block *block;
 
 	if (!address || !(address->flags & BNG_POOL_ADDRESS_ENABLED) || address->block_shift != shift)
+		return 0;
+	block = port_block_get(address->first_block + number);
+	if (!block)
 		return 0;
 	if (__sync_fetch_and_or(&address->taken[(number / 64) & (BNG_BLOCKS_PER_ADDRESS_MAX / 64 - 1)], bit) &
 	    bit)
 		return 0;
 	__sync_fetch_and_add(&address->free_blocks, -1);
+	if (!block_move(block, BNG_BLOCK_FREE, BNG_BLOCK_CLAIMED))
+		return 0;
 	__sync_fetch_and_add(&address->allocations, 1);
+	return 1;
+}
+
+/* The same, where it is one of the session's own. */
+static __always_inline int pin_take_fixed(struct bng_subscriber *session, __u32 slot,
+					  const struct pin_search *search, const struct holding *has)
+{
+	__u32 first = search->index << 16 | search->number << search->shift;
+	struct bng_pool *nat_pool = pool_get(session->pool);
+
+	if (!nat_pool || !block_is_fixed(session, nat_pool, first, search->shift) ||
+	    (has->blocks + has->old && has->home != search->index) || !fixed_take(session, slot, first))
+		return 0;
+	session_pair(session, has->home, search->index);
 	return 1;
 }
 
@@ -67,8 +87,12 @@ __noinline __u32 pin_new_block(__u32 slot, __u32 wanted)
 	search.shift = session->block_shift & 15;
 	search.pool = session->pool;
 	search.number = (wanted & 0xffff) >> search.shift;
-	search.index = has.home;
-	search.taken = pin_take_block(search.index, search.number, search.shift);
+	search.index = session->fixed >> 16;
+	search.taken = pin_take_fixed(session, slot, &search, &has);
+	if (!search.taken) {
+		search.index = has.home;
+		search.taken = pin_take_block(search.index, search.number, search.shift);
+	}
 	if (!search.taken && !has.blocks && !has.old) {
 		bpf_loop(ADDRESS_TRIES, pin_step, &search, 0);
 		if (search.taken)

@@ -44,6 +44,7 @@ static __always_inline void event_block(struct bng_meta *facts, __u32 type, __u6
 	event->port_first = block->first & 0xffff;
 	event->port_last = (block->first & 0xffff) + (1U << (address->block_shift & 15)) - 1;
 	event->pool = address->pool;
+	event->flags = block->flags & BNG_BLOCK_DETERMINISTIC ? BNG_EVENT_DETERMINISTIC : 0;
 	event_send(event);
 }
 

@@ -67,11 +67,6 @@ static __always_inline void block_unlink(struct bng_subscriber *owner, __u32 fir
 		__sync_val_compare_and_swap(&owner->block[i], first, 0);
 }
 
-static __always_inline __u32 block_word(const struct bng_port_block *block, __u32 state)
-{
-	return block->generation | state << 16;
-}
-
 /* An empty block goes back and is held down. */
 static __always_inline void block_give_back(const struct sweep *sweep, struct bng_port_block *block,
 					    struct bng_subscriber *owner, struct bng_pool_address *address)
@@ -79,7 +74,7 @@ static __always_inline void block_give_back(const struct sweep *sweep, struct bn
 	block_unlink(owner, block->first);
 	event_block(sweep->meta, BNG_EVENT_BLOCK_FREED, sweep->now_ns, block, address, owner->address_be);
 	block->changed_tick = sweep->tick;
-	__sync_lock_test_and_set((__u32 *)&block->generation, block_word(block, BNG_BLOCK_HELD));
+	block_move(block, BNG_BLOCK_DRAINING, BNG_BLOCK_HELD);
 	__sync_fetch_and_add(&sweep->meta->sweep_released, 1);
 }
 
@@ -101,27 +96,34 @@ static __noinline int sweep_allocated(const struct sweep *sweep, struct bng_port
 			return 0;
 	}
 	work.left = 0;
-	__sync_lock_test_and_set((__u32 *)&block->generation, block_word(block, BNG_BLOCK_DRAINING));
+	if (*(volatile __u8 *)&block->state != BNG_BLOCK_DRAINING &&
+	    !block_move(block, BNG_BLOCK_ALLOCATED, BNG_BLOCK_DRAINING))
+		return 0;
 	bpf_loop(buckets, sweep_bucket, &work, 0);
 	if (work.left)
-		__sync_lock_test_and_set((__u32 *)&block->generation, block_word(block, BNG_BLOCK_ALLOCATED));
+		block_move(block, BNG_BLOCK_DRAINING, BNG_BLOCK_ALLOCATED);
 	else
 		block_give_back(sweep, block, work.owner, address);
 	return 0;
 }
 
-/* The hold-down is over: anybody may have it. */
+/* The hold-down is over: anybody may have it, or in a deterministic pool its owner. */
 static __always_inline void block_set_free(const struct sweep *sweep, struct bng_port_block *block,
 					   struct bng_pool_address *address)
 {
 	__u32 number = (block->first & 0xffff) >> (address->block_shift & 15);
+	__u64 bit = 1ULL << (number & 63);
 
 	if (sweep->tick - block->changed_tick <= sweep->meta->hold_down_ticks)
 		return;
-	__sync_lock_test_and_set((__u32 *)&block->generation, block_word(block, BNG_BLOCK_FREE));
-	__sync_fetch_and_and(&address->taken[(number / 64) & (BNG_BLOCKS_PER_ADDRESS_MAX / 64 - 1)],
-			     ~(1ULL << (number & 63)));
-	__sync_fetch_and_add(&address->free_blocks, 1);
+	if (!block_move(block, BNG_BLOCK_HELD, BNG_BLOCK_FREE))
+		return; /* its owner has it again */
+	if (number < *(volatile __u16 *)&address->dynamic_from)
+		return;
+	if (__sync_fetch_and_and(&address->taken[(number / 64) & (BNG_BLOCKS_PER_ADDRESS_MAX / 64 - 1)],
+				 ~bit) &
+	    bit)
+		__sync_fetch_and_add(&address->free_blocks, 1);
 }
 
 static long sweep_block(__u32 step, struct sweep *sweep)

@@ -39,6 +39,9 @@ static void append_block(struct controld *controld, const struct bng_event *even
 		.type = event->type == BNG_EVENT_BLOCK_ALLOCATED ? BLOCKLOG_ALLOCATED : BLOCKLOG_FREED,
 	};
 
+	/* Whose they are follows from the rule (RFC 6888 REQ-14, RFC 7422). */
+	if (event->flags & BNG_EVENT_DETERMINISTIC)
+		return;
 	if (!journal || (event->type != BNG_EVENT_BLOCK_ALLOCATED && event->type != BNG_EVENT_BLOCK_FREED))
 		return;
 	snprintf(record.pool, sizeof(record.pool), "%s", names_pool(controld, event->pool));

@@ -8,11 +8,13 @@
 #include <stdlib.h>
 
 #include "controld/cgnat/cgnat.h"
+#include "controld/cgnat/deterministic.h"
 #include "controld/cgnat/exempt.h"
 #include "controld/cgnat/plan.h"
 #include "controld/controld.h"
 #include "controld/ctl/ctl.h"
 #include "controld/feature.h"
+#include "controld/maps/fixed.h"
 #include "lib/log.h"
 
 #define DRAIN_SECONDS 5
@@ -22,6 +24,7 @@ struct cgnat {
 	struct event *timer;
 	struct exempt *exempt;
 	bool draining;
+	bool strays;     /* a change of a rule may have left some: look again */
 	unsigned rounds; /* of the timer */
 };
 
@@ -50,6 +53,8 @@ static int apply_pools(struct controld *controld, const struct config *config)
 	cgnat_plan_write(controld, &plan);
 	controld->cgnat->draining = plan.draining;
 	cgnat_plan_done(&plan);
+	deterministic_tell_strays(controld);
+	controld->cgnat->strays = true;
 	return 0;
 }
 
@@ -84,6 +89,10 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
+	deterministic_keep_blocks(controld->maps);
+	if (controld->cgnat->strays)
+		deterministic_tell_strays(controld);
+	controld->cgnat->strays = false;
 	if (controld->cgnat->draining && controld->config)
 		apply_pools(controld, controld->config);
 	if (++controld->cgnat->rounds % SETTLE_ROUNDS == 0)
@@ -108,6 +117,8 @@ static void done(struct controld *controld)
 {
 	if (controld->cgnat && controld->cgnat->timer)
 		event_free(controld->cgnat->timer);
+	for (uint8_t i = 0; controld->cgnat && i < BNG_POOLS; i++)
+		fixed_set_rule(controld, i, NULL);
 	if (controld->cgnat)
 		exempt_free(controld->cgnat->exempt);
 	free(controld->cgnat);

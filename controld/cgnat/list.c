@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "controld/cgnat/cgnat.h"
+#include "controld/cgnat/plan.h"
 #include "controld/config/parse.h"
 #include "controld/controld.h"
 #include "controld/ctl/ctl.h"
+#include "controld/maps/fixed.h"
 #include "controld/maps/mappings.h"
 #include "controld/maps/names.h"
 #include "controld/session/digest.h"
@@ -54,20 +56,31 @@ static struct use *count_use(const struct maps *maps)
 	return use;
 }
 
-static json_t *address_json(const struct bng_pool_address *record, uint32_t index, const struct use *use)
+/* `rule` of a deterministic pool or NULL. */
+static json_t *address_json(const struct bng_pool_address *record, uint32_t index, const struct use *use,
+			    const struct deterministic *rule)
 {
-	uint32_t total = 65536u >> record->block_shift;
-	uint32_t reserved = (BNG_FIRST_PORT + (1u << record->block_shift) - 1) >> record->block_shift;
+	uint32_t total = cgnat_blocks_of(record->block_shift);
+	uint32_t reserved = cgnat_first_dynamic(record->block_shift, rule ? rule->first_block : 0);
+	uint32_t dynamic = cgnat_first_dynamic(record->block_shift, record->dynamic_from);
 	char text[ADDRESS_TEXT];
 
-	return json_pack("{s:s, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "address",
-			 address_format(record->address_be, text), "index", (json_int_t)index, "enabled",
-			 !!(record->flags & BNG_POOL_ADDRESS_ENABLED), "blocks",
-			 (json_int_t)(total - reserved), "free", (json_int_t)record->free_blocks, "held",
-			 (json_int_t)use->held, "allocated", (json_int_t)use->allocated, "sessions",
-			 (json_int_t)use->sessions, "allocations", (json_int_t)record->allocations,
-			 "alloc_failures", (json_int_t)record->alloc_failures, "limit_hits",
-			 (json_int_t)record->limit_hits, "drops", (json_int_t)record->drops);
+	return json_pack(
+		"{s:s, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "address",
+		address_format(record->address_be, text), "index", (json_int_t)index, "enabled",
+		!!(record->flags & BNG_POOL_ADDRESS_ENABLED), "blocks", (json_int_t)(total - reserved),
+		"deterministic", (json_int_t)(dynamic > reserved ? dynamic - reserved : 0), "free",
+		(json_int_t)record->free_blocks, "held", (json_int_t)use->held, "allocated",
+		(json_int_t)use->allocated, "sessions", (json_int_t)use->sessions, "allocations",
+		(json_int_t)record->allocations, "alloc_failures", (json_int_t)record->alloc_failures,
+		"limit_hits", (json_int_t)record->limit_hits, "drops", (json_int_t)record->drops);
+}
+
+static const char *pool_mode(const struct bng_pool *pool)
+{
+	if (!pool->address_count)
+		return "draining";
+	return pool->fixed_blocks ? "deterministic" : "paired";
 }
 
 static const char *filtering_name(uint8_t flags)
@@ -97,14 +110,14 @@ static json_t *pool_json(const struct controld *controld, uint8_t index, const s
 
 	for (uint32_t i = 0; i < maps_entries(maps, MAP_pool_address); i++)
 		if (maps->pool_address[i].address_be && maps->pool_address[i].pool == index)
-			json_array_append_new(addresses, address_json(&maps->pool_address[i], i, &use[i]));
+			json_array_append_new(addresses, address_json(&maps->pool_address[i], i, &use[i],
+								      fixed_rule(controld, index)));
 	return json_pack("{s:s, s:i, s:s, s:i, s:s, s:b, s:s, s:I, s:I, s:o}", "name",
-			 names_pool(controld, index), "index", (int)index, "mode",
-			 pool->address_count ? "paired" : "draining", "block_size", 1 << pool->block_shift,
-			 "filtering", filtering_name(pool->flags), "refresh_inbound",
-			 !!(pool->flags & BNG_POOL_REFRESH_INBOUND), "refusal", refusal_name(pool->refusal),
-			 "mapping_rate", (json_int_t)pool->mapping_rate, "mapping_burst",
-			 (json_int_t)pool->mapping_burst, "addresses", addresses);
+			 names_pool(controld, index), "index", (int)index, "mode", pool_mode(pool),
+			 "block_size", 1 << pool->block_shift, "filtering", filtering_name(pool->flags),
+			 "refresh_inbound", !!(pool->flags & BNG_POOL_REFRESH_INBOUND), "refusal",
+			 refusal_name(pool->refusal), "mapping_rate", (json_int_t)pool->mapping_rate,
+			 "mapping_burst", (json_int_t)pool->mapping_burst, "addresses", addresses);
 }
 
 void cgnat_handle_pools(struct rpc_request *request, void *context)
@@ -189,13 +202,14 @@ static json_t *block_json(const struct maps *maps, const struct bng_port_block *
 	char public[ADDRESS_TEXT], inner[ADDRESS_TEXT], when[CLOCK_TEXT];
 	bool owned = session->session_id == block->session_id;
 
-	return json_pack("{s:s, s:i, s:i, s:s, s:I, s:o, s:I, s:s}", "public",
+	return json_pack("{s:s, s:i, s:i, s:s, s:I, s:o, s:I, s:s, s:b}", "public",
 			 address_format(address->address_be, public), "first", (int)port, "last",
 			 (int)(port + (1u << address->block_shift) - 1), "state", block_state(block->state),
 			 "session", (json_int_t)block->session_id, "address",
 			 owned ? json_string(address_format(session->address_be, inner)) : json_null(),
 			 "mappings", (json_int_t)block->used, "since",
-			 clock_format(now > since ? now - since : 0, when));
+			 clock_format(now > since ? now - since : 0, when), "deterministic",
+			 block->flags & BNG_BLOCK_DETERMINISTIC);
 }
 
 static bool block_matches(const struct maps *maps, const struct cgnat_filter *filter,
@@ -223,7 +237,7 @@ void cgnat_handle_blocks(struct rpc_request *request, void *context)
 		const struct bng_port_block *block = &maps->port_block[i];
 		const struct bng_pool_address *address = cgnat_address_of(maps, block);
 
-		if (block->state == BNG_BLOCK_FREE || !address ||
+		if (block->state == BNG_BLOCK_FREE || block->state == BNG_BLOCK_CLAIMED || !address ||
 		    block->slot >= maps_entries(maps, MAP_subscriber) ||
 		    !block_matches(maps, &filter, block, address))
 			continue;

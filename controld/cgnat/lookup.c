@@ -9,6 +9,7 @@
 #include "controld/config/parse.h"
 #include "controld/controld.h"
 #include "controld/ctl/ctl.h"
+#include "controld/maps/fixed.h"
 #include "controld/maps/mappings.h"
 #include "controld/maps/names.h"
 #include "dataplane/abi/mapping_word.h"
@@ -32,6 +33,18 @@ static const char *port_state(const struct bng_port_block *block, bool mapped)
 	return block->state == BNG_BLOCK_HELD ? "held" : "free";
 }
 
+/* Whose port it is by the pool's rule, whether it is in use or not; NULL: nobody's. */
+static const char *rule_owner(const struct controld *controld, const struct bng_pool_address *address,
+			      uint16_t port, char text[static ADDRESS_TEXT])
+{
+	const struct deterministic *rule = fixed_rule(controld, address->pool);
+	uint32_t owner;
+
+	return rule && deterministic_owner_of(rule, ntohl(address->address_be), port, &owner)
+		       ? address_format(htonl(owner), text)
+		       : NULL;
+}
+
 static json_t *lookup_json(const struct controld *controld, uint32_t port)
 {
 	const struct maps *maps = controld->maps;
@@ -42,14 +55,14 @@ static json_t *lookup_json(const struct controld *controld, uint32_t port)
 	uint64_t word = __atomic_load_n((const uint64_t *)&maps->mapping[port / BNG_PORTS_PER_BUCKET]
 						.entry[port % BNG_PORTS_PER_BUCKET],
 					__ATOMIC_RELAXED);
-	bool used = block->state != BNG_BLOCK_FREE;
+	bool used = block->state != BNG_BLOCK_FREE && block->state != BNG_BLOCK_CLAIMED;
 	bool owned = used && owner->state != BNG_SUBSCRIBER_FREE && owner->session_id == block->session_id;
 	bool mapped =
 		owned && block->state != BNG_BLOCK_HELD &&
 		!bng_mapping_word_free(word, maps->pool[address->pool % BNG_POOLS].timeout, maps_tick(maps));
-	char public[ADDRESS_TEXT], inner[ADDRESS_TEXT], mac[MAC_TEXT];
+	char public[ADDRESS_TEXT], inner[ADDRESS_TEXT], mac[MAC_TEXT], rule[ADDRESS_TEXT];
 
-	return json_pack("{s:s, s:i, s:s, s:s, s:o, s:s?, s:s?, s:s?, s:o, s:b}", "public",
+	return json_pack("{s:s, s:i, s:s, s:s, s:o, s:s?, s:s?, s:s?, s:o, s:b, s:s?}", "public",
 			 address_format(address->address_be, public), "port", (int)(port & 0xffff), "pool",
 			 names_pool(controld, address->pool), "state", port_state(block, mapped), "session",
 			 used ? json_integer((json_int_t)block->session_id) : json_null(), "address",
@@ -57,7 +70,8 @@ static json_t *lookup_json(const struct controld *controld, uint32_t port)
 			 owned ? mac_format(owner->mac, mac) : NULL, "protocol",
 			 mapped ? cgnat_protocol_name(bng_mapping_word_protocol(word)) : NULL, "inner_port",
 			 mapped ? json_integer(ntohs((uint16_t)word)) : json_null(), "forward",
-			 mapped && bng_mapping_word_flags(word) & BNG_MAPPING_PINNED);
+			 mapped && bng_mapping_word_flags(word) & BNG_MAPPING_PINNED, "deterministic",
+			 rule_owner(controld, address, (uint16_t)port, rule));
 }
 
 void cgnat_handle_lookup(struct rpc_request *request, void *context)

@@ -37,9 +37,10 @@ __attribute__((format(printf, 3, 4))) static int refuse(struct planner *planner,
 	return failure;
 }
 
-void cgnat_bitmap_empty(uint8_t shift, __u64 taken[static BNG_BLOCKS_PER_ADDRESS_MAX / 64])
+void cgnat_bitmap_empty(uint8_t shift, uint32_t dynamic_from,
+			__u64 taken[static BNG_BLOCKS_PER_ADDRESS_MAX / 64])
 {
-	uint32_t blocks = cgnat_blocks_of(shift), reserved = cgnat_reserved_of(shift);
+	uint32_t blocks = cgnat_blocks_of(shift), reserved = cgnat_first_dynamic(shift, dynamic_from);
 
 	for (uint32_t bit = 0; bit < BNG_BLOCKS_PER_ADDRESS_MAX; bit++) {
 		if (bit % 64 == 0)
@@ -49,11 +50,15 @@ void cgnat_bitmap_empty(uint8_t shift, __u64 taken[static BNG_BLOCKS_PER_ADDRESS
 	}
 }
 
-static bool is_empty(const struct bng_pool_address *record)
+/* Bits tell of dynamic blocks, states of those that subscribers have by the rule. */
+static bool is_empty(const struct planner *planner, const struct bng_pool_address *record)
 {
 	__u64 empty[BNG_BLOCKS_PER_ADDRESS_MAX / 64];
 
-	cgnat_bitmap_empty(record->block_shift, empty);
+	for (uint32_t i = 0; i < record->dynamic_from; i++)
+		if (planner->maps->port_block[record->first_block + i].state != BNG_BLOCK_FREE)
+			return false;
+	cgnat_bitmap_empty(record->block_shift, record->dynamic_from, empty);
 	return !memcmp(empty, record->taken, sizeof(empty));
 }
 
@@ -187,7 +192,7 @@ static bool is_idle(const struct planner *planner, const struct plan_address *kn
 {
 	const struct bng_pool_address *record = &planner->maps->pool_address[known->index];
 
-	if (!is_empty(record))
+	if (!is_empty(planner, record))
 		return false;
 	if (!(record->flags & BNG_POOL_ADDRESS_ENABLED))
 		return true;
@@ -198,12 +203,18 @@ static bool is_idle(const struct planner *planner, const struct plan_address *kn
 	return true;
 }
 
+static uint16_t dynamic_from(const struct config_nat_pool *pool, uint32_t address)
+{
+	return pool->deterministic ? (uint16_t)deterministic_dynamic_from(pool->deterministic, address) : 0;
+}
+
 static int want_known(struct planner *planner, size_t pool, uint8_t index, struct plan_address *known)
 {
 	const struct config_nat_pool *wanted = &planner->config->nat_pools[pool];
 	char text[ADDRESS_TEXT];
 
 	known->wanted = true;
+	known->dynamic_from = dynamic_from(wanted, known->address);
 	if (known->pool == index && known->shift == wanted->block_shift)
 		return 0;
 	if (!is_idle(planner, known)) {
@@ -246,6 +257,7 @@ static int want_addresses(struct planner *planner)
 					.index = BNG_NO_ADDRESS_INDEX,
 					.pool = index,
 					.shift = (uint8_t)pool->block_shift,
+					.dynamic_from = dynamic_from(pool, (uint32_t)address),
 					.wanted = true,
 					.fresh = true,
 				};
@@ -267,7 +279,7 @@ static void drop_drained(struct planner *planner)
 
 		if (known->wanted)
 			continue;
-		known->gone = !(record->flags & BNG_POOL_ADDRESS_ENABLED) && is_empty(record);
+		known->gone = !(record->flags & BNG_POOL_ADDRESS_ENABLED) && is_empty(planner, record);
 		if (!known->gone)
 			planner->plan->draining = true;
 	}
@@ -381,6 +393,7 @@ static void fill_pools(struct planner *planner)
 			.refusal = wanted->refusal,
 			.mapping_rate = wanted->mapping_rate,
 			.mapping_burst = wanted->mapping_burst,
+			.fixed_blocks = wanted->deterministic ? (uint8_t)wanted->deterministic->blocks : 0,
 		};
 		pool->flags |= fill_port_timers(wanted, &plan->port_timers[plan->pool_index[i]]);
 		for (int state = 1; state < BNG_MAPPING_STATES; state++)
@@ -389,10 +402,25 @@ static void fill_pools(struct planner *planner)
 	}
 }
 
+static int copy_rules(struct planner *planner)
+{
+	const struct config *config = planner->config;
+
+	for (size_t i = 0; i < config->nat_pool_count; i++) {
+		struct deterministic **copy = &planner->plan->rule[planner->plan->pool_index[i]];
+
+		if (config->nat_pools[i].deterministic)
+			*copy = deterministic_copy(config->nat_pools[i].deterministic);
+		if (config->nat_pools[i].deterministic && !*copy)
+			return refuse(planner, -ENOMEM, "/cgnat/pools/%zu/deterministic: out of memory", i);
+	}
+	return 0;
+}
+
 static int describe(struct planner *planner)
 {
 	struct cgnat_plan *plan = planner->plan;
-	int failure = 0;
+	int failure = copy_rules(planner);
 
 	fill_pools(planner);
 	if (plan->count)
@@ -447,6 +475,10 @@ int cgnat_plan_make(const struct controld *controld, const struct config *config
 
 void cgnat_plan_done(struct cgnat_plan *plan)
 {
+	for (int i = 0; i < BNG_POOLS; i++) {
+		deterministic_free(plan->rule[i]);
+		plan->rule[i] = NULL;
+	}
 	free(plan->addresses);
 	plan->addresses = NULL;
 	plan->count = 0;

@@ -27,9 +27,10 @@ struct plan_address {
 	uint32_t first_block;
 	uint8_t pool;
 	uint8_t shift;
-	bool wanted; /* new blocks may be taken from it */
-	bool fresh;  /* its record is written from nothing */
-	bool gone;   /* its record is cleared */
+	uint16_t dynamic_from; /* of one that is wanted */
+	bool wanted;           /* new blocks may be taken from it */
+	bool fresh;            /* its record is written from nothing */
+	bool gone;             /* its record is cleared */
 };
 
 struct cgnat_plan {
@@ -40,6 +41,7 @@ struct cgnat_plan {
 	char pool_name[BNG_POOLS][CONFIG_NAME_MAX];
 	struct bng_pool pool[BNG_POOLS];
 	struct bng_port_timers port_timers[BNG_POOLS];
+	struct deterministic *rule[BNG_POOLS]; /* NULL: none, or the plan was written */
 	struct bng_range outer[BNG_PUBLIC_RANGES];
 	uint32_t outer_count;
 	uint32_t block_high;
@@ -52,7 +54,7 @@ int cgnat_plan_make(const struct controld *controld, const struct config *config
 		    char *error, size_t error_size);
 void cgnat_plan_done(struct cgnat_plan *plan);
 /* Makes the maps say it. */
-void cgnat_plan_write(struct controld *controld, const struct cgnat_plan *plan);
+void cgnat_plan_write(struct controld *controld, struct cgnat_plan *plan);
 
 static inline uint32_t cgnat_blocks_of(uint8_t shift)
 {
@@ -63,7 +65,13 @@ static inline uint32_t cgnat_reserved_of(uint8_t shift)
 {
 	return (BNG_FIRST_PORT + (1u << shift) - 1) >> shift;
 }
+/* Number of the first block that may be given out, `dynamic_from` as in bng_pool_address. */
+static inline uint32_t cgnat_first_dynamic(uint8_t shift, uint32_t dynamic_from)
+{
+	return dynamic_from > cgnat_reserved_of(shift) ? dynamic_from : cgnat_reserved_of(shift);
+}
 /* The bitmap of an address none of whose blocks is in use. */
-void cgnat_bitmap_empty(uint8_t shift, __u64 taken[static BNG_BLOCKS_PER_ADDRESS_MAX / 64]);
+void cgnat_bitmap_empty(uint8_t shift, uint32_t dynamic_from,
+			__u64 taken[static BNG_BLOCKS_PER_ADDRESS_MAX / 64]);
 
 #endif

@@ -7,8 +7,10 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "controld/cgnat/deterministic.h"
 #include "controld/cgnat/plan.h"
 #include "controld/controld.h"
+#include "controld/maps/fixed.h"
 #include "controld/maps/names.h"
 #include "lib/address.h"
 #include "lib/log.h"
@@ -22,10 +24,11 @@ static void write_fresh(struct maps *maps, const struct plan_address *address)
 		.first_block = address->first_block,
 		.pool = address->pool,
 		.block_shift = address->shift,
-		.free_blocks = blocks - cgnat_reserved_of(address->shift),
+		.dynamic_from = address->dynamic_from,
+		.free_blocks = blocks - cgnat_first_dynamic(address->shift, address->dynamic_from),
 	};
 
-	cgnat_bitmap_empty(address->shift, new.taken);
+	cgnat_bitmap_empty(address->shift, address->dynamic_from, new.taken);
 	memset(&maps->port_block[address->first_block], 0, blocks * sizeof(*maps->port_block));
 	__atomic_store_n(&record->flags, 0, __ATOMIC_RELEASE);
 	*record = new;
@@ -139,7 +142,15 @@ static void clear_gone(struct maps *maps, const struct cgnat_plan *plan)
 	}
 }
 
-void cgnat_plan_write(struct controld *controld, const struct cgnat_plan *plan)
+static void write_dynamic_from(struct maps *maps, const struct cgnat_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->addresses[i].wanted && !plan->addresses[i].fresh)
+			deterministic_set_blocks(maps, plan->addresses[i].index,
+						 plan->addresses[i].dynamic_from);
+}
+
+void cgnat_plan_write(struct controld *controld, struct cgnat_plan *plan)
 {
 	struct maps *maps = controld->maps;
 
@@ -148,8 +159,15 @@ void cgnat_plan_write(struct controld *controld, const struct cgnat_plan *plan)
 			write_fresh(maps, &plan->addresses[i]);
 	raise_block_high(maps, plan->block_high);
 	write_ranges(maps, plan);
+	for (uint8_t i = 0; i < BNG_POOLS; i++) {
+		fixed_set_rule(controld, i, plan->rule[i]);
+		plan->rule[i] = NULL;
+	}
+	deterministic_leave_fixed(controld);
+	write_dynamic_from(maps, plan);
 	write_pools(controld, plan);
 	write_flags(maps, plan);
+	deterministic_move_fixed(controld);
 	clear_gone(maps, plan);
 	__atomic_store_n(&maps->meta->block_high, plan->block_high, __ATOMIC_RELEASE);
 }

@@ -194,8 +194,10 @@ void config_free(struct config *config)
 		return;
 	for (size_t i = 0; i < config->dhcp4_pool_count; i++)
 		free(config->dhcp4_pools[i].interfaces);
-	for (size_t i = 0; i < config->nat_pool_count; i++)
+	for (size_t i = 0; i < config->nat_pool_count; i++) {
 		free(config->nat_pools[i].prefixes);
+		deterministic_free(config->nat_pools[i].deterministic);
+	}
 	for (size_t i = 0; i < config->session_count; i++)
 		free(config->sessions[i].forwards);
 	free(config->interfaces);

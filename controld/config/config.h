@@ -17,6 +17,7 @@
 #include "dataplane/abi/cgnat.h"
 #include "dataplane/abi/interface.h"
 #include "dataplane/abi/subscriber.h"
+#include "lib/deterministic.h"
 
 #define CONFIG_NAME_MAX   32
 #define CONFIG_DNS_MAX    4
@@ -100,6 +101,7 @@ struct config_nat_pool {
 	uint8_t refusal;       /* enum bng_refusal */
 	uint32_t mapping_rate; /* 0: unlimited */
 	uint32_t mapping_burst;
+	struct deterministic *deterministic; /* lib/deterministic.h; NULL: blocks are dynamic */
 };
 
 /* A log collector: an IPv4 address and port, or a Unix datagram socket. */

@@ -35,6 +35,8 @@ json_t *config_object(struct json_reader *reader, json_t *object, const char *me
 void config_read_dhcp4(struct json_reader *reader, json_t *root, struct config *config);
 void config_read_cgnat(struct json_reader *reader, json_t *root, struct config *config);
 void config_read_timeouts(struct json_reader *reader, json_t *element, struct config_nat_pool *pool);
+/* With blocks_per_subscriber and what is above it read. */
+void config_read_deterministic(struct json_reader *reader, json_t *element, struct config_nat_pool *pool);
 void config_read_nat_policy(struct json_reader *reader, json_t *element, struct config_nat_pool *pool);
 /* One, of a session or of cgnat.forward.add. */
 void config_read_forward(struct json_reader *reader, json_t *object, struct config_forward *forward);

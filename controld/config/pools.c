@@ -228,6 +228,7 @@ static void read_nat_pool(struct json_reader *reader, json_t *element, void *tar
 					      "refusal",
 					      "mapping_rate",
 					      "mapping_burst",
+					      "deterministic",
 					      NULL};
 	struct config_nat_pool *pool = target;
 
@@ -243,6 +244,7 @@ static void read_nat_pool(struct json_reader *reader, json_t *element, void *tar
 						      pool->max_blocks << pool->block_shift);
 	config_read_timeouts(reader, element, pool);
 	config_read_nat_policy(reader, element, pool);
+	config_read_deterministic(reader, element, pool);
 }
 
 static void read_exempt_file(struct json_reader *reader, json_t *cgnat, struct config *config)

@@ -54,6 +54,7 @@ static json_t *event_json(const struct controld *controld, const struct bng_even
 	json_object_set_new(object, "first", json_integer(event->port_first));
 	json_object_set_new(object, "last", json_integer(event->port_last));
 	json_object_set_new(object, "pool", json_string(names_pool(controld, event->pool)));
+	json_object_set_new(object, "deterministic", json_boolean(event->flags & BNG_EVENT_DETERMINISTIC));
 	return object;
 }
 

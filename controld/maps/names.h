@@ -20,6 +20,7 @@ struct controld;
 struct names {
 	char interface[BNG_INTERFACES][IF_NAMESIZE]; /* "": not in use */
 	char pool[BNG_POOLS][CONFIG_NAME_MAX];
+	struct deterministic *rule[BNG_POOLS]; /* of deterministic pools, fixed.h */
 };
 
 /* The interface's index, or 0 when there is none of that name. */

@@ -16,6 +16,7 @@
 
 #include "controld/controld.h"
 #include "controld/feature.h"
+#include "controld/maps/fixed.h"
 #include "controld/maps/names.h"
 #include "controld/session/sessions.h"
 #include "lib/address.h"
@@ -199,9 +200,16 @@ static uint32_t random_key(void)
 	return keys[--left];
 }
 
-static void fill_record(struct sessions *sessions, const struct session_spec *spec,
+/* Whose the record was before: a client that comes back does not wait for its blocks. */
+static bool is_same_client(const struct bng_subscriber *record, const struct session_client *client)
+{
+	return record->session_id && match_client(record, client);
+}
+
+static void fill_record(struct controld *controld, const struct session_spec *spec,
 			struct bng_subscriber *record)
 {
+	struct sessions *sessions = controld->sessions;
 	const struct bng_pool *pool = spec->pool < BNG_POOLS ? &sessions->maps->pool[spec->pool] : NULL;
 	uint64_t now = clock_boottime_ns();
 	struct bng_subscriber new = {
@@ -228,8 +236,10 @@ static void fill_record(struct sessions *sessions, const struct session_spec *sp
 		.lease_seconds = spec->lease_seconds,
 		.kind = spec->kind,
 		.mss = spec->mss,
+		.returned = is_same_client(record, &spec->client),
 	};
 
+	fixed_move(&new, fixed_of_record(controld, &new));
 	memcpy(new.mac, spec->client.mac, 6);
 	if (new.max_blocks > BNG_BLOCKS_PER_SUBSCRIBER)
 		new.max_blocks = BNG_BLOCKS_PER_SUBSCRIBER;
@@ -259,7 +269,7 @@ int session_prepare(struct controld *controld, const struct session_spec *spec, 
 		failure = take_single_slot(sessions, spec->address_be, &slot);
 	if (failure)
 		return failure;
-	fill_record(sessions, spec, &sessions->maps->subscriber[slot]);
+	fill_record(controld, spec, &sessions->maps->subscriber[slot]);
 	slot_table_insert(&sessions->by_id, slot);
 	slot_table_insert(&sessions->by_client, slot);
 	*session = (struct session){slot, &sessions->maps->subscriber[slot]};

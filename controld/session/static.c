@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "controld/controld.h"
+#include "controld/maps/fixed.h"
 #include "controld/maps/names.h"
 #include "controld/session/sessions.h"
 #include "lib/address.h"
@@ -81,6 +82,7 @@ static void change_in_place(const struct controld *controld, const struct sessio
 	if (record->max_mappings != mappings)
 		__atomic_store_n(&record->max_mappings, mappings, __ATOMIC_RELAXED);
 	session_set_mss(session, spec->mss);
+	fixed_move(record, fixed_of_record(controld, record));
 }
 
 static void close_or_change(struct controld *controld, const struct config_session **wanted, size_t count)

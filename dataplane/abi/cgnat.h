@@ -21,6 +21,12 @@
  * makes a mapping publishes it, then looks whether the block is still ALLOCATED.
  * One of the two sees the other.
  *
+ * A block belongs to whoever has changed its state from FREE to CLAIMED by compare-
+ * and-swap. A bit in bng_pool_address.taken only says that it is not to be had by
+ * dynamic allocation. In a deterministic pool (RFC 7422) a session has blocks of its
+ * own: bng_pool.fixed_blocks of them from bng_subscriber.fixed on. Their bits are always
+ * set; a session claims them by their state alone, and takes dynamic ones beyond.
+ *
  * The exempt destinations are in the LPM trie `exempt`:
  * {__u32 prefix_length, __be32 address} -> __u32: flags (enum bng_exempt_flag), and
  * from BNG_EXEMPT_EPOCH_SHIFT on the epoch in which the entry was added, 0 once no
@@ -88,13 +94,18 @@ enum bng_block_state {
 	BNG_BLOCK_ALLOCATED = 1,
 	BNG_BLOCK_HELD = 2,     /* given back, not yet free: hold-down */
 	BNG_BLOCK_DRAINING = 3, /* bng_sweep is about to give it back */
+	BNG_BLOCK_CLAIMED = 4,  /* its new owner is filling it in */
+};
+
+enum bng_block_flag {
+	BNG_BLOCK_DETERMINISTIC = 1 << 0, /* its owner has it by the pool's rule; controld may clear it */
 };
 
 struct bng_port_block {
-	__u32 slot;       /* owner; the last one while HELD */
-	__u16 generation; /* of the owner's slot */
-	__u8 state;       /* enum bng_block_state */
-	__u8 reserved0;
+	__u32 slot;         /* owner; the last one while HELD */
+	__u16 generation;   /* of the owner's slot */
+	__u8 state;         /* enum bng_block_state */
+	__u8 flags;         /* enum bng_block_flag */
 	__u32 first;        /* its first port: public address index << 16 | port */
 	__u32 used;         /* mappings in it; atomic */
 	__u32 max_probe;    /* buckets beyond the first a search may have to visit */
@@ -123,9 +134,11 @@ struct bng_pool_address {
 	/* atomic: mappings of subscribers paired with it, made at the address they were
 	 * moved from, as this one had no block for them */
 	__u64 fallbacks;
-	__u8 reserved1[8];
+	__u16 dynamic_from; /* blocks below have one owner each by the pool's rule, or none (live) */
+	__u8 reserved1[6];
 	/* Bitmap, bit = port >> block_shift: not free. Set too: blocks that touch ports
-	 * below BNG_FIRST_PORT, and the bits beyond the last block. Atomic or/and. */
+	 * below BNG_FIRST_PORT, those below dynamic_from, and the bits beyond the last
+	 * block. Atomic or/and. */
 	__u64 taken[BNG_BLOCKS_PER_ADDRESS_MAX / 64];
 	/* controld's alone: what it remembers of the counters above, so that it need not
 	 * begin anew after a restart (struct score in controld/steering/score.h). */
@@ -168,7 +181,8 @@ struct bng_pool {
 	struct bng_pool_segment segment[BNG_POOL_SEGMENTS];
 	__u32 mapping_burst; /* with mapping_rate */
 	__u8 refusal;        /* enum bng_refusal */
-	__u8 reserved2[75];
+	__u8 fixed_blocks;   /* deterministic: blocks of each session from bng_subscriber.fixed on */
+	__u8 reserved2[74];
 };
 
 _Static_assert(sizeof(struct bng_pool) == 256, "four cache lines");

@@ -14,6 +14,10 @@ enum bng_event_type {
 	BNG_EVENT_SESSION_RELEASED = 3, /* CLOSING -> FREE: the slot may be reused */
 };
 
+enum bng_event_flag {
+	BNG_EVENT_DETERMINISTIC = 1 << 0, /* the block is the session's by the pool's rule */
+};
+
 struct bng_event {
 	__u32 type; /* enum bng_event_type */
 	__u32 slot;
@@ -24,7 +28,8 @@ struct bng_event {
 	__u16 port_first;
 	__u16 port_last;
 	__u8 pool;
-	__u8 reserved[11];
+	__u8 flags; /* enum bng_event_flag */
+	__u8 reserved[10];
 };
 
 _Static_assert(sizeof(struct bng_event) == 48, "multiple of 8");

@@ -78,7 +78,7 @@ struct bng_subscriber {
 	__u32 address_index;
 	__u32 max_mappings; /* (live) */
 	__u8 max_blocks;    /* (live) */
-	__u8 reserved2;
+	__u8 returned;      /* the slot's last session was the same client's */
 	__u16 mss;          /* largest TCP MSS either side may offer; 0: as it is (live) */
 	__u32 last_up_tick; /* last packet from the subscriber */
 
@@ -92,7 +92,7 @@ struct bng_subscriber {
 
 	/* Line 3: off the fast path. */
 	__u32 closed_tick; /* when it first saw the session CLOSING; 0: not yet */
-	__u32 reserved4;
+	__u32 fixed; /* deterministic pool: the first port that is its own, as in block[]; 0: none (live) */
 	__u64 mapping_due_ns; /* rate of new mappings, see bng_pool.mapping_rate */
 
 	/* The last move to another public address; controld's alone (live). The time is

@@ -78,9 +78,11 @@ struct abi_types {
 	enum bng_refusal refusal;
 	enum bng_fragment_direction fragment_direction;
 	enum bng_block_state block_state;
+	enum bng_block_flag block_flag;
 	enum bng_pool_address_flag pool_address_flag;
 	enum bng_exempt_flag exempt_flag;
 	enum bng_event_type event_type;
+	enum bng_event_flag event_flag;
 	enum bng_interface_role interface_role;
 	enum bng_punt_reason punt_reason;
 	enum bng_subscriber_state subscriber_state;

@@ -36,8 +36,10 @@ def check_address(plane, index, states):
     count = 65536 >> address.block_shift
     taken = {number for number in range(count) if address.taken[number // 64] >> number % 64 & 1}
     assert address.free_blocks == count - len(taken), f"address {index}: free_blocks"
+    assert taken >= set(range(address.dynamic_from)), f"address {index}: a bit that is not for dynamic blocks is clear"
     for number, state in states.items():
-        assert (number in taken) == (state != abi.BLOCK_FREE), f"address {index} block {number}: bit and state differ"
+        assert (number in taken) == (state != abi.BLOCK_FREE or number < address.dynamic_from), \
+            f"address {index} block {number}: bit and state differ"
 
 
 def check_session(plane, slot, owned, ends, moves):

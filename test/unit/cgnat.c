@@ -102,7 +102,7 @@ START_TEST(blocks_of_low_ports_are_never_given_out)
 	__u64 taken[BNG_BLOCKS_PER_ADDRESS_MAX / 64];
 	uint32_t clear = 0;
 
-	cgnat_bitmap_empty(shifts[_i].shift, taken);
+	cgnat_bitmap_empty(shifts[_i].shift, 0, taken);
 	for (uint32_t bit = 0; bit < BNG_BLOCKS_PER_ADDRESS_MAX; bit++) {
 		bool set = taken[bit / 64] >> (bit % 64) & 1;
 

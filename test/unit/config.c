@@ -36,7 +36,8 @@ static const char example[] =
 	" {\"name\": \"second\", \"prefixes\": [\"192.0.2.8/32\"], \"block_size\": 1024, \"timeouts\": "
 	"{\"udp\": 120}, \"timeouts_by_port\": {\"udp/53\": 10, \"tcp/22\": 86400, \"udp/1024\": 120}, "
 	"\"filtering\": \"address-dependent\", \"refresh_inbound\": true, \"refusal\": "
-	"\"host\", \"mapping_rate\": 100, \"mapping_burst\": 50}],"
+	"\"host\", \"mapping_rate\": 100, \"mapping_burst\": 50,"
+	" \"deterministic\": {\"subscribers\": [\"10.0.0.0/27\"], \"dynamic_blocks\": 8}}],"
 	"\"exempt_file\": \"/etc/bng/exempt\","
 	"\"hold_down_seconds\": 60, \"exempt\": [\"192.0.2.0/24\", \"100.64.0.0/10\"],"
 	"\"log\": {\"file\": {\"path\": \"/var/log/b.log\", \"max_bytes\": 8192}, \"syslog\": {\"path\": "
@@ -155,6 +156,7 @@ START_TEST(filled_in_defaults_change_nothing)
 
 	ck_assert_ptr_nonnull(strstr(text, "\"tcp_established\": 7440"));
 	ck_assert_ptr_nonnull(strstr(text, "\"dhcp4_burst\": 2000"));
+	ck_assert_ptr_nonnull(strstr(text, "\"subscribers_per_address\": 32"));
 	again = parse(text);
 	differences = config_differences(config, again);
 	ck_assert_uint_eq(json_array_size(differences), 0);
@@ -183,6 +185,14 @@ static const struct {
 	const char *replace;
 	const char *expected;
 } wrong[] = {
+	{"10.0.0.0/27", "10.0.0.0/26",
+	 "/cgnat/pools/1/deterministic/subscribers: [\"10.0.0.0/26\"]: are 64 addresses, but 55 fit: 1 "
+	 "public "
+	 "addresses for 55 subscribers each (block_size 1024, blocks 1, dynamic_blocks 8, first_port 1024)"},
+	{"\"10.0.0.0/27\"], \"dynamic_blocks\": 8", "\"10.0.0.0/29\"], \"blocks\": 5",
+	 "/cgnat/pools/1/deterministic/blocks: 5: must be at most the pool's blocks_per_subscriber, 4"},
+	{"\"subscribers\": [\"10.0.0.0/27\"], ", "",
+	 "/cgnat/pools/1/deterministic/subscribers: missing: must be an array of 1-64 prefixes"},
 	{"/var/log/b.log", "b.log", "/cgnat/log/file/path: \"b.log\": must be an absolute path"},
 	{"\"max_bytes\": 8192", "\"max_bytes\": 4095",
 	 "/cgnat/log/file/max_bytes: 4095: must be at least 4096"},

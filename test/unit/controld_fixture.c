@@ -42,8 +42,17 @@ static void count_down(struct controld *controld, const struct session *session,
 	fixture.downs++;
 }
 
+static void keep_event(struct controld *controld, const struct bng_event *event)
+{
+	(void)controld;
+	ck_assert_uint_lt(fixture.told_count, sizeof(fixture.told) / sizeof(fixture.told[0]));
+	fixture.told[fixture.told_count++] = *event;
+}
+
 static const struct session_hooks hooks = {count_up, count_change, count_down};
-static const struct bng_feature counter_feature = {.name = "counter", .hooks = &hooks};
+static const struct event_hooks event_hooks = {.event = keep_event};
+static const struct bng_feature counter_feature = {
+	.name = "counter", .hooks = &hooks, .events = &event_hooks};
 const struct bng_feature *const bng_features[] = {&cgnat_feature, &session_feature, &counter_feature, NULL};
 
 static int make_map(enum map_id id, enum bpf_map_type type, uint32_t key, uint32_t value, uint32_t entries)

@@ -11,11 +11,14 @@
 #include "controld/maps/maps.h"
 #include "controld/maps/names.h"
 #include "controld/session/sessions.h"
+#include "dataplane/abi/event.h"
 
 struct fixture {
 	struct controld controld;
 	int fds[MAP_COUNT];           /* kept, so that a second controld can adopt the maps */
 	unsigned ups, changes, downs; /* calls of the session hooks */
+	struct bng_event told[64];    /* what controld told as the data plane would */
+	unsigned told_count;
 };
 
 extern struct fixture fixture;
