@@ -74,17 +74,27 @@ def stun(lab):
     lab.reap(server)
 
 
-@pytest.mark.parametrize("filtering, reported", [
-    ("endpoint-independent", "Endpoint Independent Filtering"),
-    ("address-dependent", "Address Dependent Filtering"),
-    ("address-and-port-dependent", "Address and Port Dependent Filtering"),
+def test_rfc4787_req9_rfc4787_req1_natdiscovery_reports_hairpinning(lab, stun):
+    said = lab.alice.run("turnutils_natdiscovery", "-m", "-f", "-H", INTERNET, timeout=60).stdout
+    assert "Received a request (maybe a successful hairpinning)" in said, said
+    assert "NAT with Endpoint Independent Mapping!" in said and "NAT with Endpoint Independent Filtering!" in said, said
+    assert "timeout" not in said, said
+
+
+@pytest.mark.parametrize("filtering, reported, too", [
+    ("endpoint-independent", "Endpoint Independent Filtering", "Independent Filter"),
+    ("address-dependent", "Address Dependent Filtering", "Address Dependent Filter"),
+    ("address-and-port-dependent", "Address and Port Dependent Filtering", "Port Dependent Filter"),
 ])
-def test_rfc4787_req8a_rfc5382_req3a_natdiscovery_reports_the_filtering_that_is_configured(lab, stun, filtering, reported):
+def test_rfc4787_req8a_rfc5382_req3a_natdiscovery_reports_the_filtering_that_is_configured(lab, stun, filtering, reported, too):
+    """And another client agrees: stun-client, which speaks the older RFC 3489."""
     pool_set(lab, filtering=filtering)
     assert shown_pool(lab)["filtering"] == filtering
     said = lab.alice.run("turnutils_natdiscovery", "-m", "-f", INTERNET, check=False, timeout=60).stdout
     assert "NAT with Endpoint Independent Mapping!" in said, said
     assert f"NAT with {reported}!" in said, said
+    said = lab.alice.run("stun", INTERNET, check=False, timeout=60).stdout  # its exit status is its verdict
+    assert f"Primary: Independent Mapping, {too}, random port, will hairpin" in said, said
     used = {entry["name"]: entry for entry in lab.call("maps")["maps"]}["flow"]
     assert used["max_entries"] == 1024 and (used["used"] > 0) == (filtering != "endpoint-independent")
     pool_set(lab, filtering="endpoint-independent")
