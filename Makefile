@@ -6,6 +6,7 @@
 #   make test-kernel-6.1 the data plane on the oldest kernel, under QEMU (as root)
 #   make conformance     docs/conformance.md anew, from the tests it lists (as root)
 #   make bench           the benchmark (docs/performance.md)
+#   make sim-steering    steering of subscribers over a model of a pool (docs/steering.md)
 #   make install         release build into DESTDIR/PREFIX
 
 PREFIX ?= /usr
@@ -47,6 +48,12 @@ conformance: deps
 
 bench: build
 	@$(PYTHON) test/bench/run.py $(BENCH_FLAGS)
+
+sim-steering: deps build/release/build.ninja
+	@ninja --quiet -C build/release $(NINJA_FLAGS) sim-steering
+	@build/release/bin/sim-steering build/sim-steering.dat $(or $(SEEDS),10) $(or $(LOAD),80)
+	@gnuplot -c test/sim/steering.gp build/sim-steering.dat build/sim-steering.png
+	@echo "plot of the first seed: build/sim-steering.png"
 
 install: build
 	packaging/install.sh build/release "$(DESTDIR)" "$(PREFIX)" "$(SYSCONFDIR)" "$(UNITDIR)"
