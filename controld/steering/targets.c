@@ -59,7 +59,7 @@ void targets_add(struct targets *targets, uint32_t index)
 	struct target *target = &targets->target[index];
 	uint32_t *root;
 
-	if (!(target->room > 0) || !(target->penalty <= targets->penalty_max))
+	if (!(target->penalty <= targets->penalty_max))
 		return;
 	target->left = target->right = TARGETS_NONE;
 	target->rank = 1;

@@ -2,8 +2,10 @@
  *
  * The addresses that may take subscribers, kept in the order in which a plan
  * prefers them while it gives them load: one heap (leftist, by room) for each whole
- * point of score. The best target that fits is found in 101 looks, whatever the
- * number of addresses; giving it load costs O(log a).
+ * point of score. A target is found in 101 looks, whatever the number of
+ * addresses; giving it load costs O(log a). Only the roomiest of a point is asked
+ * whether it can take the penalty too, so that, next to the limit, another one of the
+ * same point may be passed over.
  */
 #ifndef BNG_CONTROLD_STEERING_TARGETS_H
 #define BNG_CONTROLD_STEERING_TARGETS_H
@@ -28,7 +30,7 @@ struct targets {
 };
 
 void targets_init(struct targets *targets, struct target *room_for_all, double penalty_max);
-/* Its room and penalty are set. An address that has no room or is beyond the limit is left out. */
+/* Its room and penalty are set. An address beyond the limit is left out. */
 void targets_add(struct targets *targets, uint32_t index);
 /* The best that can take so much load and penalty, or TARGETS_NONE. */
 uint32_t targets_find(const struct targets *targets, double load, double penalty);

@@ -34,11 +34,11 @@ struct property {
 static const struct property properties[] = {
 	{"enforce: intervals until no address is below the threshold", RUN_ENFORCE, NUMBER(longest),
 	 RUN_BOUND, 0},
-	{"enforce: intervals below it after the load stays the same", RUN_ENFORCE, NUMBER(pressure_settled),
-	 0, 0},
+	{"enforce: intervals below it once the load has settled", RUN_ENFORCE, NUMBER(pressure_settled), 0,
+	 0},
 	{"enforce: subscribers moved twice within the hold-down", RUN_ENFORCE, NUMBER(moved_again), 0, 0},
-	{"enforce: moves after the load stays the same", RUN_ENFORCE, NUMBER(moves_settled), 0, 0},
-	{"naive: moves after the load stays the same", RUN_NAIVE, NUMBER(moves_settled), 0, 1},
+	{"enforce: moves once the load has settled", RUN_ENFORCE, NUMBER(moves_settled), 0, 0},
+	{"naive: moves once the load has settled", RUN_NAIVE, NUMBER(moves_settled), 0, 1},
 	{"naive: subscribers moved twice within the hold-down", RUN_NAIVE, NUMBER(moved_again), 0, 1},
 	{"off: intervals below the threshold", RUN_OFF, NUMBER(pressure), 0, 1},
 };
@@ -72,6 +72,24 @@ static void print_table(unsigned seeds)
 			       run->moves, run->moves_settled, run->moved_again, run->pressure, run->longest,
 			       (unsigned long long)run->failures);
 		}
+}
+
+/* What the default weights make of steady observations. */
+static void print_judgements(void)
+{
+	static const float rates[][SCORE_SIGNALS] = {{0, 0, 0},    {0.1f, 0, 0},  {0, 1, 0},
+						     {0.2f, 2, 0}, {3.4f, 18, 1}, {9.1f, 47, 8}};
+	const struct score_policy *policy = &plan_policy_default.score;
+
+	printf("FAIL/s LIMIT/s DROP/s SCORE STATUS\n");
+	for (size_t i = 0; i < sizeof(rates) / sizeof(*rates); i++) {
+		double score = score_of_penalty(score_penalty(policy, rates[i]));
+
+		printf("%6.1f %7.1f %6.1f %5.1f %s\n", (double)rates[i][SCORE_FAILURES],
+		       (double)rates[i][SCORE_LIMIT_HITS], (double)rates[i][SCORE_DROPS], score,
+		       score_status_name(score_status(policy, score)));
+	}
+	putchar('\n');
 }
 
 static void print_legend(double load, unsigned seeds)
@@ -143,6 +161,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "sim-steering: %s: %s\n", argv[1], strerror(-failure));
 		return 2;
 	}
+	print_judgements();
 	print_legend(load, seeds);
 	print_table(seeds);
 	putchar('\n');

@@ -135,6 +135,18 @@ START_TEST(moving_stops_when_the_source_is_predicted_relieved)
 }
 END_TEST
 
+START_TEST(a_part_of_the_excess_may_be_enough)
+{
+	uint32_t hot = add_failing();
+
+	set_rates(hot, 6.25f, 0, 0); /* a penalty of 50; 25 is healthy */
+	add_address(0);
+	add_subscribers(hot, 50, 2);
+	make();
+	ck_assert_uint_eq(plan.move_count, 4); /* 8 of the 15 blocks beyond the fill */
+}
+END_TEST
+
 START_TEST(load_that_has_left_already_is_not_moved_again)
 {
 	uint32_t hot = add_failing();
@@ -337,6 +349,7 @@ int main(void)
 		no_more_than_the_share_moves_but_one_always_may,
 		the_share_is_of_the_whole_pool,
 		moving_stops_when_the_source_is_predicted_relieved,
+		a_part_of_the_excess_may_be_enough,
 		load_that_has_left_already_is_not_moved_again,
 		failures_go_on_while_earlier_movers_still_hold_blocks,
 		pressure_that_has_ended_moves_nobody,

@@ -4,6 +4,7 @@
  * ends of each.
  */
 
+#include "controld/steering/targets.h"
 #include "steering_fixture.h"
 
 START_TEST(the_healthiest_address_is_the_target)
@@ -33,6 +34,43 @@ START_TEST(of_equals_the_one_with_most_room_and_the_batch_spreads)
 	ck_assert_uint_eq(plan.moves[3].to, a); /* 32 used */
 	ck_assert_uint_eq(plan.moves[4].to, c);
 	ck_assert_uint_eq(plan.moves[5].to, b);
+}
+END_TEST
+
+START_TEST(scores_are_compared_in_whole_points)
+{
+	uint32_t hot = add_failing(), emptier = add_address(0), healthier = add_address(50);
+
+	set_rates(emptier, 0, 0.2f, 0); /* 99.66 */
+	add_subscribers(hot, 10, 2);
+	make();
+	ck_assert_uint_gt(plan.move_count, 0);
+	ck_assert_uint_eq(moves_to(emptier), plan.move_count);
+	set_rates(emptier, 0, 0.4f, 0); /* 99.32 */
+	make();
+	ck_assert_uint_eq(moves_to(healthier), plan.move_count);
+}
+END_TEST
+
+START_TEST(a_target_that_is_just_too_bad_hides_no_other)
+{
+	uint32_t hot = add_failing(), bad = add_address(0), good = add_address(50);
+
+	set_rates(bad, 0, 0, 5.05f);  /* 79.84 */
+	set_rates(good, 0, 0, 4.95f); /* 80.16 */
+	add_subscribers(hot, 10, 2);
+	make();
+	ck_assert_uint_gt(plan.move_count, 0);
+	ck_assert_uint_eq(moves_to(good), plan.move_count);
+}
+END_TEST
+
+START_TEST(a_target_with_more_free_blocks_than_it_has_is_empty)
+{
+	one_hot_one_cool();
+	addresses[1].free_blocks = CAPACITY + 7;
+	make();
+	ck_assert_uint_eq(plan.move_count, 8);
 }
 END_TEST
 
@@ -177,11 +215,38 @@ START_TEST(a_disabled_address_is_no_target)
 }
 END_TEST
 
+/* What keeps a plan of n subscribers and a addresses at O((n + a) log n). */
+START_TEST(the_way_right_in_a_heap_stays_short)
+{
+	static struct target all[4096];
+	struct targets targets;
+	uint32_t found, length = 0;
+
+	targets_init(&targets, all, 25);
+	for (uint32_t i = 0; i < 4096; i++) {
+		all[i].room = i * 7919 % 4096;
+		targets_add(&targets, i);
+	}
+	for (int i = 0; i < 10000; i++) {
+		found = targets_find(&targets, 0.1, 0);
+		ck_assert_uint_ne(found, TARGETS_NONE);
+		targets_give(&targets, found, 0.1 * (i % 9), 0);
+	}
+	for (uint32_t at = targets.root[100]; at != TARGETS_NONE; at = all[at].right)
+		length++;
+	ck_assert_uint_gt(length, 0);
+	ck_assert_uint_le(length, 12);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
 		the_healthiest_address_is_the_target,
 		of_equals_the_one_with_most_room_and_the_batch_spreads,
+		scores_are_compared_in_whole_points,
+		a_target_that_is_just_too_bad_hides_no_other,
+		a_target_with_more_free_blocks_than_it_has_is_empty,
 		a_target_is_filled_to_the_mark_and_no_further,
 		load_on_its_way_to_a_target_takes_room,
 		a_lighter_one_fits_where_a_heavy_one_does_not,
@@ -194,6 +259,7 @@ int main(void)
 		a_threshold_above_healthy_holds_for_targets_too,
 		no_move_when_all_are_full,
 		a_disabled_address_is_no_target,
+		the_way_right_in_a_heap_stays_short,
 		NULL,
 	};
 
