@@ -25,6 +25,7 @@ struct events;
 struct issu;
 struct dhcp4;
 struct blocklog;
+struct refusals;
 
 struct controld {
 	struct event_base *base;
@@ -44,6 +45,7 @@ struct controld {
 	struct issu *issu;             /* controld/issu */
 	struct dhcp4 *dhcp4;           /* controld/dhcp4 */
 	struct blocklog *blocklog;     /* controld/blocklog */
+	struct refusals *refusals;     /* controld/refusals */
 	uint64_t epoch;                /* of this start, unique on this machine */
 	uint64_t started_ns;           /* boottime */
 };

@@ -67,7 +67,7 @@ RFC6888 = ("RFC 6888", "Carrier-grade NAT", (
     R("rfc6888_req11b", "3", SHOULD, "... its sender is told: ICMP host unreachable",
       note="by the pool's `refusal`; the default is code 13, as RFC 5508 REQ-8 asks"),
     R("rfc6888_req11c", "3", SHOULD, "... management is told",
-      gap="by counters (`cgnat.pools`, `drops`); there is no event"),
+      note="by an event and a line in the log, at most one in ten seconds and pool, and by counters"),
     R("rfc6888_req11d", "3", MUST, "... and no mapping is ended to make room"),
     R("rfc6888_req12", "4", SHOULD, "Destinations are not logged"),
     R("rfc6888_req13", "5", SHOULD, "Ports are used to the last one"),

@@ -118,6 +118,36 @@ def test_rfc6888_req10_policies_change_live_and_are_shown(lab):
     pool_set(lab, refusal="prohibited", refresh_inbound=False, mapping_rate=0, mapping_burst=0)
 
 
+def refused_events(follower, seconds):
+    time.sleep(seconds)
+    follower.call("status")  # reads what has come before its reply
+    return [note["params"] for note in follower.notifications if note["params"].get("type") == "mappings_refused"]
+
+
+def test_rfc6888_req11c_refused_mappings_are_told(lab):
+    """One event and a line in the log with a number, not one for each; and not again within ten seconds."""
+    before = lab.drops()["drop_cgnat_mapping_limit"]
+    pool_set(lab, mappings_per_subscriber=10)
+    with lab.rpc() as follower, sandbox.entered(lab.alice.namespace):
+        follower.call("events.follow")
+        sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(60)]
+        for one in sockets[:30]:
+            one.sendto(b"x", (INTERNET, 9))
+        first = refused_events(follower, 1.3)
+        for one in sockets[30:]:
+            one.sendto(b"x", (INTERNET, 9))
+        told = refused_events(follower, 1.3)
+    refused_count = lab.drops()["drop_cgnat_mapping_limit"] - before
+    assert len(first) == 1 and told == first
+    assert (first[0]["pool"], first[0]["no_block"]) == ("default", 0)
+    assert 20 <= first[0]["limit"] == refused_count - 30
+    assert f"pool default refused mappings: 0 for want of a port block, {first[0]['limit']} by subscribers' limits" in \
+        lab.log("controld")
+    for one in sockets:
+        one.close()
+    pool_set(lab, mappings_per_subscriber=2048)
+
+
 def test_mss_of_open_sessions_follows_the_pool(lab):
     assert lab.call("session.show", {"address": lab.alice.address})["mss"] == 0
     lab.config["dhcp4"]["pools"][0]["mss"] = 1200
