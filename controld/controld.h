@@ -26,6 +26,7 @@ struct issu;
 struct dhcp4;
 struct blocklog;
 struct refusals;
+struct exhaustion;
 
 struct controld {
 	struct event_base *base;
@@ -46,6 +47,7 @@ struct controld {
 	struct dhcp4 *dhcp4;           /* controld/dhcp4 */
 	struct blocklog *blocklog;     /* controld/blocklog */
 	struct refusals *refusals;     /* controld/refusals */
+	struct exhaustion *exhaustion; /* controld/drops/exhaustion.h */
 	uint64_t epoch;                /* of this start, unique on this machine */
 	uint64_t started_ns;           /* boottime */
 };

@@ -393,6 +393,8 @@ __noinline __u64 cgnat_create(__u32 slot, __u32 key, __u8 state, __u32 tick)
 		return PORT_REFUSED | BNG_DROP_CGNAT_BUSY;
 	port = create_locked(session, slot, key, state, tick, created);
 	__sync_val_compare_and_swap(&session->lock, mine, 0);
+	if (port >= PORT_REFUSED)
+		event_refused(session, slot, pool_address_get(session->address_index), tick, port & 0xff);
 	return port;
 }
 

@@ -48,4 +48,27 @@ static __always_inline void event_block(struct bng_meta *facts, __u32 type, __u6
 	event_send(event);
 }
 
+/* A subscriber got no mapping. One packet tells, not each one: `session` says when
+ * that was. */
+static __always_inline void event_refused(struct bng_subscriber *session, __u32 slot,
+					  const struct bng_pool_address *paired, __u32 tick, __u8 verdict)
+{
+	__u32 before = *(volatile __u32 *)&session->refused_tick;
+	struct bng_meta *facts = meta_get();
+	struct bng_event *event;
+
+	if (!facts || (before && (__s32)(tick - before) < (__s32)BNG_TICKS_OF_SECONDS(BNG_REFUSED_SECONDS)) ||
+	    __sync_val_compare_and_swap(&session->refused_tick, before, tick | 1) != before)
+		return;
+	event = event_new(facts, BNG_EVENT_SUBSCRIBER_REFUSED, slot, (__u64)tick << BNG_TICK_SHIFT);
+	if (!event)
+		return;
+	event->session_id = session->session_id;
+	event->inner_be = session->address_be;
+	event->public_be = paired ? paired->address_be : 0;
+	event->pool = session->pool;
+	event->verdict = verdict;
+	event_send(event);
+}
+
 #endif

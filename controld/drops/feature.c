@@ -7,19 +7,9 @@
 
 #include "controld/controld.h"
 #include "controld/ctl/ctl.h"
+#include "controld/drops/exhaustion.h"
 #include "controld/feature.h"
 #include "controld/maps/maps.h"
-
-struct verdict {
-	const char *name;
-	const char *meaning;
-};
-
-static const struct verdict verdicts[BNG_VERDICT_COUNT] = {
-#define VERDICT(name, text, meaning) {text, meaning},
-	BNG_VERDICTS(VERDICT)
-#undef VERDICT
-};
 
 /* The first word of the name. */
 static json_t *kind_json(const char *name)
@@ -43,11 +33,11 @@ static void handle_drops(struct rpc_request *request, void *context)
 	}
 	list = json_array();
 	for (int i = 1; i < BNG_VERDICT_COUNT; i++)
-		json_array_append_new(list,
-				      json_pack("{s:s, s:o, s:s, s:I, s:I}", "name", verdicts[i].name, "kind",
-						kind_json(verdicts[i].name), "meaning", verdicts[i].meaning,
-						"packets", (json_int_t)counts[i].packets, "bytes",
-						(json_int_t)counts[i].bytes));
+		json_array_append_new(
+			list, json_pack("{s:s, s:o, s:s, s:I, s:I}", "name", maps_verdict_name(i), "kind",
+					kind_json(maps_verdict_name(i)), "meaning", maps_verdict_meaning(i),
+					"packets", (json_int_t)counts[i].packets, "bytes",
+					(json_int_t)counts[i].bytes));
 	rpc_reply(request, json_pack("{s:o}", "reasons", list), NULL, 0);
 }
 
@@ -85,5 +75,7 @@ static const struct rpc_method methods[] = {
 
 const struct bng_feature drops_feature = {
 	.name = "drops",
+	.init = exhaustion_new,
+	.free = exhaustion_free,
 	.methods = methods,
 };

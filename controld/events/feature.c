@@ -36,6 +36,8 @@ static const char *type_name(uint32_t type)
 		return "block_freed";
 	case BNG_EVENT_SESSION_RELEASED:
 		return "session_released";
+	case BNG_EVENT_SUBSCRIBER_REFUSED:
+		return "subscriber_refused";
 	default:
 		return "unknown";
 	}
@@ -48,11 +50,15 @@ static json_t *event_json(const struct controld *controld, const struct bng_even
 				   type_name(event->type), "session", (json_int_t)event->session_id,
 				   "address", address_format(event->inner_be, inner));
 
+	if (event->type == BNG_EVENT_SUBSCRIBER_REFUSED)
+		json_object_set_new(object, "reason", json_string(maps_verdict_name(event->verdict)));
 	if (!event->public_be)
 		return object;
 	json_object_set_new(object, "public", json_string(address_format(event->public_be, public)));
-	json_object_set_new(object, "first", json_integer(event->port_first));
-	json_object_set_new(object, "last", json_integer(event->port_last));
+	if (event->type != BNG_EVENT_SUBSCRIBER_REFUSED) {
+		json_object_set_new(object, "first", json_integer(event->port_first));
+		json_object_set_new(object, "last", json_integer(event->port_last));
+	}
 	json_object_set_new(object, "pool", json_string(names_pool(controld, event->pool)));
 	json_object_set_new(object, "deterministic", json_boolean(event->flags & BNG_EVENT_DETERMINISTIC));
 	return object;

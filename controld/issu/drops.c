@@ -11,12 +11,6 @@
 #define TIMES_EXPECTED 3
 #define ALWAYS_ALLOWED 16
 
-static const char *const names[BNG_VERDICT_COUNT] = {
-#define NAME(name, text, meaning) text,
-	BNG_VERDICTS(NAME)
-#undef NAME
-};
-
 /* What strangers and misconfigured hosts cause, at any moment and in bursts. */
 static bool is_noise(enum bng_verdict verdict)
 {
@@ -32,7 +26,7 @@ static bool is_noise(enum bng_verdict verdict)
 	case BNG_DROP_GATEWAY:
 		return true;
 	default:
-		return strncmp(names[verdict], "drop", 4) != 0;
+		return strncmp(maps_verdict_name(verdict), "drop", 4) != 0;
 	}
 }
 
@@ -66,7 +60,7 @@ uint64_t drops_unexpected(const struct drops_window *start, const struct drops_w
 		sum += after - allowed;
 		if (after - allowed > worst) {
 			worst = after - allowed;
-			*reason = names[i];
+			*reason = maps_verdict_name(i);
 		}
 	}
 	return sum;

@@ -102,6 +102,10 @@ int maps_snapshot(struct maps *maps, enum map_id id, void **keys, void **values,
 /* Hands the slot of a CLOSING session to bng_sweep. */
 void maps_closing_set(struct maps *maps, uint32_t slot);
 
+/* As in abi/verdict.h: "drop_ttl", and what it means. "unknown" from a newer object. */
+const char *maps_verdict_name(unsigned verdict);
+const char *maps_verdict_meaning(unsigned verdict);
+
 /* Sums over all CPUs of every verdict. */
 int maps_counts(struct maps *maps, struct bng_count counts[static BNG_VERDICT_COUNT]);
 /* The same for one. */

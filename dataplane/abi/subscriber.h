@@ -106,7 +106,10 @@ struct bng_subscriber {
 	__u8 moved_score_after; /* ... and as predicted */
 	__u8 moved_fill_after;  /* per cent */
 	__u8 moved_load;        /* port blocks */
-	__u8 reserved5[26];
+	__u8 reserved5[2];
+
+	__u32 refused_tick; /* when BNG_EVENT_SUBSCRIBER_REFUSED was sent last; 0: never */
+	__u8 reserved6[20];
 };
 
 _Static_assert(sizeof(struct bng_subscriber) == 256, "four cache lines");

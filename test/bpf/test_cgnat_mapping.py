@@ -286,7 +286,28 @@ def test_event_of_an_allocated_block(plane):
         assert (address_of(event.inner_be), address_of(event.public_be)) == (session.address, PUBLIC[end >> 16])
         assert (event.port_first, event.port_last) == (first & 0xffff, (first & 0xffff) + 63)
         assert 0 <= event.time_ns - plane.clock_ns < 200_000_000
-        assert event.flags == 0 and bytes(event.reserved) == bytes(10)
+        assert (event.flags, event.verdict) == (0, 0) and bytes(event.reserved) == bytes(9)
+
+
+def test_rfc6888_req11c_a_refused_subscriber_is_told_once_in_a_while(plane):
+    session, other = (plane.session(f"10.0.0.{host}", max_mappings=1) for host in (5, 6))
+    public = open_port(plane, session, 4000)
+    open_port(plane, other, 4000)
+    plane.events()
+    for port in range(5):
+        assert open_port(plane, session, 5000 + port) == "DROP_CGNAT_MAPPING_LIMIT"
+    assert open_port(plane, other, 5000) == "DROP_CGNAT_MAPPING_LIMIT"
+    mine, others = plane.events()
+    assert (mine.type, mine.slot, mine.session_id, mine.pool, mine.verdict) == (
+        abi.EVENT_SUBSCRIBER_REFUSED, session.slot, session.record.session_id, 0, abi.VERDICTS.index("DROP_CGNAT_MAPPING_LIMIT"))
+    assert (address_of(mine.inner_be), address_of(mine.public_be)) == (session.address, PUBLIC[public >> 16])
+    assert (mine.port_first, mine.port_last, others.slot) == (0, 0, other.slot)
+    plane.advance_seconds(abi.REFUSED_SECONDS - 1)
+    open_port(plane, session, 5000)
+    assert plane.events() == []
+    plane.advance_seconds(1)
+    open_port(plane, session, 5000)
+    assert [event.type for event in plane.events()] == [abi.EVENT_SUBSCRIBER_REFUSED]
 
 
 def test_full_ring_loses_events_counted_and_no_packet(plane):
