@@ -58,7 +58,7 @@ static __always_inline void event_refused(struct bng_subscriber *session, __u32 
 	struct bng_event *event;
 
 	if (!facts || (before && (__s32)(tick - before) < (__s32)BNG_TICKS_OF_SECONDS(BNG_REFUSED_SECONDS)) ||
-	    __sync_val_compare_and_swap(&session->refused_tick, before, tick | 1) != before)
+	    __sync_val_compare_and_swap(&session->refused_tick, before, tick ? tick : 1) != before)
 		return;
 	event = event_new(facts, BNG_EVENT_SUBSCRIBER_REFUSED, slot, (__u64)tick << BNG_TICK_SHIFT);
 	if (!event)
