@@ -141,16 +141,26 @@ static __always_inline int block_held_for(const struct bng_port_block *block,
 	       (session->returned && (__u16)(block->generation + 1) == session->generation);
 }
 
-/* Takes the session's own block that starts at `first`, if nobody has it. */
+/* Nobody has it, or it is held down for this very session. */
+static __always_inline int fixed_claim(struct bng_pool_address *address, struct bng_port_block *block,
+				       const struct bng_subscriber *session, __u32 slot)
+{
+	if (block_move(block, BNG_BLOCK_FREE, BNG_BLOCK_CLAIMED))
+		return 1;
+	if (!block_held_for(block, session, slot) || !block_move(block, BNG_BLOCK_HELD, BNG_BLOCK_CLAIMED))
+		return 0;
+	__sync_fetch_and_add(&address->held_blocks, -1);
+	return 1;
+}
+
+/* Takes the session's own block that starts at `first`, if it may. */
 static __always_inline int fixed_take(const struct bng_subscriber *session, __u32 slot, __u32 first)
 {
 	struct bng_pool_address *address = pool_address_get(first >> 16);
 	struct bng_port_block *block = block_of_port(first);
 
-	if (!address || !block || !(address->flags & BNG_POOL_ADDRESS_ENABLED))
-		return 0;
-	if (!block_move(block, BNG_BLOCK_FREE, BNG_BLOCK_CLAIMED) &&
-	    !(block_held_for(block, session, slot) && block_move(block, BNG_BLOCK_HELD, BNG_BLOCK_CLAIMED)))
+	if (!address || !block || !(address->flags & BNG_POOL_ADDRESS_ENABLED) ||
+	    !fixed_claim(address, block, session, slot))
 		return 0;
 	__sync_fetch_and_add(&address->allocations, 1);
 	return 1;

@@ -75,6 +75,7 @@ static __always_inline void block_give_back(const struct sweep *sweep, struct bn
 	event_block(sweep->meta, BNG_EVENT_BLOCK_FREED, sweep->now_ns, block, address, owner->address_be);
 	block->changed_tick = sweep->tick;
 	block_move(block, BNG_BLOCK_DRAINING, BNG_BLOCK_HELD);
+	__sync_fetch_and_add(&address->held_blocks, 1);
 	__sync_fetch_and_add(&sweep->meta->sweep_released, 1);
 }
 
@@ -107,6 +108,16 @@ static __noinline int sweep_allocated(const struct sweep *sweep, struct bng_port
 	return 0;
 }
 
+/* True if the block stays: neither long enough held down nor one too many of its address
+ * (RFC 6888 REQ-8: time and number are configurable). */
+static __always_inline int block_is_held(const struct sweep *sweep, const struct bng_port_block *block,
+					 struct bng_pool_address *address)
+{
+	__s32 most = sweep->meta->hold_down_blocks, held = *(volatile __s32 *)&address->held_blocks;
+
+	return sweep->tick - block->changed_tick <= sweep->meta->hold_down_ticks && (!most || held <= most);
+}
+
 /* The hold-down is over: anybody may have it, or in a deterministic pool its owner. */
 static __always_inline void block_set_free(const struct sweep *sweep, struct bng_port_block *block,
 					   struct bng_pool_address *address)
@@ -114,10 +125,11 @@ static __always_inline void block_set_free(const struct sweep *sweep, struct bng
 	__u32 number = (block->first & 0xffff) >> (address->block_shift & 15);
 	__u64 bit = 1ULL << (number & 63);
 
-	if (sweep->tick - block->changed_tick <= sweep->meta->hold_down_ticks)
+	if (block_is_held(sweep, block, address))
 		return;
 	if (!block_move(block, BNG_BLOCK_HELD, BNG_BLOCK_FREE))
 		return; /* its owner has it again */
+	__sync_fetch_and_add(&address->held_blocks, -1);
 	if (number < *(volatile __u16 *)&address->dynamic_from)
 		return;
 	if (__sync_fetch_and_and(&address->taken[(number / 64) & (BNG_BLOCKS_PER_ADDRESS_MAX / 64 - 1)],

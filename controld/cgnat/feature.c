@@ -69,9 +69,14 @@ static void apply_flow_mask(struct maps *maps)
 		__atomic_store_n(&maps->meta->flow_mask, buckets - 1, __ATOMIC_RELEASE);
 }
 
+static void apply_hold_down(struct bng_meta *meta, const struct config *config)
+{
+	__atomic_store_n(&meta->hold_down_ticks, BNG_TICKS_OF_SECONDS(config->hold_down_s), __ATOMIC_RELAXED);
+	__atomic_store_n(&meta->hold_down_blocks, config->hold_down_blocks, __ATOMIC_RELAXED);
+}
+
 static int apply(struct controld *controld, const struct config *old, const struct config *next)
 {
-	uint32_t hold_down = BNG_TICKS_OF_SECONDS(next->hold_down_s);
 	int failure;
 
 	apply_flow_mask(controld->maps);
@@ -79,7 +84,7 @@ static int apply(struct controld *controld, const struct config *old, const stru
 	if (!failure)
 		failure = exempt_apply(controld, controld->cgnat->exempt, old, next);
 	if (!failure)
-		__atomic_store_n(&controld->maps->meta->hold_down_ticks, hold_down, __ATOMIC_RELAXED);
+		apply_hold_down(controld->maps->meta, next);
 	return failure;
 }
 

@@ -149,6 +149,7 @@ struct config {
 	size_t exempt_count;
 	char *exempt_file; /* more of them, one a line (exempt.h); NULL: none */
 	uint32_t hold_down_s;
+	uint32_t hold_down_blocks; /* of one public address at most */
 	struct config_log log;
 	uint32_t dhcp4_rate;
 	uint32_t dhcp4_burst;

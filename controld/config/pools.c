@@ -270,14 +270,16 @@ static void read_exempt(struct json_reader *reader, json_t *element, void *targe
 
 void config_read_cgnat(struct json_reader *reader, json_t *root, struct config *config)
 {
-	static const char *const members[] = {"pools", "hold_down_seconds", "exempt", "exempt_file", "log",
-					      NULL};
+	static const char *const members[] = {
+		"pools", "hold_down_seconds", "hold_down_blocks", "exempt", "exempt_file", "log", NULL};
 	json_t *cgnat = config_object(reader, root, "cgnat");
 
 	json_read_only(reader, cgnat, members);
 	config_array(reader, cgnat, "pools", BNG_POOLS, sizeof(*config->nat_pools), &config->nat_pools,
 		     &config->nat_pool_count, read_nat_pool, NULL);
 	config->hold_down_s = (uint32_t)config_integer(reader, cgnat, "hold_down_seconds", 0, 86400, 120);
+	config->hold_down_blocks = (uint32_t)config_integer(
+		reader, cgnat, "hold_down_blocks", 1, BNG_BLOCKS_PER_ADDRESS_MAX, BNG_BLOCKS_PER_ADDRESS_MAX);
 	config_array(reader, cgnat, "exempt", config->sizes.exempt, sizeof(*config->exempt), &config->exempt,
 		     &config->exempt_count, read_exempt, NULL);
 	read_exempt_file(reader, cgnat, config);

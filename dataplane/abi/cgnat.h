@@ -135,7 +135,8 @@ struct bng_pool_address {
 	 * moved from, as this one had no block for them */
 	__u64 fallbacks;
 	__u16 dynamic_from; /* blocks below have one owner each by the pool's rule, or none (live) */
-	__u8 reserved1[6];
+	__u8 reserved1[2];
+	__s32 held_blocks; /* atomic: in their hold-down. Blocks held before there was a count are none */
 	/* Bitmap, bit = port >> block_shift: not free. Set too: blocks that touch ports
 	 * below BNG_FIRST_PORT, those below dynamic_from, and the bits beyond the last
 	 * block. Atomic or/and. */

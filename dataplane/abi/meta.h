@@ -30,12 +30,12 @@ struct bng_meta {
 	__u32 range_active; /* which entry of map `range` packets use: 0 or 1 */
 	__s64 clock_offset_ns;
 	__s64 clock_injected_ns;
-	__u32 hold_down_ticks; /* a freed port block stays unused this long */
-	__u32 reserved0;
-	__u32 exempt_count; /* entries in map `exempt`; 0 skips the lookup */
-	__u32 block_high;   /* 1 + highest index in use in map `port_block` */
-	__u32 sweep_budget; /* port blocks looked at in one run; 0: the default */
-	__u32 sweep_cursor; /* next port block; written by bng_sweep only */
+	__u32 hold_down_ticks;  /* a freed port block stays unused this long */
+	__u32 hold_down_blocks; /* ... but of one public address so many at most; 0: no limit */
+	__u32 exempt_count;     /* entries in map `exempt`; 0 skips the lookup */
+	__u32 block_high;       /* 1 + highest index in use in map `port_block` */
+	__u32 sweep_budget;     /* port blocks looked at in one run; 0: the default */
+	__u32 sweep_cursor;     /* next port block; written by bng_sweep only */
 	__u64 sweep_runs;
 	__u64 sweep_expired;     /* mappings reclaimed */
 	__u64 sweep_released;    /* port blocks freed */

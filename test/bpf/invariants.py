@@ -36,6 +36,8 @@ def check_address(plane, index, states):
     count = 65536 >> address.block_shift
     taken = {number for number in range(count) if address.taken[number // 64] >> number % 64 & 1}
     assert address.free_blocks == count - len(taken), f"address {index}: free_blocks"
+    held = sum(state == abi.BLOCK_HELD for state in states.values())
+    assert address.held_blocks == held, f"address {index}: held_blocks {address.held_blocks}, recounted {held}"
     assert taken >= set(range(address.dynamic_from)), f"address {index}: a bit that is not for dynamic blocks is clear"
     for number, state in states.items():
         assert (number in taken) == (state != abi.BLOCK_FREE or number < address.dynamic_from), \

@@ -144,7 +144,7 @@ def test_rfc6888_req8_held_down_for_120_seconds(plane, who):
     invariants.check(plane)
 
 
-def test_rfc6888_req8_hold_down_is_configurable(plane):
+def test_rfc6888_req8_the_time_is_configurable(plane):
     plane.meta.hold_down_ticks = 5
     _, block = only_block_given_back(plane)
     plane.advance(5)
@@ -153,6 +153,33 @@ def test_rfc6888_req8_hold_down_is_configurable(plane):
     plane.advance(1)
     plane.sweep()
     assert block.state == abi.BLOCK_FREE
+
+
+@pytest.mark.parametrize("most", [1, 3, 5])
+def test_rfc6888_req8_the_number_is_configurable(plane, most):
+    """Five blocks of one address and two of another go back at once: so many of each wait, the others are free."""
+    plane.pool_build(0, addresses=(0,))
+    plane.pool_build(1, addresses=(4,))
+    plane.meta.hold_down_blocks = most
+    for host in range(5):
+        open_port(plane, plane.session(f"10.0.0.{10 + host}"), 4000)
+    for host in range(2):
+        open_port(plane, plane.session(f"10.0.0.{20 + host}", pool=1), 4000)
+    free = [plane.pool_address[number].free_blocks for number in (0, 4)]
+    plane.advance(UDP + 1)
+    plane.sweep()
+    plane.sweep()
+    assert [plane.pool_address[number].held_blocks for number in (0, 4)] == [min(most, 5), min(most, 2)]
+    held = [block.first >> 16 for block in plane.port_block if block.state == abi.BLOCK_HELD]
+    assert (held.count(0), held.count(4)) == (min(most, 5), min(most, 2))
+    assert [plane.pool_address[number].free_blocks for number in (0, 4)] == [free[0] + 5 - min(most, 5), free[1] + 2 - min(most, 2)]
+    plane.meta.hold_down_blocks = 1  # live
+    plane.sweep()
+    assert [plane.pool_address[number].held_blocks for number in (0, 4)] == [1, 1]
+    plane.advance(abi.ticks(HOLD_DOWN) + 1)
+    plane.sweep()
+    assert [plane.pool_address[number].held_blocks for number in (0, 4)] == [0, 0]
+    invariants.check(plane)
 
 
 def test_held_block_answers_nobody(plane):

@@ -39,7 +39,8 @@ static const char example[] =
 	"\"host\", \"mapping_rate\": 100, \"mapping_burst\": 50,"
 	" \"deterministic\": {\"subscribers\": [\"10.0.0.0/27\"], \"dynamic_blocks\": 8}}],"
 	"\"exempt_file\": \"/etc/bng/exempt\","
-	"\"hold_down_seconds\": 60, \"exempt\": [\"192.0.2.0/24\", \"100.64.0.0/10\"],"
+	"\"hold_down_seconds\": 60, \"hold_down_blocks\": 77, \"exempt\": [\"192.0.2.0/24\", "
+	"\"100.64.0.0/10\"],"
 	"\"log\": {\"file\": {\"path\": \"/var/log/b.log\", \"max_bytes\": 8192}, \"syslog\": {\"path\": "
 	"\"/dev/log\", "
 	"\"facility\": \"daemon\"}, \"ipfix\": {\"address\": \"192.0.2.6\", \"observation_domain\": 9}}},"
@@ -93,6 +94,7 @@ START_TEST(everything_is_read)
 	ck_assert_uint_eq(config->exempt_count, 2);
 	ck_assert_uint_eq(config->exempt[1].length, 10);
 	ck_assert_uint_eq(config->hold_down_s, 60);
+	ck_assert_uint_eq(config->hold_down_blocks, 77);
 	ck_assert_str_eq(config->exempt_file, "/etc/bng/exempt");
 	ck_assert_uint_eq(config->sizes.flows, 1024);
 	ck_assert_uint_eq(config->dhcp4_rate, 77);
@@ -316,6 +318,8 @@ static const struct {
 	 "17 ports found, at most 16 may be given"},
 	{"\"hold_down_seconds\": 60", "\"hold_down_seconds\": -1",
 	 "/cgnat/hold_down_seconds: -1: must be an integer 0-86400"},
+	{"\"hold_down_blocks\": 77", "\"hold_down_blocks\": 0",
+	 "/cgnat/hold_down_blocks: 0: must be an integer 1-1024"},
 	{"\"100.64.0.0/10\"", "\"192.0.2.0/24\"", "/cgnat/exempt/1: \"192.0.2.0/24\": is listed twice"},
 	{"\"flows\": 1024", "\"flows\": 1000", "/sizes/flows: 1000: must be a power of two"},
 	{"\"address-dependent\"", "\"full-cone\"",
