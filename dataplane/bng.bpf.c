@@ -5,13 +5,11 @@
  */
 #include "answer.h"
 #include "cgnat.h"
-#include "cgnat_pin.h"
 #include "exempt.h"
 #include "fragment.h"
+#include "hold.h"
 #include "icmp_error.h"
-#include "icmp_send.h"
 #include "mss.h"
-#include "punt.h"
 #include "rewrite.h"
 #include "route.h"
 #include "session.h"
@@ -172,10 +170,10 @@ static __always_inline int access_destination(struct bng_pkt *pkt, struct bng_ra
 	return hit ? access_hairpin(pkt, hit->base + (destination - hit->first)) : 0;
 }
 
-/* The kernel does the rest: translated, untagged, addressed to us. */
-static __always_inline int access_hand_over(struct bng_pkt *pkt, int pass)
+/* The kernel does the rest: translated, untagged, addressed to us where it came in. */
+static __always_inline int access_hand_over(struct bng_pkt *pkt, int pass, __u32 from)
 {
-	struct bng_interface *ingress = interface_get(pkt->session->interface);
+	struct bng_interface *ingress = interface_get(from);
 	int verdict = ingress ? rewrite_up(pkt, ingress->mac, pkt->session->mac) : BNG_DROP_INTERNAL;
 
 	return verdict ? verdict : pass;
@@ -239,14 +237,15 @@ static __always_inline int is_pass(int routed)
 	return routed == BNG_PASS_NEIGHBOUR || routed == BNG_PASS_FRAGMENT;
 }
 
-/* Out to the core, by what access_route said. */
-static __always_inline int access_send(struct bng_pkt *pkt, struct route *route, int routed, int forward)
+/* Out to the core, by what access_route said. `from`: the interface it came in by. */
+static __always_inline int access_send(struct bng_pkt *pkt, struct route *route, int routed, int forward,
+				       __u32 from)
 {
 	int verdict;
 
 	session_count_up(pkt->session, pkt);
 	if (routed || !route)
-		return access_hand_over(pkt, routed);
+		return access_hand_over(pkt, routed, from);
 	rewrite_ttl(pkt);
 	verdict = rewrite_up(pkt, route->destination_mac, route->source_mac);
 	if (verdict)
@@ -272,7 +271,7 @@ __noinline int access_onward(struct xdp_md *ctx, __u32 slot, int forward)
 	verdict = access_route(&pkt, &route);
 	if (verdict && !is_pass(verdict))
 		return outcome_verdict(verdict);
-	return access_send(&pkt, route, verdict, forward);
+	return access_send(&pkt, route, verdict, forward, ingress_interface(ctx));
 }
 
 /* STEP_FRAGMENT_UP and _HAIRPIN: translated, then onward, or to another subscriber. */
@@ -291,6 +290,8 @@ static __always_inline __u64 access_fragment(struct xdp_md *ctx, __u64 outcome)
 		next = outcome_step(BNG_DROP_INTERNAL, STEP_FRAGMENT_DOWN, outcome_parameter(outcome));
 	else if (!next)
 		next = access_onward(ctx, slot, BNG_FORWARD_UP);
+	else if (next == BNG_DROP_FRAGMENT)
+		next = outcome_step(BNG_DROP_FRAGMENT, STEP_HOLD_FRAGMENT, 0);
 	return outcome_of(next, slot);
 }
 
@@ -334,7 +335,7 @@ static __always_inline int access_forward(struct bng_pkt *pkt)
 	if (!is_forward(forward))
 		return forward;
 	mss_apply(pkt);
-	return access_send(pkt, route, routed, forward);
+	return access_send(pkt, route, routed, forward, pkt->session->interface);
 }
 
 static __always_inline int access_ip(struct bng_pkt *pkt)
@@ -423,8 +424,9 @@ static __always_inline int core_translated(struct bng_pkt *pkt, __u32 address_in
 			       ? outcome_step(BNG_DROP_INTERNAL, STEP_ICMP_ERROR_DOWN, address_index)
 			       : verdict;
 	verdict = cgnat_down(pkt, address_index, &port_be);
-	if (!verdict)
-		verdict = deliver_check(pkt);
+	if (verdict)
+		return is_syn(pkt) ? outcome_step(verdict, STEP_HOLD_SYN, address_index) : verdict;
+	verdict = deliver_check(pkt);
 	if (verdict)
 		return verdict;
 	mss_apply(pkt);
@@ -496,6 +498,14 @@ __noinline __u64 core_run(struct xdp_md *ctx)
 	return outcome_of(outcome, pkt.slot);
 }
 
+/* STEP_FRAGMENT_DOWN, from a wire: one that comes before its first is held. */
+static __always_inline __u32 fragment_down_or_hold(struct xdp_md *ctx, __u64 outcome)
+{
+	__u32 verdict = fragment_down(ctx, outcome);
+
+	return verdict == BNG_DROP_FRAGMENT ? hold_fragment(ctx, outcome_slot(outcome)) : verdict;
+}
+
 /* The step an outcome asks for: the verdict. */
 static __always_inline __u32 step_take(struct xdp_md *ctx, __u64 outcome)
 {
@@ -508,11 +518,28 @@ static __always_inline __u32 step_take(struct xdp_md *ctx, __u64 outcome)
 	case STEP_HAIRPIN:
 		return hairpin(ctx, outcome);
 	case STEP_FRAGMENT_DOWN:
-		return fragment_down(ctx, outcome);
+		return fragment_down_or_hold(ctx, outcome);
+	case STEP_HOLD_FRAGMENT:
+		return hold_fragment(ctx, outcome_slot(outcome));
+	case STEP_HOLD_SYN:
+		return hold_syn(ctx, outcome);
 	case STEP_ICMP_ERROR_DOWN:
 		return icmp_error_down(ctx, outcome);
 	default:
 		return icmp_send(ctx, outcome);
+	}
+}
+
+/* The same for what was handed back: nothing is held twice. */
+static __always_inline __u32 held_take(struct xdp_md *ctx, __u64 outcome)
+{
+	switch (outcome_action(outcome)) {
+	case STEP_FRAGMENT_DOWN:
+		return fragment_down(ctx, outcome);
+	case STEP_ANSWER_SYN:
+		return answer_syn(ctx, outcome);
+	default:
+		return outcome_verdict(outcome);
 	}
 }
 
@@ -546,12 +573,13 @@ SEC("xdp")
 int bng_inject(struct xdp_md *ctx)
 {
 	__u32 length = frame_length(ctx);
-	struct bng_pkt pkt;
-	int verdict = packet_init(&pkt, ctx);
+	__u64 outcome = inject_run(ctx);
 
-	if (!verdict)
-		verdict = is_pin(&pkt) ? pin_take(&pkt) : inject(&pkt);
-	return verdict_act(verdict, length, 0);
+	if (outcome_action(outcome))
+		length -= sizeof(struct bng_punt); /* counted as the frame it is again */
+	if (outcome_action(outcome) == STEP_FRAGMENT_UP || outcome_action(outcome) == STEP_FRAGMENT_HAIRPIN)
+		outcome = access_fragment(ctx, outcome);
+	return verdict_act(held_take(ctx, outcome), length, outcome_slot(outcome));
 }
 
 /* Once a second, by the holder. */

@@ -263,9 +263,10 @@ struct cgnat_target {
 	__be16 inner_port_be;
 };
 
-/* Fills target, slot and session if `protocol` is mapped there; 0 or a verdict. */
-static __always_inline int cgnat_owner(struct bng_pkt *pkt, __u32 port, __u8 protocol,
-				       struct cgnat_target *target)
+/* Fills target, slot and session if `protocol` is mapped there; 0 or a verdict, which
+ * nothing counts. */
+static __always_inline int cgnat_find_owner(struct bng_pkt *pkt, __u32 port, __u8 protocol,
+					    struct cgnat_target *target)
 {
 	struct bng_subscriber *session;
 	struct bng_port_block *block;
@@ -281,7 +282,7 @@ static __always_inline int cgnat_owner(struct bng_pkt *pkt, __u32 port, __u8 pro
 	target->seen = *(volatile __u64 *)word;
 	if (bng_mapping_word_protocol(target->seen) != protocol ||
 	    bng_mapping_word_free(target->seen, target->pool->timeout, pkt->tick))
-		return refuse_unmapped(target->address);
+		return BNG_DROP_CGNAT_NO_MAPPING;
 	session = subscriber_get(block->slot);
 	if (!session || session->state != BNG_SUBSCRIBER_ACTIVE || session->generation != block->generation)
 		return BNG_DROP_CGNAT_STALE;
@@ -289,6 +290,15 @@ static __always_inline int cgnat_owner(struct bng_pkt *pkt, __u32 port, __u8 pro
 	pkt->session = session;
 	target->inner_port_be = target->seen & 0xffff;
 	return 0;
+}
+
+/* The same for a packet that goes there. */
+static __always_inline int cgnat_owner(struct bng_pkt *pkt, __u32 port, __u8 protocol,
+				       struct cgnat_target *target)
+{
+	int verdict = cgnat_find_owner(pkt, port, protocol, target);
+
+	return verdict == BNG_DROP_CGNAT_NO_MAPPING ? refuse_unmapped(target->address) : verdict;
 }
 
 /* The same for the packet's destination, which is the public address `index`; the

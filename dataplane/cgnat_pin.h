@@ -240,15 +240,7 @@ __noinline int pin_clear(__u32 slot, __u32 key, __u32 tick)
 	return BNG_DROP_CGNAT_BUSY;
 }
 
-static __always_inline int is_pin(const struct bng_pkt *pkt)
-{
-	struct bng_punt *header = pkt->data;
-
-	return (void *)(header + 1) <= pkt->end && header->ethertype_be == bpf_htons(BNG_PUNT_ETHERTYPE) &&
-	       header->version == BNG_PUNT_VERSION && header->reason == BNG_PUNT_PIN;
-}
-
-/* What is_pin said yes to: the verdict. */
+/* A request of controld, what is_punt said yes to: the verdict. */
 static __always_inline int pin_take(struct bng_pkt *pkt)
 {
 	struct bng_punt *header = pkt->data;

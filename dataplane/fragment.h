@@ -2,7 +2,7 @@
  *
  * IPv4 fragments in order (abi/fragment.h): the first one is translated like any
  * packet and noted, the later ones follow it. A later one whose first has not been
- * seen is refused. Off the fast path.
+ * seen is held (hold.h). Off the fast path.
  */
 #ifndef BNG_DATAPLANE_FRAGMENT_H
 #define BNG_DATAPLANE_FRAGMENT_H
@@ -52,10 +52,9 @@ static __always_inline void fragment_find(const struct bng_pkt *pkt, __u8 direct
 	struct iphdr *ip = pkt->ip;
 
 	search->ends = ip->saddr | (__u64)ip->daddr << 32;
-	search->rest = ip->id | (__u32)ip->protocol << 16 | (__u32)direction << 24;
+	search->rest = bng_fragment_rest(ip->id, ip->protocol, direction);
 	search->tick = pkt->tick;
-	search->hash = ip->saddr * 0x9e3779b1 ^ ip->daddr * 0x85ebca6b ^ search->rest * 0xc2b2ae35;
-	search->hash ^= search->hash >> 15;
+	search->hash = bng_fragment_hash(ip->saddr, ip->daddr, search->rest);
 	bpf_loop(BNG_FRAGMENT_PROBES, fragment_step, search, 0);
 }
 

@@ -12,6 +12,7 @@
 #define ICMP_UNREACHABLE     3
 #define ICMP_TIME_EXCEEDED   11
 #define ICMP_CODE_HOST       1
+#define ICMP_CODE_PORT       3
 #define ICMP_CODE_TOO_BIG    4
 #define ICMP_CODE_PROHIBITED 13
 #define ICMP_ERROR_TTL       64

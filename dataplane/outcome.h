@@ -25,13 +25,17 @@ enum step {
 	STEP_ICMP_ERROR_UP,
 	STEP_ICMP_ERROR_HAIRPIN, /* parameter: public address index */
 	STEP_ICMP_ERROR_DOWN,    /* parameter: public address index */
+	STEP_HOLD_FRAGMENT,      /* its first has not been seen: to controld */
+	STEP_HOLD_SYN,           /* unsolicited; parameter: public address index */
+	STEP_ANSWER_SYN,         /* it has been held long enough; parameter: ingress interface */
 	STEP_TELL_TTL,           /* send an ICMP error; the verdict says why */
 	STEP_TELL_TOO_BIG,       /* parameter: MTU */
 	STEP_TELL_HOST,
 	STEP_TELL_PROHIBITED,
 };
 
-#define TOLD 0x100 /* with a verdict, from a step: the frame is to go back where it came from */
+#define TOLD   0x100 /* with a verdict, from a step: the frame is to go back where it came from */
+#define PUNTED 0x200 /* the same: it is dropped, and goes to controld */
 
 static __always_inline __u64 outcome_step(__u32 verdict, enum step step, __u16 parameter)
 {

@@ -157,7 +157,9 @@ static __always_inline int packet_parse_ip(struct bng_pkt *pkt)
 	pkt->ip_length = bpf_ntohs(ip->tot_len);
 	if (ip->version != 4 || header < sizeof(*ip) || pkt->ip_length < header)
 		return BNG_DROP_IP_HEADER;
-	if (pkt->l3 + pkt->ip_length > pkt->end)
+	/* Not by adding to a pointer: before Linux 6.3 the verifier knows no bound of a
+	 * number whose bytes were swapped. */
+	if (pkt->end - pkt->l3 < pkt->ip_length)
 		return BNG_DROP_SHORT;
 	pkt->ip = ip;
 	pkt->l4 = pkt->l3 + header;

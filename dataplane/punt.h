@@ -61,16 +61,22 @@ static __always_inline int is_dhcp4(const struct bng_pkt *pkt)
 	return pkt->protocol == BNG_PROTOCOL_UDP && pkt->destination_port_be == bpf_htons(DHCP_SERVER_PORT);
 }
 
-/* From controld to the wire. */
+/* Whether a packet on the punt veth has a header and room for a frame behind it. */
+static __always_inline int is_punt(const struct bng_pkt *pkt)
+{
+	const struct bng_punt *header = pkt->data;
+
+	return (void *)(header + 1) + sizeof(struct ethhdr) <= pkt->end &&
+	       header->ethertype_be == bpf_htons(BNG_PUNT_ETHERTYPE) && header->version == BNG_PUNT_VERSION;
+}
+
+/* From controld to the wire, what is_punt said yes to. */
 static __always_inline int inject(struct bng_pkt *pkt)
 {
 	struct bng_punt *header = pkt->data;
 	__u32 index;
 
-	if ((void *)(header + 1) > pkt->end || header->ethertype_be != bpf_htons(BNG_PUNT_ETHERTYPE) ||
-	    header->version != BNG_PUNT_VERSION || header->reason != BNG_PUNT_INJECT ||
-	    header->interface >= BNG_INTERFACE_PUNT ||
-	    pkt->data + sizeof(*header) + sizeof(struct ethhdr) > pkt->end)
+	if ((void *)(header + 1) > pkt->end || header->interface >= BNG_INTERFACE_PUNT)
 		return BNG_DROP_INJECT;
 	index = header->interface;
 	if (bpf_xdp_adjust_head(pkt->ctx, sizeof(*header)))

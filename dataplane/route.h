@@ -27,15 +27,17 @@ static __always_inline int route_verdict(long answer)
 	}
 }
 
-/* Asks the kernel and fills `route`. 0 or a verdict. */
+/* Asks the kernel for the way from an interface of ours (a held packet comes from the
+ * punt veth) and fills `route`. 0 or a verdict. */
 static __noinline int route_ask(struct xdp_md *ctx, __be32 source_be, __be32 destination_be,
-				struct route *route)
+				struct route *route, __u32 from)
 {
+	struct bng_interface *ingress = interface_get(from);
 	struct bpf_fib_lookup question = {
 		.family = AF_INET,
 		.ipv4_src = source_be,
 		.ipv4_dst = destination_be,
-		.ifindex = ctx->ingress_ifindex,
+		.ifindex = ingress ? ingress->ifindex : 0,
 	};
 	long answer = bpf_fib_lookup(ctx, &question, sizeof(question), 0);
 	struct bng_interface *egress;
@@ -70,7 +72,7 @@ static __always_inline int route_find(struct bng_pkt *pkt, struct route **found)
 	if (!route->interface || route->destination_be != destination_be ||
 	    pkt->tick - route->tick > ROUTE_CACHE_TICKS) {
 		route->interface = 0;
-		verdict = route_ask(pkt->ctx, pkt->ip->saddr, destination_be, route);
+		verdict = route_ask(pkt->ctx, pkt->ip->saddr, destination_be, route, pkt->session->interface);
 		if (verdict)
 			return verdict;
 		route->destination_be = destination_be;

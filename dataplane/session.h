@@ -74,8 +74,8 @@ static __always_inline int mac_differs(const __u8 *mac, const __u16 *frame)
 }
 
 /* Interface, tags and MAC must be the session's. A frame for another station
- * (flooded by a switch) is not ours to forward. */
-static __always_inline int session_antispoof(struct bng_pkt *pkt)
+ * (flooded by a switch) is not ours to forward. `ifindex`: where it came in. */
+static __always_inline int session_antispoof_at(struct bng_pkt *pkt, __u32 ifindex)
 {
 	struct bng_subscriber *session = pkt->session;
 	struct bng_interface *ingress = interface_get(session->interface);
@@ -83,7 +83,7 @@ static __always_inline int session_antispoof(struct bng_pkt *pkt)
 
 	if (pkt->data + sizeof(struct ethhdr) > pkt->end)
 		return BNG_DROP_SHORT;
-	if (!ingress || ingress->ifindex != pkt->ctx->ingress_ifindex)
+	if (!ingress || ingress->ifindex != ifindex)
 		return BNG_DROP_SPOOF_INTERFACE;
 	if (*(__u32 *)&session->outer_vid != pkt->vids ||
 	    (pkt->vids && (session->flags & TAG_FLAGS) != pkt->tag_flags))
@@ -93,6 +93,11 @@ static __always_inline int session_antispoof(struct bng_pkt *pkt)
 	if (mac_differs(ingress->mac, pkt->data))
 		return BNG_DROP_OTHER_STATION;
 	return 0;
+}
+
+static __always_inline int session_antispoof(struct bng_pkt *pkt)
+{
+	return session_antispoof_at(pkt, pkt->ctx->ingress_ifindex);
 }
 
 #endif

@@ -29,9 +29,9 @@ static __always_inline void verdict_count_session(__u32 slot)
 /* `length`: of the frame at ingress. `slot`: the session a drop is counted for. */
 static __always_inline int verdict_act(__u32 verdict, __u32 length, __u32 slot)
 {
-	int told = verdict & TOLD;
+	__u32 told = verdict & (TOLD | PUNTED);
 
-	verdict &= ~TOLD;
+	verdict &= ~told;
 	verdict_count(verdict, length);
 	switch (verdict) {
 	case BNG_FORWARD_UP:
@@ -42,7 +42,9 @@ static __always_inline int verdict_act(__u32 verdict, __u32 length, __u32 slot)
 	case BNG_FORWARD_ICMP_UP:
 	case BNG_FORWARD_ICMP_DOWN:
 	case BNG_PUNTED_DHCP4:
+	case BNG_PUNTED_FRAGMENT:
 	case BNG_INJECT:
+	case BNG_ANSWER_UNREACHABLE:
 		return XDP_REDIRECT;
 	case BNG_ANSWER_ARP:
 	case BNG_ANSWER_ECHO:
@@ -54,6 +56,8 @@ static __always_inline int verdict_act(__u32 verdict, __u32 length, __u32 slot)
 		return XDP_PASS;
 	default:
 		verdict_count_session(slot);
+		if (told & PUNTED)
+			return XDP_REDIRECT;
 		return told ? XDP_TX : XDP_DROP;
 	}
 }

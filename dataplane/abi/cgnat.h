@@ -160,6 +160,7 @@ enum bng_pool_flag {
 	BNG_POOL_FILTER_ADDRESS = 1 << 1,
 	BNG_POOL_FILTER_PORT = 1 << 2, /* address and port */
 	BNG_POOL_PORT_TIMERS = 1 << 3, /* `port_timer` has some for this pool */
+	BNG_POOL_ANSWER_SYN = 1 << 4,  /* unsolicited TCP SYNs, after six seconds (RFC 5382 REQ-4) */
 };
 
 /* What a subscriber hears when a mapping is refused (RFC 6888 REQ-11, RFC 5508

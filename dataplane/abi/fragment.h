@@ -35,4 +35,18 @@ struct bng_fragment {
 
 _Static_assert(sizeof(struct bng_fragment) == 32, "half a cache line");
 
+/* id_be, ip_protocol and direction as they lie in struct bng_fragment. */
+static inline __u32 bng_fragment_rest(__u16 id_be, __u8 ip_protocol, __u8 direction)
+{
+	return id_be | (__u32)ip_protocol << 16 | (__u32)direction << 24;
+}
+
+/* The first of the BNG_FRAGMENT_PROBES entries is this modulo BNG_FRAGMENTS. */
+static inline __u32 bng_fragment_hash(__u32 source_be, __u32 destination_be, __u32 rest)
+{
+	__u32 hash = source_be * 0x9e3779b1u ^ destination_be * 0x85ebca6bu ^ rest * 0xc2b2ae35u;
+
+	return hash ^ hash >> 15;
+}
+
 #endif

@@ -8,6 +8,8 @@
  * Down: controld sends bng_punt + a whole frame into the same socket; the
  * program bng_inject on the near end strips the header and sends the frame out
  * of `interface`. Everything is in host byte order except where named _be.
+ * Handed back: controld sends what it got (header and frame) as it got it, later;
+ * bng_inject then treats the frame as if it had just come in on `interface`.
  *
  * The header starts like an Ethernet header so that a packet socket and a
  * capture tool accept it; ethertype 0x88b5 is IEEE's for local experiments.
@@ -23,9 +25,16 @@
 enum bng_punt_reason {
 	BNG_PUNT_NONE = 0,
 	BNG_PUNT_DHCP4 = 1,
-	BNG_PUNT_INJECT = 2, /* downwards: controld to the wire */
-	BNG_PUNT_PIN = 3,    /* downwards: a port forwarding, struct bng_pin behind bng_punt */
+	BNG_PUNT_INJECT = 2,      /* downwards: controld to the wire */
+	BNG_PUNT_PIN = 3,         /* downwards: a port forwarding, struct bng_pin behind bng_punt */
+	BNG_PUNT_FRAGMENT_UP = 4, /* to be held until its first is noted (abi/fragment.h), and handed back */
+	BNG_PUNT_FRAGMENT_DOWN = 5, /* the same, from the core */
+	BNG_PUNT_SYN = 6, /* unsolicited, from the core: handed back after six seconds (RFC 5382 REQ-4) */
 	BNG_PUNT_REASONS = 16,
+};
+
+enum bng_punt_flag {
+	BNG_PUNT_REFUSED = 1 << 0, /* handed back: there was no room to hold it */
 };
 
 struct bng_punt {
@@ -35,9 +44,9 @@ struct bng_punt {
 	__u8 version;
 	__u8 reason;     /* enum bng_punt_reason */
 	__u16 interface; /* ingress (up) or egress (down) interface index */
-	__u16 reserved0;
-	__u32 slot;    /* session of the source address, 0: none */
-	__u64 time_ns; /* boottime at ingress */
+	__u16 flags;     /* enum bng_punt_flag */
+	__u32 slot;      /* session of the source address, 0: none */
+	__u64 time_ns;   /* boottime at ingress */
 };
 
 _Static_assert(sizeof(struct bng_punt) == 32, "no padding");

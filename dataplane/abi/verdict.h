@@ -35,7 +35,7 @@
 	X(DROP_PPPOE,               "drop_pppoe",               "PPPoE is not served yet") \
 	X(DROP_ARP,                 "drop_arp",                 "ARP that is no request for a gateway address") \
 	X(DROP_IP_HEADER,           "drop_ip_header",           "malformed IPv4 header") \
-	X(DROP_FRAGMENT,            "drop_fragment",            "later IPv4 fragment whose first has not been seen") \
+	X(DROP_FRAGMENT,            "drop_fragment",            "later IPv4 fragment whose first did not come in time") \
 	X(DROP_PROTOCOL,            "drop_protocol",            "IP protocol that cannot be translated") \
 	X(DROP_ICMP_TYPE,           "drop_icmp_type",           "ICMP type that is not translated") \
 	X(DROP_ADDRESS,             "drop_address",             "source or destination that is never forwarded") \
@@ -75,7 +75,12 @@
 	X(DROP_FRAGMENT_FULL,       "drop_fragment_full",       "no room to remember a fragmented packet") \
 	X(PASS_FRAGMENT,            "pass_fragment",            "larger than the next link takes, handed to the kernel translated") \
 	X(INJECT_PIN,               "inject_pin",               "port forwarding set or ended by controld") \
-	X(DROP_CGNAT_PORT_TAKEN,    "drop_cgnat_port_taken",    "public port asked for by a port forwarding is in use")
+	X(DROP_CGNAT_PORT_TAKEN,    "drop_cgnat_port_taken",    "public port asked for by a port forwarding is in use") \
+	X(PUNTED_FRAGMENT,          "punt_fragment",            "later fragment that came before its first, handed to controld to be held") \
+	X(DROP_HOLD_FULL,           "drop_hold_full",           "later fragment that came before its first, and no room to hold it") \
+	X(ANSWER_UNREACHABLE,       "answer_unreachable",       "unsolicited TCP SYN of six seconds ago, sender told by ICMP") \
+	X(INJECT_FORGOTTEN,         "inject_forgotten",         "unsolicited TCP SYN of six seconds ago, let in by now: forgotten") \
+	X(INJECT_UNANSWERED,        "inject_unanswered",        "unsolicited TCP SYN of six seconds ago, no ICMP error allowed")
 
 enum bng_verdict {
 #define BNG_VERDICT_ENUM(name, text, meaning) BNG_##name,

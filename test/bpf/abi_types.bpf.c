@@ -86,6 +86,7 @@ struct abi_types {
 	enum bng_event_flag event_flag;
 	enum bng_interface_role interface_role;
 	enum bng_punt_reason punt_reason;
+	enum bng_punt_flag punt_flag;
 	enum bng_subscriber_state subscriber_state;
 	enum bng_subscriber_flag subscriber_flag;
 	enum bng_session_kind session_kind;

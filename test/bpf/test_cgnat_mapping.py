@@ -334,7 +334,7 @@ def test_unmapped_packets_are_counted_by_address(plane):
     assert [plane.pool_address[number].drops for number in (0, 1)] == [3, 5]
 
 
-def test_unsolicited_syn_is_silent(plane):
+def test_rfc5382_req4_nothing_answers_an_unsolicited_syn_at_once(plane):
     frame = frames.down(PUBLIC[0], frames.tcp(80, 4000))
     result = plane.core(frame)
     assert (result.verdict, result.action) == ("DROP_CGNAT_NO_MAPPING", abi.XDP_DROP)

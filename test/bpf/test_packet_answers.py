@@ -182,7 +182,7 @@ def test_punt_header_and_whole_frame(plane, tags, interface):
     assert (result.verdict, result.action) == ("PUNTED_DHCP4", abi.XDP_REDIRECT)
     assert result.frame[ctypes.sizeof(header):] == frame
     assert struct.unpack("!H", result.frame[12:14])[0] == abi.PUNT_ETHERTYPE
-    assert (header.version, header.reason, header.interface, header.slot, header.reserved0) == \
+    assert (header.version, header.reason, header.interface, header.slot, header.flags) == \
         (abi.PUNT_VERSION, abi.PUNT_DHCP4, interface, 0, 0)
     assert 0 <= header.time_ns - plane.clock_ns < 200_000_000
 

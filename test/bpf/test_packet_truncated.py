@@ -13,7 +13,7 @@ from scapy.packet import Raw
 
 import abi
 import frames
-from plane import GATEWAY, PUBLIC, REMOTE, SMALL_MTU
+from plane import CORE, GATEWAY, PUBLIC, REMOTE, SMALL_MTU
 
 ETHERNET = 14
 TAGS = ((0x88a8, 100), (0x8100, 7))
@@ -37,7 +37,7 @@ WHOLE_VERDICT = {"udp": "FORWARD_UP", "tcp": "FORWARD_UP", "icmp": "FORWARD_UP",
 
 def growth(verdict, tags):
     """How many bytes longer a frame may come out."""
-    if verdict == "PUNTED_DHCP4":
+    if verdict.startswith("PUNTED"):
         return PUNT_HEADER
     if verdict in ("ANSWER_TTL", "DROP_MTU"):
         return ICMP_ERROR
@@ -175,6 +175,14 @@ def test_steps_with_an_ip_length_of_every_value(plane, kind):
             assert result.frame[14 + length:] == bytes(whole)[14 + length:]
 
 
+def handed_back(session, public):
+    """(reason, interface, frame) of what controld held."""
+    return ((abi.PUNT_FRAGMENT_UP, session.interface, frames.up(session, frames.udp(4000), frag=3)),
+            (abi.PUNT_FRAGMENT_UP, session.interface, frames.up(session, frames.udp(4000), frag=3, remote=PUBLIC[0])),
+            (abi.PUNT_FRAGMENT_DOWN, CORE, frames.down(PUBLIC[0], frames.udp(53, public & 0xffff), frag=3)),
+            (abi.PUNT_SYN, CORE, frames.down(PUBLIC[0], frames.tcp(4000, 5))))
+
+
 @pytest.mark.parametrize("program", ["bng_access", "bng_core", "bng_inject"])
 def test_noise(plane, program):
     """10,000 valid frames with random bytes changed, and random bytes altogether."""
@@ -186,7 +194,8 @@ def test_noise(plane, program):
     seeds = [build(session) for build in WHOLE.values()]
     seeds += [frames.down(PUBLIC[0], frames.udp(53, public & 0xffff)), frames.down("10.0.0.5", frames.udp(53, 1))]
     seeds += [build(plane, session, public) for _, _, build in STEPS.values()]
-    seeds += [bytes(abi.bng_punt(ethertype_be=0xb588, version=1, reason=2, interface=1)) + seeds[0]]
+    seeds += [bytes(abi.bng_punt(ethertype_be=0xb588, version=1, reason=reason, interface=interface)) + seed
+              for reason, interface, seed in ((abi.PUNT_INJECT, 1, seeds[0]), *handed_back(session, public))]
     device = {"bng_access": "acc1", "bng_core": "core1", "bng_inject": "punt0"}[program]
     for _ in range(10000):
         frame = bytearray(chance.choice(seeds))

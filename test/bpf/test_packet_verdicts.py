@@ -42,8 +42,8 @@ def core(description, verdict, build, blamed=None, **more):
     return Row(description, verdict, "core", build, blamed=blamed, **more)
 
 
-def inject(description, verdict, build, **more):
-    return Row(description, verdict, "inject", build, blamed=False, **more)
+def inject(description, verdict, build, blamed=False, **more):
+    return Row(description, verdict, "inject", build, blamed=blamed, **more)
 
 
 def from_subscriber(l4=None, **fields):
@@ -121,6 +121,27 @@ def punt_limit_reached(plane, session):
 def bad_injection(**fields):
     header = {"ethertype_be": 0xb588, "version": abi.PUNT_VERSION, "reason": abi.PUNT_INJECT, "interface": ACC1}
     return lambda plane, session: bytes(abi.bng_punt(**{**header, **fields})) + bytes(60)
+
+
+def handed_back(reason, build, interface=ACC1, flags=0):
+    """controld gives back what it held."""
+    def run(plane, session):
+        return bytes(abi.bng_punt(ethertype_be=0xb588, version=abi.PUNT_VERSION, reason=reason, interface=interface,
+                                  flags=flags)) + build(plane, session)
+    return run
+
+
+def hold_limit_reached(plane, session):
+    limit = plane.punt_limit[abi.PUNT_FRAGMENT_UP]
+    limit.rate, limit.burst = 10, 1
+    frame = frames.up(session, frames.udp(4000), frag=1)
+    plane.first_token(limit, "due_ns", lambda: plane.access(frame))
+    assert plane.access(frame).verdict == "PUNTED_FRAGMENT"
+
+
+def syn_mapped(plane, session):
+    public = frames.public_end(plane.access(frames.up(session, frames.tcp(4000))))
+    return frames.down(PUBLIC[0], frames.tcp(80, public & 0xffff))
 
 
 def pin_request(**fields):
@@ -297,14 +318,27 @@ ROWS = [
     access("IP length below its header", "DROP_IP_HEADER", patched(from_subscriber(), IP_AT + 2, b"\x00\x13")),
     core("IP version 6 behind 0x800", "DROP_IP_HEADER", patched(from_core(PUBLIC[0]), IP_AT, b"\x65")),
     access("first fragment", "FORWARD_UP", from_subscriber(flags="MF")),
-    access("later fragment without its first", "DROP_FRAGMENT", from_subscriber(frag=1), blamed=True),
-    access("later fragment to a public address without its first", "DROP_FRAGMENT",
-           from_subscriber(remote=PUBLIC[1], frag=1), blamed=True),
+    access("later fragment without its first", "PUNTED_FRAGMENT", from_subscriber(frag=1)),
+    access("later fragment to a public address without its first", "PUNTED_FRAGMENT",
+           from_subscriber(remote=PUBLIC[1], frag=1)),
+    access("more of them than are punted", "DROP_HOLD_FULL", after(hold_limit_reached, from_subscriber(frag=1)),
+           blamed=True),
+    inject("later fragment handed back, its first did not come", "DROP_FRAGMENT",
+           handed_back(abi.PUNT_FRAGMENT_UP, from_subscriber(frag=1)), blamed=True),
+    inject("later fragment handed back, no room for it", "DROP_HOLD_FULL",
+           handed_back(abi.PUNT_FRAGMENT_UP, from_subscriber(frag=1), flags=abi.PUNT_REFUSED), blamed=True),
+    inject("later fragment handed back for an address that is not public", "DROP_NOT_SUBSCRIBER",
+           handed_back(abi.PUNT_FRAGMENT_DOWN, from_core("192.0.2.5", frag=1), interface=CORE)),
+    inject("unsolicited SYN handed back", "ANSWER_UNREACHABLE",
+           handed_back(abi.PUNT_SYN, from_core(PUBLIC[0], frames.tcp(4000)), interface=CORE)),
+    inject("unsolicited SYN handed back, by now mapped", "INJECT_FORGOTTEN", handed_back(abi.PUNT_SYN, syn_mapped)),
+    inject("unsolicited SYN handed back, from no host", "INJECT_UNANSWERED",
+           handed_back(abi.PUNT_SYN, from_core(PUBLIC[0], frames.tcp(4000), src="224.0.0.1"))),
     access("fragment to the gateway", "DROP_FRAGMENT", from_subscriber(remote=GATEWAY, flags="MF"), blamed=True),
     access("table of fragments full", "DROP_FRAGMENT_FULL", after(fragments_full, from_subscriber(flags="MF")),
            blamed=True),
     core("table of fragments full", "DROP_FRAGMENT_FULL", mapped_fragment),
-    core("later fragment without its first", "DROP_FRAGMENT", from_core(PUBLIC[0], frag=1)),
+    core("later fragment without its first", "PUNTED_FRAGMENT", from_core(PUBLIC[0], frag=1)),
     core("first fragment to an unmapped port", "DROP_CGNAT_NO_MAPPING", from_core(PUBLIC[0], flags="MF")),
     access("GRE", "DROP_PROTOCOL", from_subscriber(Raw(bytes(20)), proto=47), blamed=True),
     core("GRE", "DROP_PROTOCOL", from_core(PUBLIC[0], Raw(bytes(20)), proto=47)),
@@ -436,7 +470,9 @@ def mapped_port(plane, session):
 def action_of(verdict):
     kinds = {"FORWARD": abi.XDP_REDIRECT, "PUNTED": abi.XDP_REDIRECT, "INJECT": abi.XDP_REDIRECT,
              "ANSWER": abi.XDP_TX, "PASS": abi.XDP_PASS, "DROP": abi.XDP_DROP}
-    return abi.XDP_DROP if verdict == "INJECT_PIN" else kinds[verdict.split("_")[0]]
+    own = {"INJECT_PIN": abi.XDP_DROP, "INJECT_FORGOTTEN": abi.XDP_DROP, "INJECT_UNANSWERED": abi.XDP_DROP,
+           "ANSWER_UNREACHABLE": abi.XDP_REDIRECT}
+    return own.get(verdict, kinds[verdict.split("_")[0]])
 
 
 @pytest.fixture
