@@ -194,3 +194,24 @@ int print_blocklog(struct cli *cli, const json_t *result, const struct invocatio
 	printf("\n");
 	return print_table(cli, destinations, columns);
 }
+
+int print_held(struct cli *cli, const json_t *result, const struct invocation *invocation)
+{
+	static const struct column columns[] = {
+		{"QUEUE", "name", COLUMN_TEXT, NULL},
+		{"HELD", "held", COLUMN_COUNT, NULL},
+		{"ROOM", "room", COLUMN_COUNT, NULL},
+		{"BYTES", "bytes", COLUMN_COUNT, NULL},
+		{"RELEASED", "released", COLUMN_COUNT, NULL},
+		{"EXPIRED", "expired", COLUMN_COUNT, NULL},
+		{"REPEATED", "repeated", COLUMN_COUNT, NULL},
+		{"REFUSED", "refused", COLUMN_COUNT, NULL},
+		{0},
+	};
+	char text[32];
+
+	(void)invocation;
+	print_fact("lost", "%s", count_text(cli, member_integer(result, "lost"), text, sizeof(text)));
+	printf("\n");
+	return print_table(cli, json_object_get(result, "queues"), columns);
+}

@@ -93,6 +93,8 @@ const struct command commands[] = {
 	 .method = "cgnat.forward.list", .params = params_forwards, .print = print_forwards},
 	{.path = "cgnat log", .help = "records of port blocks: sent, waiting and lost, by destination",
 	 .method = "blocklog.status", .print = print_blocklog},
+	{.path = "cgnat held", .help = "fragments before their first and unsolicited SYNs, kept for a moment",
+	 .method = "hold.status", .print = print_held},
 	{.path = "drops", .help = "packets dropped, by reason, most first",
 	 .arguments = {{"--all", ARGUMENT_FLAG, "all verdicts, also those that never came", 0, 0, NULL}},
 	 .method = "drops", .print = print_drops},

@@ -22,7 +22,7 @@ cli_print print_session, print_disconnected, print_added;
 /* cgnat.c */
 cli_params params_filter, params_forward, params_forwards, params_lookup;
 cli_print print_pools, print_blocks, print_mappings, print_forward, print_forwards, print_lookup,
-	print_blocklog;
+	print_blocklog, print_held;
 
 /* issu.c */
 cli_run run_upgrade, run_rollback;

@@ -27,6 +27,7 @@ struct dhcp4;
 struct blocklog;
 struct refusals;
 struct exhaustion;
+struct hold;
 
 struct controld {
 	struct event_base *base;
@@ -48,6 +49,7 @@ struct controld {
 	struct blocklog *blocklog;     /* controld/blocklog */
 	struct refusals *refusals;     /* controld/refusals */
 	struct exhaustion *exhaustion; /* controld/drops/exhaustion.h */
+	struct hold *hold;             /* controld/hold */
 	uint64_t epoch;                /* of this start, unique on this machine */
 	uint64_t started_ns;           /* boottime */
 };

@@ -9,20 +9,14 @@
 
 extern const struct bng_feature startup_feature, interfaces_feature, punt_feature, cgnat_feature,
 	session_feature, forward_feature, dhcp4_feature, blocklog_feature, events_feature, drops_feature,
-	issu_feature, refusals_feature;
+	issu_feature, refusals_feature, hold_feature;
 
 const struct bng_feature *const bng_features[] = {
-	&startup_feature,
-	&interfaces_feature,
-	&punt_feature,
-	&cgnat_feature,
-	&session_feature,
-	&forward_feature,
-	&dhcp4_feature,
-	&blocklog_feature,
-	&events_feature,
-	&drops_feature,
-	&issu_feature,
-	&refusals_feature,
-	NULL,
+	&startup_feature, &interfaces_feature,
+	&punt_feature,    &cgnat_feature,
+	&session_feature, &forward_feature,
+	&dhcp4_feature,   &blocklog_feature,
+	&events_feature,  &drops_feature,
+	&issu_feature,    &refusals_feature,
+	&hold_feature,    NULL,
 };

@@ -112,12 +112,13 @@ static json_t *pool_json(const struct controld *controld, uint8_t index, const s
 		if (maps->pool_address[i].address_be && maps->pool_address[i].pool == index)
 			json_array_append_new(addresses, address_json(&maps->pool_address[i], i, &use[i],
 								      fixed_rule(controld, index)));
-	return json_pack("{s:s, s:i, s:s, s:i, s:s, s:b, s:s, s:I, s:I, s:o}", "name",
+	return json_pack("{s:s, s:i, s:s, s:i, s:s, s:b, s:b, s:s, s:I, s:I, s:o}", "name",
 			 names_pool(controld, index), "index", (int)index, "mode", pool_mode(pool),
 			 "block_size", 1 << pool->block_shift, "filtering", filtering_name(pool->flags),
-			 "refresh_inbound", !!(pool->flags & BNG_POOL_REFRESH_INBOUND), "refusal",
-			 refusal_name(pool->refusal), "mapping_rate", (json_int_t)pool->mapping_rate,
-			 "mapping_burst", (json_int_t)pool->mapping_burst, "addresses", addresses);
+			 "refresh_inbound", !!(pool->flags & BNG_POOL_REFRESH_INBOUND), "answer_syn",
+			 !!(pool->flags & BNG_POOL_ANSWER_SYN), "refusal", refusal_name(pool->refusal),
+			 "mapping_rate", (json_int_t)pool->mapping_rate, "mapping_burst",
+			 (json_int_t)pool->mapping_burst, "addresses", addresses);
 }
 
 void cgnat_handle_pools(struct rpc_request *request, void *context)

@@ -75,12 +75,18 @@ static void read_sizes(struct json_reader *reader, json_t *root, struct config *
 
 static void read_punt(struct json_reader *reader, json_t *root, struct config *config)
 {
-	static const char *const members[] = {"dhcp4_rate", "dhcp4_burst", NULL};
+	static const char *const members[] = {
+		"dhcp4_rate", "dhcp4_burst", "fragment_rate", "fragment_burst", "syn_rate",
+		"syn_burst",  NULL};
 	json_t *punt = config_object(reader, root, "punt");
 
 	json_read_only(reader, punt, members);
 	config->dhcp4_rate = (uint32_t)config_integer(reader, punt, "dhcp4_rate", 1, 10000000, 5000);
 	config->dhcp4_burst = (uint32_t)config_integer(reader, punt, "dhcp4_burst", 1, 10000000, 2000);
+	config->fragment_rate = (uint32_t)config_integer(reader, punt, "fragment_rate", 1, 10000000, 5000);
+	config->fragment_burst = (uint32_t)config_integer(reader, punt, "fragment_burst", 1, 10000000, 500);
+	config->syn_rate = (uint32_t)config_integer(reader, punt, "syn_rate", 1, 10000000, 100);
+	config->syn_burst = (uint32_t)config_integer(reader, punt, "syn_burst", 1, 10000000, 100);
 	json_leave(reader);
 }
 

@@ -153,6 +153,10 @@ struct config {
 	struct config_log log;
 	uint32_t dhcp4_rate;
 	uint32_t dhcp4_burst;
+	uint32_t fragment_rate; /* of each direction */
+	uint32_t fragment_burst;
+	uint32_t syn_rate;
+	uint32_t syn_burst;
 	struct {
 		uint32_t subscribers;
 		uint32_t public_addresses;

@@ -39,12 +39,12 @@ static uint8_t read_choice(struct json_reader *reader, json_t *object, const cha
 	return choices[0].value;
 }
 
-static bool read_flag(struct json_reader *reader, json_t *object, const char *member)
+static bool read_flag(struct json_reader *reader, json_t *object, const char *member, bool fallback)
 {
-	bool value = json_read_bool_or(reader, object, member, false);
+	bool value = json_read_bool_or(reader, object, member, fallback);
 
 	if (json_reader_ok(reader) && !json_object_get(object, member))
-		json_object_set_new(object, member, json_false());
+		json_object_set_new(object, member, json_boolean(fallback));
 	return value;
 }
 
@@ -82,8 +82,10 @@ void config_read_nat_policy(struct json_reader *reader, json_t *element, struct 
 	};
 
 	pool->flags = read_choice(reader, element, "filtering", filterings);
-	if (read_flag(reader, element, "refresh_inbound"))
+	if (read_flag(reader, element, "refresh_inbound", false))
 		pool->flags |= BNG_POOL_REFRESH_INBOUND;
+	if (read_flag(reader, element, "answer_syn", true))
+		pool->flags |= BNG_POOL_ANSWER_SYN;
 	pool->refusal = read_choice(reader, element, "refusal", refusals);
 	read_rate(reader, element, pool);
 }

@@ -23,6 +23,7 @@ static bool is_noise(enum bng_verdict verdict)
 	case BNG_DROP_ADDRESS:
 	case BNG_DROP_NOT_SUBSCRIBER:
 	case BNG_DROP_CGNAT_NO_MAPPING:
+	case BNG_DROP_HOLD_FULL:
 	case BNG_DROP_GATEWAY:
 		return true;
 	default:

@@ -16,6 +16,7 @@
 #include "dataplane/abi/cgnat.h"
 #include "dataplane/abi/event.h"
 #include "dataplane/abi/flow.h"
+#include "dataplane/abi/fragment.h"
 #include "dataplane/abi/interface.h"
 #include "dataplane/abi/meta.h"
 #include "dataplane/abi/punt.h"
@@ -35,6 +36,7 @@
 	X(mapping, struct bng_mapping_bucket) \
 	X(range, struct bng_ranges)          \
 	X(flow, struct bng_flow_bucket)      \
+	X(fragment, struct bng_fragment)     \
 	X(interface, struct bng_interface)   \
 	X(punt_limit, struct bng_punt_limit)
 /* The others: name, key size, value size. */
@@ -143,6 +145,10 @@ struct maps_blocks {
 	uint64_t mappings; /* live, or not yet reclaimed */
 };
 void maps_blocks_count(const struct maps *maps, struct maps_blocks *blocks);
+
+/* Has the first fragment of a datagram been noted, not longer ago than counts? `rest`:
+ * bng_fragment_rest. */
+bool maps_fragment_noted(const struct maps *maps, uint32_t source_be, uint32_t destination_be, uint32_t rest);
 
 /* The data plane's clock, in ticks (abi/meta.h). */
 uint32_t maps_tick(const struct maps *maps);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
- * Control packets. The socket is read in batches and never for so long that
+ * Control packets. A socket is read in batches and never for so long that
  * other events wait: what is left is read in the next turn of the loop.
  */
 #include "controld/punt/punt.h"
@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
+#include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <stdio.h>
@@ -28,14 +29,34 @@
 
 #define PUNT_NEAR   "bngpunt0" /* of the data plane */
 #define PUNT_FAR    "bngpunt1" /* ours */
-#define PUNT_SOCKET "controld.punt"
 #define BATCH       32
 #define BATCHES_MAX 8
 #define FRAME_MAX   10240
 
-struct punt {
+enum channel_name {
+	CHANNEL_CONTROL, /* and everything we send */
+	CHANNEL_HOLD,
+	CHANNELS,
+};
+
+static const char *const channel_names[CHANNELS] = {
+	[CHANNEL_CONTROL] = "controld.punt",
+	[CHANNEL_HOLD] = "controld.hold",
+};
+
+/* What comes through CHANNEL_HOLD; all else is control. */
+static const enum bng_punt_reason held_reasons[] = {BNG_PUNT_FRAGMENT_UP, BNG_PUNT_FRAGMENT_DOWN,
+						    BNG_PUNT_SYN};
+#define HELD_REASONS (sizeof(held_reasons) / sizeof(held_reasons[0]))
+
+struct channel {
 	int fd;
 	struct event *readable;
+};
+
+struct punt {
+	struct channel channels[CHANNELS];
+	uint64_t lost;
 	struct {
 		punt_handler *handler;
 		void *context;
@@ -54,7 +75,8 @@ int punt_new(struct controld *controld)
 	controld->punt = punt;
 	if (!punt)
 		return -ENOMEM;
-	punt->fd = -1;
+	for (int i = 0; i < CHANNELS; i++)
+		punt->channels[i].fd = -1;
 	for (int i = 0; i < BATCH; i++) {
 		punt->vectors[i] = (struct iovec){punt->frames[i], FRAME_MAX};
 		punt->messages[i].msg_hdr = (struct msghdr){
@@ -72,10 +94,12 @@ void punt_free(struct controld *controld)
 
 	if (!punt)
 		return;
-	if (punt->readable)
-		event_free(punt->readable);
-	if (punt->fd >= 0)
-		close(punt->fd);
+	for (int i = 0; i < CHANNELS; i++) {
+		if (punt->channels[i].readable)
+			event_free(punt->channels[i].readable);
+		if (punt->channels[i].fd >= 0)
+			close(punt->channels[i].fd);
+	}
 	free(punt);
 	controld->punt = NULL;
 }
@@ -133,13 +157,13 @@ static int send_down(struct controld *controld, struct bng_punt header, const vo
 	struct iovec parts[] = {{&header, sizeof(header)}, {(void *)data, length}};
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
 
-	if (!controld->punt || controld->punt->fd < 0)
+	if (!controld->punt || controld->punt->channels[CHANNEL_CONTROL].fd < 0)
 		return -ENOTCONN;
 	memcpy(header.destination, destination, sizeof(destination));
 	memcpy(header.source, source, sizeof(source));
 	header.ethertype_be = htons(BNG_PUNT_ETHERTYPE);
 	header.version = BNG_PUNT_VERSION;
-	return sendmsg(controld->punt->fd, &message, MSG_DONTWAIT) < 0 ? -errno : 0;
+	return sendmsg(controld->punt->channels[CHANNEL_CONTROL].fd, &message, MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
 int punt_send(struct controld *controld, uint16_t interface, const uint8_t *frame, size_t length)
@@ -149,6 +173,13 @@ int punt_send(struct controld *controld, uint16_t interface, const uint8_t *fram
 	if (length < ETH_HLEN || length > FRAME_MAX)
 		return -EMSGSIZE;
 	return send_down(controld, header, frame, length);
+}
+
+int punt_back(struct controld *controld, const struct bng_punt *header, const uint8_t *frame, size_t length)
+{
+	if (length < ETH_HLEN || length > FRAME_MAX)
+		return -EMSGSIZE;
+	return send_down(controld, *header, frame, length);
 }
 
 int punt_pin(struct controld *controld, uint32_t slot, const struct bng_pin *pin)
@@ -179,22 +210,45 @@ static int holder_veth(struct controld *controld, struct bng_interface *record)
 	return failure;
 }
 
-static int holder_socket(struct controld *controld, bool *created)
+/* The kernel sorts the packets: the reason is a byte of the header. */
+static int channel_filter(int fd, enum channel_name name)
 {
+	struct sock_filter code[HELD_REASONS + 3];
+	struct sock_fprog program = {.len = HELD_REASONS + 3, .filter = code};
+	uint32_t held = name == CHANNEL_HOLD ? UINT32_MAX : 0; /* how much of the packet is taken */
+
+	code[0] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_B | BPF_ABS, offsetof(struct bng_punt, reason));
+	for (size_t i = 0; i < HELD_REASONS; i++)
+		code[1 + i] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, held_reasons[i],
+							   (uint8_t)(HELD_REASONS - i), 0);
+	code[HELD_REASONS + 1] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, ~held);
+	code[HELD_REASONS + 2] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, held);
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) ? -errno : 0;
+}
+
+static int channel_open(struct controld *controld, enum channel_name name, bool *created)
+{
+	struct channel *channel = &controld->punt->channels[name];
+	json_t *params = json_pack("{s:s, s:s}", "interface", PUNT_FAR, "name", channel_names[name]);
 	struct rpc_result result;
-	json_t *params = json_pack("{s:s, s:s}", "interface", PUNT_FAR, "name", PUNT_SOCKET);
-	int failure = holder_call(controld->holder, "socket.packet", params, NULL, 0, &result);
+	int failure = holder_call(controld->holder, "socket.packet", params, NULL, 0, &result), one = 1;
 
 	if (!failure && result.fd_count != 1)
 		failure = -EPROTO;
-	if (failure) {
-		log_error("opening the packet socket on %s failed: %s", PUNT_FAR, result.message);
-	} else {
-		controld->punt->fd = result.fds[0];
+	if (!failure) {
+		channel->fd = result.fds[0];
 		result.fd_count = 0;
 		*created = json_is_true(json_object_get(result.value, "created"));
+		failure = channel_filter(channel->fd, name);
 	}
+	if (failure)
+		log_error("opening the packet socket %s on %s failed: %s", channel_names[name], PUNT_FAR,
+			  result.message[0] ? result.message : strerror(-failure));
 	rpc_result_done(&result);
+	if (!failure)
+		failure = holder_keep(controld->holder, channel_names[name], channel->fd);
+	if (!failure)
+		setsockopt(channel->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
 	return failure;
 }
 
@@ -215,17 +269,17 @@ int punt_open(struct controld *controld, bool *created)
 {
 	uint32_t index = BNG_INTERFACE_PUNT;
 	struct bng_interface record;
-	int failure = holder_veth(controld, &record), one = 1;
+	int failure = holder_veth(controld, &record);
+	bool hold_created;
 
 	if (!failure)
-		failure = holder_socket(controld, created);
+		failure = channel_open(controld, CHANNEL_CONTROL, created);
 	if (!failure)
-		failure = holder_keep(controld->holder, PUNT_SOCKET, controld->punt->fd);
+		failure = channel_open(controld, CHANNEL_HOLD, &hold_created);
 	if (!failure)
 		failure = holder_attach(controld);
 	if (failure)
 		return failure;
-	setsockopt(controld->punt->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
 	names_set_interface(controld, BNG_INTERFACE_PUNT, PUNT_NEAR);
 	if (memcmp(&controld->maps->interface[index], &record, sizeof(record)))
 		controld->maps->interface[index] = record;
@@ -240,19 +294,41 @@ int punt_open(struct controld *controld, bool *created)
 /* Not before the rest is ready: until then the kernel keeps what arrives. */
 int punt_start(struct controld *controld)
 {
-	struct punt *punt = controld->punt;
+	for (int i = 0; i < CHANNELS; i++) {
+		struct channel *channel = &controld->punt->channels[i];
 
-	punt->readable = event_new(controld->base, punt->fd, EV_READ | EV_PERSIST, on_readable, controld);
-	return punt->readable && !event_add(punt->readable, NULL) ? 0 : -ENOMEM;
+		channel->readable =
+			event_new(controld->base, channel->fd, EV_READ | EV_PERSIST, on_readable, controld);
+		if (!channel->readable || event_add(channel->readable, NULL))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void punt_limit(struct controld *controld, enum bng_punt_reason reason, uint32_t rate, uint32_t burst)
+{
+	struct bng_punt_limit *limit = &controld->maps->punt_limit[reason];
+
+	__atomic_store_n(&limit->rate, rate, __ATOMIC_RELAXED);
+	__atomic_store_n(&limit->burst, burst, __ATOMIC_RELAXED);
+}
+
+/* The kernel's count begins anew each time it is read. */
+uint64_t punt_lost(struct controld *controld)
+{
+	struct punt *punt = controld->punt;
+	struct tpacket_stats stats = {0};
+	socklen_t size = sizeof(stats);
+
+	if (!getsockopt(punt->channels[CHANNEL_HOLD].fd, SOL_PACKET, PACKET_STATISTICS, &stats, &size))
+		punt->lost += stats.tp_drops;
+	return punt->lost;
 }
 
 static int apply(struct controld *controld, const struct config *old, const struct config *next)
 {
-	struct bng_punt_limit *limit = &controld->maps->punt_limit[BNG_PUNT_DHCP4];
-
 	(void)old;
-	__atomic_store_n(&limit->rate, next->dhcp4_rate, __ATOMIC_RELAXED);
-	__atomic_store_n(&limit->burst, next->dhcp4_burst, __ATOMIC_RELAXED);
+	punt_limit(controld, BNG_PUNT_DHCP4, next->dhcp4_rate, next->dhcp4_burst);
 	return 0;
 }
 

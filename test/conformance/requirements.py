@@ -102,7 +102,7 @@ RFC4787 = ("RFC 4787", "UDP", (
     R("rfc4787_req13a", "10", MUST, "Without DF it is fragmented, in order",
       note="towards the core, by the kernel; towards a subscriber, whose link is the larger one, it is dropped (`drop_mtu`)"),
     R("rfc4787_req14", "11", MUST, "Fragments are translated in order and out of order",
-      gap="in order only; out of order is being built"),
+      note="what comes before its first is held by controld for up to two seconds"),
     R("rfc4787_req14a", "11", MUST, "Fragments cannot be used to exhaust memory"),
 ))
 
@@ -114,9 +114,8 @@ RFC5382 = ("RFC 5382", "TCP", (
     R("rfc5382_req3a", "4.3", MAY, "Filtering is configurable"),
     R("rfc5382_req3b", "4.3", MAY, "... apart from that of UDP", outside="optional; a pool has one filtering for all protocols"),
     R("rfc5382_req4", "4.3", MUST, "An unsolicited SYN is not answered for six seconds, then by ICMP port unreachable",
-      pending="the delayed answer is being built; today it is never answered"),
-    R("rfc5382_req4a", "4.3", MUST, "... and silently dropped where an answer is against policy",
-      pending="the delayed answer is being built; today it is never answered"),
+      note="the answer needs controld"),
+    R("rfc5382_req4a", "4.3", MUST, "... and silently dropped where an answer is against policy"),
     R("rfc5382_req5", "5", MUST, "Idle timers: established at least 2 h 4 min, transitory at least 4 min"),
     R("rfc5382_req5a", "5", MAY, "The timers are configurable"),
     R("rfc5382_req6", "6", SHOULD, "Application-level gateways are off, except FTP", note="FTP too"),

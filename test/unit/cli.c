@@ -290,7 +290,7 @@ static const struct {
 	{"issu upgrade file _", ""},
 	{"status _", ""},
 	{"session show _", ""},
-	{"help cgnat _", "pools\nblocks\nmappings\nlookup\nforward\nlog\n"},
+	{"help cgnat _", "pools\nblocks\nmappings\nlookup\nforward\nlog\nheld\n"},
 	{"nonsense _", ""},
 };
 

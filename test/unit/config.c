@@ -36,7 +36,7 @@ static const char example[] =
 	" {\"name\": \"second\", \"prefixes\": [\"192.0.2.8/32\"], \"block_size\": 1024, \"timeouts\": "
 	"{\"udp\": 120}, \"timeouts_by_port\": {\"udp/53\": 10, \"tcp/22\": 86400, \"udp/1024\": 120}, "
 	"\"filtering\": \"address-dependent\", \"refresh_inbound\": true, \"refusal\": "
-	"\"host\", \"mapping_rate\": 100, \"mapping_burst\": 50,"
+	"\"host\", \"mapping_rate\": 100, \"mapping_burst\": 50, \"answer_syn\": false,"
 	" \"deterministic\": {\"subscribers\": [\"10.0.0.0/27\"], \"dynamic_blocks\": 8}}],"
 	"\"exempt_file\": \"/etc/bng/exempt\","
 	"\"hold_down_seconds\": 60, \"hold_down_blocks\": 77, \"exempt\": [\"192.0.2.0/24\", "
@@ -44,7 +44,7 @@ static const char example[] =
 	"\"log\": {\"file\": {\"path\": \"/var/log/b.log\", \"max_bytes\": 8192}, \"syslog\": {\"path\": "
 	"\"/dev/log\", "
 	"\"facility\": \"daemon\"}, \"ipfix\": {\"address\": \"192.0.2.6\", \"observation_domain\": 9}}},"
-	"\"punt\": {\"dhcp4_rate\": 77}}";
+	"\"punt\": {\"dhcp4_rate\": 77, \"fragment_rate\": 78, \"syn_burst\": 9}}";
 
 static char error[CONFIG_ERROR_TEXT];
 
@@ -99,6 +99,12 @@ START_TEST(everything_is_read)
 	ck_assert_uint_eq(config->sizes.flows, 1024);
 	ck_assert_uint_eq(config->dhcp4_rate, 77);
 	ck_assert_uint_eq(config->dhcp4_burst, 2000);
+	ck_assert_uint_eq(config->fragment_rate, 78);
+	ck_assert_uint_eq(config->fragment_burst, 500);
+	ck_assert_uint_eq(config->syn_rate, 100);
+	ck_assert_uint_eq(config->syn_burst, 9);
+	ck_assert(config->nat_pools[0].flags & BNG_POOL_ANSWER_SYN);
+	ck_assert(!(config->nat_pools[1].flags & BNG_POOL_ANSWER_SYN));
 	ck_assert_uint_eq(strlen(config->sha256), 64);
 	config_free(config);
 }
@@ -110,7 +116,7 @@ START_TEST(how_packets_are_treated_is_read)
 	const struct config_nat_pool *plain = &config->nat_pools[0], *other = &config->nat_pools[1];
 	const struct config_session *session = &config->sessions[0];
 
-	ck_assert(!plain->flags && plain->refusal == BNG_REFUSAL_PROHIBITED);
+	ck_assert(plain->flags == BNG_POOL_ANSWER_SYN && plain->refusal == BNG_REFUSAL_PROHIBITED);
 	ck_assert(!plain->mapping_rate && !plain->mapping_burst);
 	ck_assert_uint_eq(other->flags, BNG_POOL_FILTER_ADDRESS | BNG_POOL_REFRESH_INBOUND);
 	ck_assert_uint_eq(other->refusal, BNG_REFUSAL_HOST);
@@ -327,6 +333,11 @@ static const struct {
 	 "\"address-dependent\", "
 	 "\"address-and-port-dependent\""},
 	{"\"refresh_inbound\": true", "\"refresh_inbound\": 1", "/cgnat/pools/1/refresh_inbound: 1: must be"},
+	{"\"answer_syn\": false", "\"answer_syn\": \"no\"", "/cgnat/pools/1/answer_syn: \"no\": must be"},
+	{"\"fragment_rate\": 78", "\"fragment_rate\": 0",
+	 "/punt/fragment_rate: 0: must be an integer 1-10000000"},
+	{"\"syn_burst\": 9", "\"syn_burst\": 0", "/punt/syn_burst: 0: must be an integer 1-10000000"},
+	{"\"syn_burst\"", "\"syn_bursts\"", "/punt/syn_bursts: 9: "},
 	{"\"host\"", "\"port\"", "/cgnat/pools/1/refusal: \"port\": must be one of \"prohibited\", \"host\""},
 	{"\"mapping_burst\": 50", "\"mapping_burst\": 26",
 	 "/cgnat/pools/1/mapping_burst: 26: must be at least 27, or mapping_rate cannot be reached"},

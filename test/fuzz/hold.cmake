@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+set(HOLD_DIR ${CMAKE_SOURCE_DIR}/controld/hold)
+bng_fuzz(fuzz_hold ${BNG_TEST_DIR}/hold.c ${HOLD_DIR}/fragments.c ${HOLD_DIR}/packet.c ${HOLD_DIR}/syns.c
+         CORPUS ${BNG_TEST_DIR}/corpus/hold)
