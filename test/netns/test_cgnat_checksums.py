@@ -3,16 +3,13 @@
 # Mixed traffic through the real gateway, captured on both sides, and judged by
 # tshark: not one wrong checksum, those of quoted packets included. Some of it comes
 # from real hosts, the rest is built: what hosts seldom send.
-import socket
-import time
-
 import pytest
+from scapy.error import Scapy_Exception
 from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption, fragment
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Raw
-from scapy.utils import wrpcap
+from scapy.utils import rdpcap, wrpcap
 
-import sandbox
 from checksums import Audit, broken
 from lab import INTERNET, LOAD_CORE_PEER, Lab, default_config, wait_for
 from traffic import WhoCalled, ask, tcp_ask, udp_socket
@@ -21,7 +18,8 @@ REMOTE, ROUTER = "198.19.0.1", "198.19.7.7"
 NARROW = "198.19.64.1"     # behind a route with an MTU of 1000
 CORE_MTU = 1600            # more than a subscriber's link takes
 FIRST = {"address": "10.128.1.10", "mac": "02:00:00:02:00:0a", "interface": "access1", "mss": 1200}
-SECOND = {"address": "10.128.1.11", "mac": "02:00:00:02:00:0b", "interface": "access1", "outer_vid": 7}
+SECOND = {"address": "10.128.1.11", "mac": "02:00:00:02:00:0b", "interface": "access1", "outer_vid": 7,
+          "pool": "second"}  # so that they never share a public address
 OPTIONS = [IPOption(b"\x94\x04\x00\x00")]  # router alert
 MSS = [("MSS", 1460), ("NOP", None), ("WScale", 7)]
 BIG = bytes(number * 7 & 255 for number in range(3001))
@@ -29,7 +27,9 @@ BIG = bytes(number * 7 & 255 for number in range(3001))
 
 @pytest.fixture(scope="module")
 def lab():
-    with Lab(default_config()) as lab:
+    config = default_config()
+    config["cgnat"]["pools"].append({"name": "second", "prefixes": ["203.0.113.32/32"]})
+    with Lab(config) as lab:
         for namespace, name in ((lab.gateway, "core1"), (lab.load, "down0")):
             lab.ip(namespace, f"link set {name} mtu {CORE_MTU}")
         lab.ip(lab.gateway, f"route add 198.19.64.0/18 via {LOAD_CORE_PEER} mtu lock 1000")
@@ -51,7 +51,7 @@ def tcp(sport, dport, **fields):
 
 
 class Capture:
-    """tcpdump on an interface; ends when all that was sent is written."""
+    """tcpdump on an interface, which is never ended before what is expected is in its file."""
 
     def __init__(self, lab, namespace, interface):
         name = f"{namespace}-{interface}-capture"
@@ -60,8 +60,18 @@ class Capture:
                                  "--immediate-mode", "-s", "0", "ip or (vlan and ip)", log=f"{name}.log")
         wait_for("tcpdump to listen", lambda: "listening on" in lab.log(name))
 
-    def end(self):
-        time.sleep(0.3)
+    def packets(self):
+        try:
+            return rdpcap(str(self.file))
+        except Scapy_Exception:  # its header is not written yet
+            return []
+
+    def wait(self, count):
+        wait_for(f"{count} packets in {self.file.name}", lambda: len(self.packets()) >= count)
+        return self.packets()
+
+    def end(self, count):
+        self.wait(count)
         self.lab.stop(self.process)
         return Audit(self.file)
 
@@ -178,8 +188,9 @@ def test_built_packets(lab):
         lab.send_frames(lab.load, side, [frame])
     fragmented = first.up(udp(4000, 53) / bytes(1400), dst=NARROW, id=51)
     lab.send_frames(lab.load, "up0", [fragmented])
-    time.sleep(0.3)
-    seen_inside, seen_outside = Audit(inside.file).packets, Audit(outside.file).packets
+    outside_count = len(ups) + len(downs) + 2 * 2 + 2
+    inside_count = len(ups) + len(downs) + 2 * len(turned) + 2 * 2 + 1
+    seen_inside, seen_outside = inside.wait(inside_count), outside.wait(outside_count)
 
     # Errors about what each side has really seen; about hairpinned packets too.
     from_outside = [error for peer in (first, second)
@@ -192,15 +203,15 @@ def test_built_packets(lab):
     lab.send_frames(lab.load, "down0", from_outside)
     lab.send_frames(lab.load, "up0", from_inside + back)
 
-    inside, outside = inside.end(), outside.end()
+    outside_count += len(from_outside) + len(from_inside)
+    inside_count += len(from_outside) + len(from_inside) + 2 * len(back)
+    inside, outside = inside.end(inside_count), outside.end(outside_count)
     moved = {name: packets - before[name] for name, packets in lab.drops().items() if packets != before[name]}
     assert moved == {"forward_up": len(ups), "forward_down": len(downs), "forward_hairpin": len(turned), "answer_ttl": 2,
                      "drop_mtu": 2, "pass_fragment": 1, "forward_icmp_down": len(from_outside) + len(back),
                      "forward_icmp_up": len(from_inside)}
     assert (inside.bad, outside.bad) == ([], [])
-    assert len(outside.packets) == len(ups) + len(downs) + len(from_outside) + len(from_inside) + 2 * 2 + 2
-    assert len(inside.packets) == len(ups) + len(downs) + 2 * len(turned) + len(from_outside) + len(from_inside) + \
-        2 * len(back) + 2 * 2 + 1
+    assert (len(inside.packets), len(outside.packets)) == (inside_count, outside_count)
     for audit, errors_seen in ((inside, len(from_outside) + len(from_inside) + 2 * len(back) + 2),
                                (outside, len(from_outside) + len(from_inside) + 2)):
         assert audit.quotes == errors_seen and audit.seen["icmp"] > errors_seen
@@ -248,7 +259,8 @@ def test_real_hosts(lab):
         stranger.send(b"anybody?")
         with pytest.raises(ConnectionRefusedError):
             stranger.recv(100)
-    inside, outside = inside.end(), outside.end()
+    wait_for("both files to have the same", lambda: len(inside.packets()) == len(outside.packets()) > 30)
+    inside, outside = inside.end(30), outside.end(30)
     assert (inside.bad, outside.bad) == ([], [])
     assert (inside.quotes, outside.quotes) == (2, 2)
     assert inside.seen["tcp"] == outside.seen["tcp"] > 6

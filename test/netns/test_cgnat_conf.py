@@ -9,6 +9,8 @@ import socket
 import time
 
 import pytest
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
 
 import sandbox
 from lab import INTERNET, Lab, default_config, wait_for
@@ -118,34 +120,34 @@ def test_rfc6888_req10_policies_change_live_and_are_shown(lab):
     pool_set(lab, refusal="prohibited", refresh_inbound=False, mapping_rate=0, mapping_burst=0)
 
 
-def refused_events(follower, seconds):
-    time.sleep(seconds)
+SMALL = {"name": "small", "prefixes": ["203.0.113.32/32"], "block_size": 512}
+ERIN = {"address": "10.128.3.1", "mac": "02:00:00:00:00:0e", "interface": "access1", "pool": "small", "max_mappings": 5}
+
+
+def refused_events(lab, follower, ports):
+    """Erin asks from each port: events about her pool a second later."""
+    lab.send_frames(lab.load, "up0", [Ether(src=ERIN["mac"], dst=lab.mac(lab.gateway, "access1"))
+                                      / IP(src=ERIN["address"], dst="198.19.0.1") / UDP(sport=port, dport=9) for port in ports])
+    time.sleep(1.3)
     follower.call("status")  # reads what has come before its reply
-    return [note["params"] for note in follower.notifications if note["params"].get("type") == "mappings_refused"]
+    return [note["params"] for note in follower.notifications
+            if note["params"].get("type") == "mappings_refused" and note["params"]["pool"] == "small"]
 
 
 def test_rfc6888_req11c_refused_mappings_are_told(lab):
     """One event and a line in the log with a number, not one for each; and not again within ten seconds."""
-    before = lab.drops()["drop_cgnat_mapping_limit"]
-    pool_set(lab, mappings_per_subscriber=10)
-    with lab.rpc() as follower, sandbox.entered(lab.alice.namespace):
+    lab.config["cgnat"]["pools"].append(SMALL)
+    reload(lab)
+    lab.call("session.add", {"sessions": [ERIN]})
+    with lab.rpc() as follower:
         follower.call("events.follow")
-        sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(60)]
-        for one in sockets[:30]:
-            one.sendto(b"x", (INTERNET, 9))
-        first = refused_events(follower, 1.3)
-        for one in sockets[30:]:
-            one.sendto(b"x", (INTERNET, 9))
-        told = refused_events(follower, 1.3)
-    refused_count = lab.drops()["drop_cgnat_mapping_limit"] - before
-    assert len(first) == 1 and told == first
-    assert (first[0]["pool"], first[0]["no_block"]) == ("default", 0)
-    assert 20 <= first[0]["limit"] == refused_count - 30
-    assert f"pool default refused mappings: 0 for want of a port block, {first[0]['limit']} by subscribers' limits" in \
-        lab.log("controld")
-    for one in sockets:
-        one.close()
-    pool_set(lab, mappings_per_subscriber=2048)
+        told = refused_events(lab, follower, range(2000, 2030))
+        assert [(event["no_block"], event["limit"]) for event in told] == [(0, 25)]
+        assert refused_events(lab, follower, range(2030, 2060)) == told
+    assert "pool small refused mappings: 0 for want of a port block, 25 by subscribers' limits" in lab.log("controld")
+    lab.call("session.disconnect", {"address": ERIN["address"]})
+    lab.config["cgnat"]["pools"].pop()
+    reload(lab)
 
 
 def test_mss_of_open_sessions_follows_the_pool(lab):
