@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "controld/blocklog/journal.h"
+#include "controld/blocklog/rules.h"
 
 #define DESTINATION_TARGET 300
 #define DESTINATION_RETRY  1000 /* ms */
@@ -33,6 +34,7 @@ struct blocklog {
 	struct event_base *base;
 	struct journal *journal; /* NULL: nothing was ever configured */
 	struct destination *destinations[JOURNAL_READERS];
+	struct rules rules; /* in force */
 };
 
 struct destination_type {

@@ -139,11 +139,15 @@ static int apply(struct controld *controld, const struct config *old, const stru
 		if (!old || !stays || !types[i]->same(&old->log, &next->log))
 			close_destination(log, i, !stays);
 	}
+	rules_apply(controld, &log->rules, next);
 	if (wanted)
 		failure = make_journal(controld, next->log.queue_records);
-	for (int i = 0; !failure && i < JOURNAL_READERS; i++)
+	for (int i = 0; !failure && i < JOURNAL_READERS; i++) {
 		if (types[i]->wanted(&next->log) && !log->destinations[i])
 			failure = destination_new(log, i, types[i], &next->log, &log->destinations[i]);
+		else if (log->destinations[i])
+			types[i]->wake(log->destinations[i]);
+	}
 	return failure;
 }
 
@@ -157,6 +161,7 @@ static void done(struct controld *controld)
 		return;
 	for (int i = 0; i < JOURNAL_READERS; i++)
 		close_destination(log, i, false);
+	rules_done(&log->rules);
 	journal_free(log->journal);
 	free(log);
 	controld->blocklog = NULL;
@@ -171,6 +176,7 @@ static int init(struct controld *controld)
 	if (!log)
 		return -ENOMEM;
 	log->base = controld->base;
+	rules_adopt(controld, &log->rules);
 	if (holder_take(controld->holder, JOURNAL_NAME, &fd))
 		return 0;
 	failure = journal_adopt(fd, &log->journal);

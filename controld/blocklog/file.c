@@ -33,6 +33,7 @@ struct worker {
 	int done_fd; /* eventfd: DONE */
 	struct sink sink;
 	char path[256];
+	char *rules; /* the sink's */
 	char text[BATCH_RECORDS * RECORD_TEXT];
 	size_t length;
 	size_t lines; /* on the disk */
@@ -42,6 +43,8 @@ struct worker {
 struct file {
 	struct worker *worker;
 	struct event *done;
+	bool busy;                               /* a batch is being written, or a line of rules alone */
+	unsigned rules;                          /* changes of rules that the worker knows of */
 	size_t count;                            /* records in the batch */
 	struct position position[BATCH_RECORDS]; /* after each of them */
 };
@@ -98,6 +101,18 @@ static void fill_batch(struct destination *d, struct file *file)
 	}
 }
 
+/* While the worker is idle. */
+static void give_rules(struct destination *d, bool due)
+{
+	struct file *file = d->own;
+	struct worker *worker = file->worker;
+
+	free(worker->rules);
+	worker->sink.rules = worker->rules = rules_text(&d->log->rules);
+	worker->sink.rules_due |= due;
+	file->rules = d->log->rules.changes;
+}
+
 static void wake(struct destination *d)
 {
 	struct file *file = d->own;
@@ -106,8 +121,11 @@ static void wake(struct destination *d)
 		return;
 	if (worker_state(file->worker, WORKER_IDLE, WORKER_IDLE) != WORKER_IDLE)
 		return;
+	if (file->rules != d->log->rules.changes)
+		give_rules(d, true);
 	fill_batch(d, file);
-	if (file->count)
+	file->busy = file->count || (file->worker->sink.rules && file->worker->sink.rules_due);
+	if (file->busy)
 		worker_state(file->worker, WORKER_IDLE, WORKER_BUSY);
 }
 
@@ -116,7 +134,7 @@ static void take_result(struct destination *d)
 	struct file *file = d->own;
 	struct worker *worker = file->worker;
 
-	if (worker_state(worker, WORKER_DONE, WORKER_IDLE) != WORKER_IDLE || !file->count)
+	if (worker_state(worker, WORKER_DONE, WORKER_IDLE) != WORKER_IDLE || !file->busy)
 		return;
 	if (worker->lines)
 		destination_ack(d, &file->position[worker->lines - 1]);
@@ -125,6 +143,7 @@ static void take_result(struct destination *d)
 	else
 		destination_recovered(d);
 	file->count = 0;
+	file->busy = false;
 }
 
 static void on_done(evutil_socket_t fd, short what, void *context)
@@ -145,6 +164,7 @@ static void worker_free(struct worker *worker)
 		close(worker->done_fd);
 	pthread_cond_destroy(&worker->changed);
 	pthread_mutex_destroy(&worker->lock);
+	free(worker->rules);
 	free(worker);
 }
 
@@ -232,6 +252,8 @@ static int open_file(struct destination *d, const struct config_log *config)
 	d->own = file;
 	snprintf(d->target, sizeof(d->target), "%s", config->file.path);
 	file->worker = worker_new(config);
+	if (file->worker)
+		give_rules(d, true);
 	if (file->worker)
 		file->done = event_new(d->log->base, file->worker->done_fd, EV_READ | EV_PERSIST, on_done, d);
 	if (file->done && !event_add(file->done, NULL))

@@ -34,7 +34,7 @@ uint64_t record_wall_ms(uint64_t boottime_ns)
 	return (now_ns(CLOCK_REALTIME) - now_ns(CLOCK_BOOTTIME) + boottime_ns) / 1000000;
 }
 
-static char *format_time(uint64_t time_ms, char text[static 32])
+char *record_time(uint64_t time_ms, char text[static 32])
 {
 	time_t seconds = (time_t)(time_ms / 1000);
 	struct tm parts;
@@ -54,7 +54,7 @@ static bool is_loss(const struct blocklog_record *record)
 size_t record_json(const struct blocklog_record *record, char text[static RECORD_TEXT])
 {
 	char when[32], inner[ADDRESS_TEXT], public[ADDRESS_TEXT];
-	json_t *object = json_pack("{s:s, s:s}", "time", format_time(record->time_ms, when), "type",
+	json_t *object = json_pack("{s:s, s:s}", "time", record_time(record->time_ms, when), "type",
 				   type_names[record->type]);
 	size_t length;
 
@@ -74,6 +74,16 @@ size_t record_json(const struct blocklog_record *record, char text[static RECORD
 	return length;
 }
 
+char *record_rules(const char *rules)
+{
+	char when[32], *line;
+
+	return asprintf(&line, "{\"time\":\"%s\",%s\n", record_time(now_ns(CLOCK_REALTIME) / 1000000, when),
+			rules) < 0
+		       ? NULL
+		       : line;
+}
+
 static int syslog_header(const struct blocklog_record *record, const struct record_origin *origin,
 			 char text[static RECORD_TEXT])
 {
@@ -81,7 +91,7 @@ static int syslog_header(const struct blocklog_record *record, const struct reco
 	char when[32];
 
 	return snprintf(text, RECORD_TEXT, "<%d>1 %s %.255s bng-controld %ld %s [meta sequenceId=\"%u\"] ",
-			origin->facility * 8 + severity, format_time(record->time_ms, when), origin->hostname,
+			origin->facility * 8 + severity, record_time(record->time_ms, when), origin->hostname,
 			origin->pid, type_names[record->type], origin->sequence);
 }
 

@@ -42,6 +42,11 @@ struct record_origin {
 uint64_t record_wall_ms(uint64_t boottime_ns);
 /* A line with its newline; how long it is. */
 size_t record_json(const struct blocklog_record *record, char text[static RECORD_TEXT]);
+/* The line that says which deterministic pools there are, `rules` as from rules_text;
+ * to be freed. */
+char *record_rules(const char *rules);
+/* "2026-11-20T10:00:00.123Z" */
+char *record_time(uint64_t time_ms, char text[static 32]);
 size_t record_syslog(const struct blocklog_record *record, const struct record_origin *origin,
 		     char text[static RECORD_TEXT]);
 

@@ -8,9 +8,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "controld/blocklog/record.h"
 
 void sink_close(struct sink *sink)
 {
@@ -63,6 +66,14 @@ static int end_torn_line(struct sink *sink)
 	return 0;
 }
 
+static void sink_found(struct sink *sink, off_t size)
+{
+	sink->size = size;
+	if (!size)
+		sink->begins = 0;
+	sink->rules_due |= !size;
+}
+
 static int sink_open(struct sink *sink)
 {
 	struct stat facts;
@@ -74,7 +85,8 @@ static int sink_open(struct sink *sink)
 		errno = EINVAL;
 		return fail(sink, "opening (no regular file)");
 	}
-	sink->size = facts.st_size;
+	sink->begins = 0;
+	sink_found(sink, facts.st_size);
 	int failure = end_torn_line(sink);
 	return failure ? failure : sync_directory(sink);
 }
@@ -90,7 +102,7 @@ static void notice_moved(struct sink *sink)
 	    mine.st_ino != named.st_ino)
 		sink_close(sink);
 	else
-		sink->size = mine.st_size;
+		sink_found(sink, mine.st_size);
 }
 
 static int rotate(struct sink *sink)
@@ -156,25 +168,48 @@ static int write_lines(struct sink *sink, const char *text, size_t length, size_
 	return fail(sink, "writing to");
 }
 
+/* Which rules are in force: the line is whole, or not there. */
+static int write_rules(struct sink *sink)
+{
+	char *line = sink->rules ? record_rules(sink->rules) : NULL;
+	bool first = !sink->size;
+	size_t lines = 0;
+	int failure = 0;
+
+	if (sink->rules && !line) {
+		errno = ENOMEM;
+		return fail(sink, "writing to");
+	}
+	if (line)
+		failure = write_lines(sink, line, strlen(line), &lines);
+	free(line);
+	sink->rules_due = failure != 0;
+	if (first)
+		sink->begins = sink->size;
+	return failure;
+}
+
 int sink_write(struct sink *sink, const char *text, size_t length, size_t *lines)
 {
 	int failure = 0;
 
 	*lines = 0;
 	notice_moved(sink);
-	while (!failure && length) {
+	while (!failure && (length || (sink->rules_due && sink->rules))) {
 		uint64_t room = UINT64_MAX;
 		size_t part;
 
 		if (sink->fd < 0)
 			failure = sink_open(sink);
+		if (!failure && sink->rules_due)
+			failure = write_rules(sink);
 		if (failure)
 			break;
 		if (sink->max_bytes)
 			room = sink->max_bytes > (uint64_t)sink->size ? sink->max_bytes - (uint64_t)sink->size
 								      : 0;
 		part = fitting(text, length, room);
-		if (part > room && sink->size) {
+		if (part > room && sink->size > sink->begins) {
 			failure = rotate(sink);
 			continue;
 		}

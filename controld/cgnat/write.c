@@ -13,6 +13,7 @@
 #include "controld/maps/fixed.h"
 #include "controld/maps/names.h"
 #include "lib/address.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 
 static void write_fresh(struct maps *maps, const struct plan_address *address)
@@ -164,6 +165,7 @@ void cgnat_plan_write(struct controld *controld, struct cgnat_plan *plan)
 		plan->rule[i] = NULL;
 	}
 	deterministic_leave_fixed(controld);
+	controld->names->rules_ns = clock_boottime_ns();
 	write_dynamic_from(maps, plan);
 	write_pools(controld, plan);
 	write_flags(maps, plan);

@@ -21,6 +21,7 @@ struct names {
 	char interface[BNG_INTERFACES][IF_NAMESIZE]; /* "": not in use */
 	char pool[BNG_POOLS][CONFIG_NAME_MAX];
 	struct deterministic *rule[BNG_POOLS]; /* of deterministic pools, fixed.h */
+	uint64_t rules_ns;                     /* boottime: since when no session goes by rules of before */
 };
 
 /* The interface's index, or 0 when there is none of that name. */

@@ -51,6 +51,9 @@ static void check_content(const char *suffix, const char *expected)
 	ck_assert_msg(file != NULL, "%s is missing", name);
 	content[fread(content, 1, sizeof(content) - 1, file)] = '\0';
 	fclose(file);
+	/* {"time":"2026-11-20T10:00:00.123Z",R} -> {R} */
+	for (char *at = content; (at = strstr(at, "{\"time\"")); at++)
+		memmove(at + 1, at + 35, strlen(at + 35) + 1);
 	ck_assert_str_eq(content, expected);
 }
 
@@ -110,6 +113,37 @@ START_TEST(it_is_opened_again_when_moved_or_removed)
 }
 END_TEST
 
+/* Whoever reads one file alone knows which rules it was written under. */
+START_TEST(each_file_begins_with_the_rules_in_force)
+{
+	sink.rules = "R}";
+	sink.max_bytes = 46;
+	check_write("aaa\nbbb\n", 2);
+	check_content("", "{R}\naaa\nbbb\n");
+	check_write("ccc\nddd\n", 2);
+	check_content("", "{R}\nccc\nddd\n");
+	check_content(".1", "{R}\naaa\nbbb\n");
+	sink.rules = "S}";
+	sink.rules_due = true;
+	check_write("", 0);
+	check_content("", "{R}\nccc\nddd\n{S}\n");
+	check_write("eee\n", 1);
+	check_content("", "{S}\neee\n");
+	ck_assert_int_eq(truncate(path, 0), 0);
+	check_write("fff\n", 1);
+	check_content("", "{S}\nfff\n");
+	sink.max_bytes = 10; /* less than the line of rules */
+	check_write("ggg\nhhh\n", 2);
+	check_content("", "{S}\nhhh\n");
+	check_content(".1", "{S}\nggg\n");
+	sink_close(&sink);
+	sink.rules = NULL;
+	ck_assert_int_eq(unlink(path), 0);
+	check_write("i\n", 1);
+	check_content("", "i\n");
+}
+END_TEST
+
 /* 16 KiB are four pages: the file gets what fits, in whole lines. */
 START_TEST(a_full_disk_gets_whole_lines_only)
 {
@@ -162,6 +196,7 @@ int main(void)
 	tcase_add_test(tests, it_is_rotated_before_it_grows_too_large);
 	tcase_add_test(tests, a_torn_line_is_ended);
 	tcase_add_test(tests, it_is_opened_again_when_moved_or_removed);
+	tcase_add_test(tests, each_file_begins_with_the_rules_in_force);
 	tcase_add_test(tests, a_full_disk_gets_whole_lines_only);
 	tcase_add_test(tests, what_cannot_be_opened_is_said);
 	suite_add_tcase(suite, tests);
