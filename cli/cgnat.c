@@ -4,7 +4,6 @@
  */
 #include <stdio.h>
 
-#include "lib/address.h"
 #include "print.h"
 #include "run.h"
 
@@ -144,30 +143,6 @@ int print_forwards(struct cli *cli, const json_t *result, const struct invocatio
 
 	(void)invocation;
 	return print_table(cli, json_object_get(result, "forwards"), columns);
-}
-
-json_t *params_lookup(const struct invocation *invocation)
-{
-	char address[ADDRESS_TEXT] = "";
-	int port = 0;
-
-	sscanf(invocation_value(invocation, "PUBLIC-IP:PORT"), "%15[0-9.]:%d", address, &port);
-	return json_pack("{s:s, s:i}", "public", address, "port", port);
-}
-
-int print_lookup(struct cli *cli, const json_t *result, const struct invocation *invocation)
-{
-	const char *member;
-	json_t *value;
-
-	(void)invocation;
-	json_object_foreach((json_t *)result, member, value)
-	{
-		char text[VALUE_TEXT];
-
-		print_fact(member, "%s", value_text(cli, value, COLUMN_TEXT, text, sizeof(text)));
-	}
-	return CLI_OK;
 }
 
 int print_blocklog(struct cli *cli, const json_t *result, const struct invocation *invocation)

@@ -14,6 +14,7 @@
 
 #define ARGUMENTS_MAX 12
 #define WORDS_MAX     64
+#define FILES_MAX     32
 
 enum cli_exit {
 	CLI_OK = 0,
@@ -31,6 +32,7 @@ enum argument_kind {
 	ARGUMENT_ENDPOINT, /* ADDRESS:PORT */
 	ARGUMENT_NUMBER,
 	ARGUMENT_FILE,
+	ARGUMENT_FILES, /* an option that may be given several times */
 	ARGUMENT_FOLDER,
 	ARGUMENT_CHOICE,
 	ARGUMENT_FLAG, /* an option without value */
@@ -80,6 +82,8 @@ struct invocation {
 	const char *value[ARGUMENTS_MAX]; /* by place in command->arguments; NULL: not given */
 	char *const *rest;                /* of ARGUMENT_REST */
 	size_t rest_count;
+	const char *files[FILES_MAX]; /* of ARGUMENT_FILES */
+	size_t file_count;
 };
 
 extern const struct command commands[];     /* ends with path NULL */

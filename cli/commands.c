@@ -72,9 +72,15 @@ const struct command commands[] = {
 		 {"--protocol", ARGUMENT_CHOICE, "of this protocol", 0, 0, protocols},
 		 {"--limit", ARGUMENT_NUMBER, LIMIT_HELP, 1, 20000, NULL}},
 	 .method = "cgnat.mappings", .params = params_filter, .print = print_mappings},
-	{.path = "cgnat lookup", .help = "who has a public port now",
-	 .arguments = {{"PUBLIC-IP:PORT", ARGUMENT_ENDPOINT, "such as 203.0.113.7:40000", 0, 0, NULL}},
-	 .method = "cgnat.lookup", .params = params_lookup, .print = print_lookup},
+	{.path = "cgnat lookup", .help = "who has a public port now, or had it then",
+	 .arguments = {
+		 {"PUBLIC-IP:PORT", ARGUMENT_ENDPOINT, "such as 203.0.113.7:40000", 0, 0, NULL},
+		 {"--at", ARGUMENT_TEXT, "who had it then: 2026-11-20T10:00:05Z; without zone, local time", 0, 0, NULL},
+		 {"--offline", ARGUMENT_FLAG, "from configuration and log, without any daemon", 0, 0, NULL},
+		 {"--config", ARGUMENT_FILE, "the configuration (/etc/bng/bng.json)", 0, 0, NULL},
+		 {"--log", ARGUMENT_FILES, "a log of port blocks, with the older ones beside it; default: the configuration's",
+		  0, 0, NULL}},
+	 .run = run_lookup},
 	{.path = "cgnat forward add", .help = "lead a public port to a subscriber's port, until removed",
 	 .arguments = {
 		 {"ADDRESS", ARGUMENT_ADDRESS, "the subscriber's address", 0, 0, NULL},

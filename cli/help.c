@@ -22,6 +22,7 @@ static const char *placeholder(const struct argument *argument)
 	case ARGUMENT_NUMBER:
 		return " N";
 	case ARGUMENT_FILE:
+	case ARGUMENT_FILES:
 		return " FILE";
 	case ARGUMENT_FOLDER:
 		return " DIR";
@@ -64,6 +65,7 @@ static void append_argument(char *text, size_t size, const struct argument *argu
 		append_value(text, size, argument);
 	append(text, size, argument->kind == ARGUMENT_REST ? "..." : "");
 	append(text, size, may ? "]" : "");
+	append(text, size, argument->kind == ARGUMENT_FILES ? "..." : "");
 }
 
 void command_synopsis(const struct command *command, char *text, size_t size)

@@ -150,6 +150,16 @@ static int fail(struct parsed *parsed, const char *format, const char *what)
 	return -EINVAL;
 }
 
+static int take_file(struct parsed *parsed, const struct argument *option, const char *value)
+{
+	struct invocation *invocation = &parsed->invocation;
+
+	if (invocation->file_count == FILES_MAX)
+		return fail(parsed, "%s: given too often", option->name);
+	invocation->files[invocation->file_count++] = value;
+	return 0;
+}
+
 /* One option with its value, which is NULL for a flag. */
 static int take_option(struct cli *cli, struct parsed *parsed, const char *name, size_t length,
 		       const char *value)
@@ -170,6 +180,8 @@ static int take_option(struct cli *cli, struct parsed *parsed, const char *name,
 		return -EINVAL;
 	if (general)
 		set_general(cli, parsed, option->name, value);
+	else if (option->kind == ARGUMENT_FILES)
+		return take_file(parsed, option, value);
 	else
 		parsed->invocation.value[option - command->arguments] = value ? value : "";
 	return 0;

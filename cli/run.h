@@ -20,9 +20,12 @@ cli_params params_session, params_session_add;
 cli_print print_session, print_disconnected, print_added;
 
 /* cgnat.c */
-cli_params params_filter, params_forward, params_forwards, params_lookup;
-cli_print print_pools, print_blocks, print_mappings, print_forward, print_forwards, print_lookup,
-	print_blocklog, print_held;
+cli_params params_filter, params_forward, params_forwards;
+cli_print print_pools, print_blocks, print_mappings, print_forward, print_forwards, print_blocklog,
+	print_held;
+
+/* lookup.c */
+cli_run run_lookup;
 
 /* issu.c */
 cli_run run_upgrade, run_rollback;

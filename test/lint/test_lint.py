@@ -21,6 +21,7 @@ MAX_FILE = 600
 LIBRARIES = {
     "bpf/": "libbpf", "xdp/": "libxdp", "event2/": "libevent", "event.h": "libevent", "jansson.h": "jansson",
     "sqlite3.h": "sqlite", "libsmartcols/": "smartcols", "openssl/": "openssl", "check.h": "check", "fixbuf/": "libfixbuf",
+    "zlib.h": "zlib",
 }
 # folder: (libraries it may use, project folders it may include)
 MAY_INCLUDE = {
@@ -33,7 +34,7 @@ MAY_INCLUDE = {
     "controld": ({"jansson", "libevent", "openssl"}, {"controld", "lib", "dataplane/abi"}),
     "controld/blocklog": ({"jansson", "libevent", "libfixbuf"}, {"controld", "lib", "dataplane/abi"}),
     "controld/maps": ({"libbpf", "jansson", "libevent"}, {"controld", "lib", "dataplane/abi"}),
-    "cli": ({"jansson", "smartcols"}, {"cli", "lib"}),
+    "cli": ({"jansson", "smartcols", "zlib"}, {"cli", "lib"}),
 }
 # Folders of controld that every feature may use; the others never see each other.
 SHARED_BY_FEATURES = {"config", "ctl", "maps", "session", "punt", "startup"}

@@ -309,5 +309,5 @@ def test_lookup_of_what_nobody_has(lab):
     assert refused(lab, "cgnat.lookup", {"public": "192.0.2.1", "port": 1}).code == NOT_FOUND
     assert lab.call("cgnat.lookup", {"public": "203.0.113.1", "port": 80}) == {
         "public": "203.0.113.1", "port": 80, "pool": "default", "state": "free", "session": None, "address": None,
-        "mac": None, "protocol": None, "inner_port": None, "forward": False}
+        "mac": None, "protocol": None, "inner_port": None, "forward": False, "deterministic": None}
     assert lab.cli("cgnat", "lookup", "203.0.113.1", check=False).returncode == 2

@@ -229,7 +229,6 @@ static const struct {
 	 "{\"sessions\":[{\"address\":\"10.9.0.2\",\"interface\":\"access0\",\"mac\":\"02:00:00:00:00:02\","
 	 "\"max_blocks\":2,\"outer_tpid\":\"802.1ad\",\"outer_vid\":100}]}"},
 	{"cgnat blocks", "{\"filter\":{},\"limit\":1000}"},
-	{"cgnat lookup 203.0.113.7:40000", "{\"port\":40000,\"public\":\"203.0.113.7\"}"},
 	{"cgnat forward add 10.0.0.7 tcp 22 --public-port 40022",
 	 "{\"address\":\"10.0.0.7\",\"inner_port\":22,\"protocol\":\"tcp\",\"public_port\":40022}"},
 	{"cgnat forward remove 10.0.0.7 udp 53",
