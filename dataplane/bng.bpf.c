@@ -53,6 +53,8 @@ static __always_inline int control_inner(struct bng_pkt *pkt)
 		return verdict;
 	if (is_dhcp4(pkt))
 		return punt(pkt, BNG_PUNT_DHCP4, BNG_PUNTED_DHCP4);
+	if (is_pcp(pkt))
+		return punt_pcp(pkt);
 	return pkt->protocol == BNG_PROTOCOL_ICMP ? answer_echo(pkt) : BNG_DROP_GATEWAY;
 }
 

@@ -4,6 +4,9 @@
  * so that the mapping is made where mappings are made, under the session's lock and
  * by the same rules. It is a mapping like any other, with the flag PINNED.
  *
+ * A lease (abi/pcp.h) is the same with a record that says how long. Its mapping is made
+ * as one that has not been used: what nobody inside has used ends with the lease.
+ *
  * A chosen public port must lie in a block the session has or can get; a mapping
  * elsewhere in a block is found because max_probe covers its distance. A session that
  * was moved gets it at its address if it can, else in a block it still has elsewhere.
@@ -12,8 +15,10 @@
 #define BNG_DATAPLANE_CGNAT_PIN_H
 
 #include "cgnat.h"
+#include "lease.h"
 
 #define PIN_TRIES 8
+#define PIN_FRESH 1 /* with the flags: the mapping was made for it */
 
 struct pin_search {
 	__u32 pool;
@@ -172,6 +177,25 @@ static __always_inline __u64 pin_create(__u32 slot, __u32 key, __u32 wanted, __u
 	return port;
 }
 
+/* The word of a mapping that is to be pinned. A lease takes nothing from others. */
+static __always_inline __u64 pin_word(__u64 before, const struct bng_pool *nat_pool, __u8 flags, __u32 tick)
+{
+	__u32 key = bng_mapping_word_key(before);
+	int fresh = flags & PIN_FRESH, lease = (flags & BNG_MAPPING_PINNED) == BNG_MAPPING_PIN_PCP;
+	__u64 after = before;
+
+	if (lease && (bng_mapping_word_flags(before) & BNG_MAPPING_PINNED))
+		return before;
+	if (bng_mapping_word_free(before, nat_pool->timeout, tick)) {
+		after = mapping_new_word(key, first_state(key >> 16), tick);
+		fresh = 1;
+	}
+	if (lease && fresh)
+		after = (after & 0xffffffffULL) |
+			(__u64)(tick - nat_pool->timeout[bng_mapping_word_state(after) & 7] - 1) << 32;
+	return (after & ~((__u64)BNG_MAPPING_PINNED << 24)) | (__u64)(flags & BNG_MAPPING_PINNED) << 24;
+}
+
 /* Pins the mapping of `port`, if it still is `key`'s; a dead one begins anew. */
 static __always_inline int pin_mark(__u32 port, __u32 key, __u8 flags, __u32 tick)
 {
@@ -183,15 +207,12 @@ static __always_inline int pin_mark(__u32 port, __u32 key, __u8 flags, __u32 tic
 		return BNG_DROP_INTERNAL;
 #pragma clang loop unroll(disable)
 	for (int i = 0; i < PIN_TRIES; i++) {
-		__u64 before = *(volatile __u64 *)word, after = before;
+		__u64 before = *(volatile __u64 *)word;
 
 		if (bng_mapping_word_key(before) != key)
 			return BNG_DROP_CGNAT_BUSY;
-		if (bng_mapping_word_free(before, nat_pool->timeout, tick))
-			after = mapping_new_word(key, first_state(key >> 16), tick);
-		after = (after & ~((__u64)(BNG_MAPPING_PINNED | BNG_MAPPING_PIN_CONFIG) << 24)) |
-			(__u64)(flags | BNG_MAPPING_PINNED) << 24;
-		if (__sync_val_compare_and_swap(word, before, after) == before)
+		if (__sync_val_compare_and_swap(word, before, pin_word(before, nat_pool, flags, tick)) ==
+		    before)
 			return BNG_INJECT_PIN;
 	}
 	return BNG_DROP_CGNAT_BUSY;
@@ -202,10 +223,13 @@ __noinline int pin_set(__u32 slot, __u32 key, __u32 wanted, __u32 tick)
 {
 	struct bng_subscriber *session = subscriber_get(slot);
 	struct bng_pool *nat_pool = session ? pool_get(session->pool) : NULL;
+	__u8 flags = wanted >> 16;
 	__u64 port;
 
 	if (!nat_pool || !nat_pool->address_count || (session->flags & BNG_SUBSCRIBER_EXEMPT))
 		return BNG_DROP_CGNAT_NO_POOL;
+	if (cgnat_search(slot, key) == PORT_NONE)
+		flags |= PIN_FRESH;
 	if (wanted & 0xffff)
 		port = pin_create(slot, key, wanted & 0xffff, tick);
 	else
@@ -214,11 +238,21 @@ __noinline int pin_set(__u32 slot, __u32 key, __u32 wanted, __u32 tick)
 		return port & 0xff;
 	if ((wanted & 0xffff) && (port & 0xffff) != (wanted & 0xffff))
 		return BNG_DROP_CGNAT_PORT_TAKEN; /* the inner port has another until it ends */
-	return pin_mark(port, key, wanted >> 16, tick);
+	return pin_mark(port, key, flags, tick);
 }
 
 /* The timer runs again, from now. TCP as after its end, so that it is short. */
-__noinline int pin_clear(__u32 slot, __u32 key, __u32 tick)
+static __always_inline __u64 pin_cleared(__u64 word, __u32 tick)
+{
+	__u32 key = bng_mapping_word_key(word);
+
+	return bng_mapping_word(key,
+				key >> 16 == BNG_PROTOCOL_TCP ? BNG_MAPPING_TCP_CLOSING : BNG_MAPPING_UDP,
+				bng_mapping_word_flags(word) & ~BNG_MAPPING_PINNED, tick);
+}
+
+/* Whose pin `is_lease` says; another's stays. */
+__noinline int pin_clear(__u32 slot, __u32 key, __u32 tick, int is_lease)
 {
 	__u64 port = cgnat_search(slot, key), *word = port == PORT_NONE ? NULL : port_word(port);
 
@@ -227,17 +261,38 @@ __noinline int pin_clear(__u32 slot, __u32 key, __u32 tick)
 #pragma clang loop unroll(disable)
 	for (int i = 0; i < PIN_TRIES; i++) {
 		__u64 before = *(volatile __u64 *)word, after;
-		__u8 flags = bng_mapping_word_flags(before);
+		__u8 pin = bng_mapping_word_flags(before) & BNG_MAPPING_PINNED;
 
-		if (bng_mapping_word_key(before) != key || !(flags & BNG_MAPPING_PINNED))
+		if (bng_mapping_word_key(before) != key || !pin || (pin == BNG_MAPPING_PIN_PCP) != is_lease)
 			return BNG_INJECT_PIN;
-		after = bng_mapping_word(
-			key, key >> 16 == BNG_PROTOCOL_TCP ? BNG_MAPPING_TCP_CLOSING : BNG_MAPPING_UDP,
-			flags & ~(BNG_MAPPING_PINNED | BNG_MAPPING_PIN_CONFIG), tick);
+		after = is_lease ? lease_ended(before) : pin_cleared(before, tick);
 		if (__sync_val_compare_and_swap(word, before, after) == before)
 			return BNG_INJECT_PIN;
 	}
 	return BNG_DROP_CGNAT_BUSY;
+}
+
+/* Makes the mapping of a lease and writes down what became of it: the verdict. */
+static __always_inline int lease_take(struct bng_punt *header, struct bng_pin *pin, __u32 record, __u32 key,
+				      __u32 tick)
+{
+	struct bng_pcp *lease = record ? pcp_get(record) : NULL;
+	__u64 life, port;
+	int verdict;
+
+	if (!lease || lease->session_id != pin->session_id || lease->slot != header->slot ||
+	    bng_mapping_key(lease->protocol, lease->inner_port_be) != key)
+		return BNG_DROP_INJECT;
+	life = *(volatile __u64 *)&lease->life;
+	if (bng_pcp_state(life) != BNG_PCP_ACTIVE || (__s32)(tick - bng_pcp_deadline(life)) > 0)
+		return BNG_DROP_INJECT;
+	verdict = pin_set(header->slot, key, pin->public_port | BNG_MAPPING_PIN_PCP << 16, tick);
+	port = verdict == BNG_INJECT_PIN ? cgnat_search(header->slot, key) : 0;
+	if (port == PORT_NONE)
+		verdict = BNG_DROP_CGNAT_BUSY;
+	lease->port = port;
+	__sync_lock_test_and_set(&lease->answer, verdict);
+	return verdict;
 }
 
 /* A request of controld, what is_punt said yes to: the verdict. */
@@ -258,11 +313,20 @@ static __always_inline int pin_take(struct bng_pkt *pkt)
 		return BNG_DROP_INJECT;
 	key = bng_mapping_key(pin->protocol, pin->inner_port_be);
 	tick = clock_tick(clock_now(facts));
-	if (pin->action == BNG_PIN_CLEAR)
-		return pin_clear(header->slot, key, tick);
-	if (pin->action != BNG_PIN_SET || (pin->public_port && pin->public_port < BNG_FIRST_PORT))
+	if (pin->action == BNG_PIN_CLEAR || pin->action == BNG_PIN_LEASE_END)
+		return pin_clear(header->slot, key, tick, pin->action == BNG_PIN_LEASE_END);
+	if (pin->public_port && pin->public_port < BNG_FIRST_PORT)
 		return BNG_DROP_INJECT;
-	return pin_set(header->slot, key, pin->public_port | (pin->flags & BNG_MAPPING_PIN_CONFIG) << 16,
+	if (pin->action == BNG_PIN_LEASE) {
+		struct bng_pin_lease *wanted = (void *)pin;
+
+		return (void *)(wanted + 1) > pkt->end ? BNG_DROP_INJECT
+						       : lease_take(header, pin, wanted->record, key, tick);
+	}
+	if (pin->action != BNG_PIN_SET)
+		return BNG_DROP_INJECT;
+	return pin_set(header->slot, key,
+		       pin->public_port | (pin->flags ? BNG_MAPPING_PIN_CONFIG : BNG_MAPPING_PIN_RPC) << 16,
 		       tick);
 }
 

@@ -21,6 +21,7 @@
 #include "abi/fragment.h"
 #include "abi/interface.h"
 #include "abi/meta.h"
+#include "abi/pcp.h"
 #include "abi/punt.h"
 #include "abi/subscriber.h"
 #include "abi/verdict.h"
@@ -50,6 +51,7 @@ DURABLE_ARRAY(range, struct bng_ranges, 2);
 DURABLE_ARRAY(flow, struct bng_flow_bucket, 65536);
 DURABLE_ARRAY(fragment, struct bng_fragment, BNG_FRAGMENTS);
 DURABLE_ARRAY(interface, struct bng_interface, BNG_INTERFACES);
+DURABLE_ARRAY(pcp, struct bng_pcp, 65536);
 DURABLE_ARRAY(punt_limit, struct bng_punt_limit, BNG_PUNT_REASONS);
 
 struct {
@@ -129,6 +131,11 @@ static __always_inline struct bng_subscriber *subscriber_get(__u32 slot)
 static __always_inline struct bng_interface *interface_get(__u32 index)
 {
 	return bpf_map_lookup_elem(&interface, &index);
+}
+
+static __always_inline struct bng_pcp *pcp_get(__u32 index)
+{
+	return bpf_map_lookup_elem(&pcp, &index);
 }
 
 static __always_inline struct bng_pool_address *pool_address_get(__u32 index)

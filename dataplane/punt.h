@@ -7,9 +7,12 @@
 
 #include "answer.h"
 
-#define PUNT_RATE        5000
-#define PUNT_BURST       2000
-#define DHCP_SERVER_PORT 67
+#define PUNT_RATE             5000
+#define PUNT_BURST            2000
+#define PUNT_SUBSCRIBER_RATE  10 /* of one session, where sessions ask by themselves */
+#define PUNT_SUBSCRIBER_BURST 20
+#define DHCP_SERVER_PORT      67
+#define PCP_SERVER_PORT       5351
 
 static __always_inline int punt_allowed(__u32 reason, __u64 now_ns)
 {
@@ -59,6 +62,28 @@ static __always_inline int punt(struct bng_pkt *pkt, __u8 reason, int verdict)
 static __always_inline int is_dhcp4(const struct bng_pkt *pkt)
 {
 	return pkt->protocol == BNG_PROTOCOL_UDP && pkt->destination_port_be == bpf_htons(DHCP_SERVER_PORT);
+}
+
+/* For a session's packet to the gateway, L4 parsed. */
+static __always_inline int is_pcp(const struct bng_pkt *pkt)
+{
+	return pkt->protocol == BNG_PROTOCOL_UDP && pkt->destination_port_be == bpf_htons(PCP_SERVER_PORT);
+}
+
+/* What is_pcp said yes to. One subscriber that asks all the time takes nothing of what
+ * the others may ask. */
+static __always_inline int punt_pcp(struct bng_pkt *pkt)
+{
+	const __u64 interval = 1000000000ULL / PUNT_SUBSCRIBER_RATE;
+	struct bng_pool *nat_pool = pool_get(pkt->session->pool);
+	struct bng_meta *facts = meta_get();
+
+	if (!facts || !nat_pool || !(nat_pool->flags & BNG_POOL_PCP))
+		return BNG_DROP_GATEWAY;
+	if (!rate_allow(&pkt->session->punt_due_ns, clock_now(facts), interval,
+			interval * PUNT_SUBSCRIBER_BURST))
+		return BNG_DROP_PUNT_SUBSCRIBER;
+	return punt(pkt, BNG_PUNT_PCP, BNG_PUNTED_PCP);
 }
 
 /* Whether a packet on the punt veth has a header and room for a frame behind it. */

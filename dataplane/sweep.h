@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
  * Reclaiming, once a second, run by the holder: expired mappings, empty blocks,
- * blocks whose hold-down is over, sessions that were closed.
+ * blocks whose hold-down is over, sessions that were closed, leases that have ended.
  *
  * It decides nothing about a packet: whether a mapping is expired is seen on the
  * packet path. It takes no lock (abi/cgnat.h). Work in one run is bounded by
@@ -12,6 +12,7 @@
 
 #include "cgnat_find.h"
 #include "event.h"
+#include "lease.h"
 
 #define SWEEP_BUDGET   8192
 #define SWEEP_RELEASES 4096
@@ -264,6 +265,7 @@ static __always_inline void sweep_run(struct bng_meta *facts)
 	facts->clock_offset_ns = sweep.now_ns - bpf_ktime_get_ns();
 	sweep.now_ns += facts->clock_injected_ns;
 	sweep.tick = clock_tick(sweep.now_ns);
+	lease_sweep_run(facts, sweep.tick);
 	bpf_loop(BNG_SLOT_GROUPS(BNG_SLOTS_MAX), sweep_group, &sweep, 0);
 	bpf_loop(budget, sweep_block, &sweep, 0);
 	facts->sweep_runs++;

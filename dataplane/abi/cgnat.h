@@ -68,8 +68,11 @@ enum bng_mapping_flag {
 	BNG_MAPPING_FIN_INSIDE = 1 << 0, /* TCP: this side has sent a FIN */
 	BNG_MAPPING_UNPROMISED = 1 << 0, /* UDP: made, no packet has said yet for how long */
 	BNG_MAPPING_FIN_OUTSIDE = 1 << 1,
-	BNG_MAPPING_PINNED = 1 << 2,     /* a port forwarding: no timer ends it */
-	BNG_MAPPING_PIN_CONFIG = 1 << 3, /* with PINNED: by the configuration, not by RPC */
+	/* Two bits: who keeps it, so that no timer ends it. */
+	BNG_MAPPING_PIN_RPC = 1 << 2,    /* a port forwarding by RPC */
+	BNG_MAPPING_PIN_PCP = 2 << 2,    /* asked for by the subscriber, abi/pcp.h */
+	BNG_MAPPING_PIN_CONFIG = 3 << 2, /* a port forwarding of the configuration */
+	BNG_MAPPING_PINNED = 3 << 2,     /* any of them */
 };
 /* The upper bits of the flags: bng_meta.exempt_epoch when the mapping was made. */
 #define BNG_MAPPING_EPOCH_SHIFT 4
@@ -161,6 +164,7 @@ enum bng_pool_flag {
 	BNG_POOL_FILTER_PORT = 1 << 2, /* address and port */
 	BNG_POOL_PORT_TIMERS = 1 << 3, /* `port_timer` has some for this pool */
 	BNG_POOL_ANSWER_SYN = 1 << 4,  /* unsolicited TCP SYNs, after six seconds (RFC 5382 REQ-4) */
+	BNG_POOL_PCP = 1 << 5,         /* sessions may ask for mappings by PCP */
 };
 
 /* What a subscriber hears when a mapping is refused (RFC 6888 REQ-11, RFC 5508

@@ -30,6 +30,7 @@ enum bng_punt_reason {
 	BNG_PUNT_FRAGMENT_UP = 4, /* to be held until its first is noted (abi/fragment.h), and handed back */
 	BNG_PUNT_FRAGMENT_DOWN = 5, /* the same, from the core */
 	BNG_PUNT_SYN = 6, /* unsolicited, from the core: handed back after six seconds (RFC 5382 REQ-4) */
+	BNG_PUNT_PCP = 7, /* a session's PCP request to its gateway */
 	BNG_PUNT_REASONS = 16,
 };
 
@@ -54,6 +55,8 @@ _Static_assert(sizeof(struct bng_punt) == 32, "no padding");
 enum bng_pin_action {
 	BNG_PIN_SET = 1,
 	BNG_PIN_CLEAR = 2, /* the mapping stays until its timer ends it */
+	BNG_PIN_LEASE = 3, /* for PCP: struct bng_pin_lease */
+	BNG_PIN_LEASE_END = 4,
 };
 
 /* Makes the mapping of an inner port of session `slot` if need be, and pins it. What
@@ -64,11 +67,21 @@ struct bng_pin {
 	__u16 public_port; /* 0: any */
 	__u8 protocol;     /* enum bng_protocol: UDP or TCP */
 	__u8 action;       /* enum bng_pin_action */
-	__u8 flags;        /* 0, or BNG_MAPPING_PIN_CONFIG */
+	__u8 flags;        /* 0: by RPC, else by the configuration */
 	__u8 reserved0;
 };
 
 _Static_assert(sizeof(struct bng_pin) == 16, "no padding");
+
+/* The same for a lease: only if the record is ACTIVE and of this inner end, and what
+ * became of it is written there. A mapping that somebody else has pinned stays theirs. */
+struct bng_pin_lease {
+	struct bng_pin pin;
+	__u32 record; /* index in map `pcp` */
+	__u32 reserved0;
+};
+
+_Static_assert(sizeof(struct bng_pin_lease) == 24, "no padding");
 
 /* Map `punt_limit`, array, index = reason: token bucket that protects controld. */
 struct bng_punt_limit {

@@ -109,7 +109,9 @@ struct bng_subscriber {
 	__u8 reserved5[2];
 
 	__u32 refused_tick; /* when BNG_EVENT_SUBSCRIBER_REFUSED was sent last; 0: never */
-	__u8 reserved6[20];
+	__u8 reserved6[4];
+	__u64 punt_due_ns; /* rate of what it may say to the gateway's own services */
+	__u8 reserved7[8];
 };
 
 _Static_assert(sizeof(struct bng_subscriber) == 256, "four cache lines");

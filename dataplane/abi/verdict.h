@@ -80,7 +80,9 @@
 	X(DROP_HOLD_FULL,           "drop_hold_full",           "later fragment that came before its first, and no room to hold it") \
 	X(ANSWER_UNREACHABLE,       "answer_unreachable",       "unsolicited TCP SYN of six seconds ago, sender told by ICMP") \
 	X(INJECT_FORGOTTEN,         "inject_forgotten",         "unsolicited TCP SYN of six seconds ago, let in by now: forgotten") \
-	X(INJECT_UNANSWERED,        "inject_unanswered",        "unsolicited TCP SYN of six seconds ago, no ICMP error allowed")
+	X(INJECT_UNANSWERED,        "inject_unanswered",        "unsolicited TCP SYN of six seconds ago, no ICMP error allowed") \
+	X(PUNTED_PCP,               "punt_pcp",                 "PCP request handed to controld") \
+	X(DROP_PUNT_SUBSCRIBER,     "drop_punt_subscriber",     "too many control packets of one subscriber")
 
 enum bng_verdict {
 #define BNG_VERDICT_ENUM(name, text, meaning) BNG_##name,

@@ -10,6 +10,7 @@
 #include "dataplane/abi/interface.h"
 #include "dataplane/abi/mapping_word.h"
 #include "dataplane/abi/meta.h"
+#include "dataplane/abi/pcp.h"
 #include "dataplane/abi/punt.h"
 #include "dataplane/abi/subscriber.h"
 #include "dataplane/abi/verdict.h"
@@ -34,6 +35,8 @@ enum constants {
 	CONSTANT(BNG_FRAGMENT_PROBES),
 	CONSTANT(BNG_FRAGMENT_SECONDS),
 	CONSTANT(BNG_TICK_SHIFT),
+	CONSTANT(BNG_PCP_NONCE),
+	CONSTANT(BNG_PCP_RESULTS),
 	CONSTANT(BNG_PUNT_ETHERTYPE),
 	CONSTANT(BNG_PUNT_VERSION),
 	CONSTANT(BNG_BLOCKS_PER_SUBSCRIBER),
@@ -68,6 +71,10 @@ struct abi_types {
 	struct bng_event event;
 	struct bng_punt punt;
 	struct bng_pin pin;
+	struct bng_pin_lease pin_lease;
+	struct bng_pcp pcp;
+	struct bng_pcp_counts pcp_counts;
+	enum bng_pcp_state pcp_state;
 	enum bng_pin_action pin_action;
 	struct bng_punt_limit punt_limit;
 	struct bng_count count;

@@ -31,6 +31,7 @@ ADDRESSES = 8
 BLOCKS = abi.BLOCKS_PER_ADDRESS_MAX
 EVENTS_BYTES = 65536
 FLOW_BUCKETS = 1024
+LEASES = 64
 
 ACC1, ACC2, CORE, PUNT = 1, 2, 3, abi.INTERFACE_PUNT
 DEVICES = {"acc1": ACC1, "acc2": ACC2, "core1": CORE, "punt0": PUNT, "other0": None}
@@ -174,7 +175,7 @@ class Plane:
             self.object = BpfObject(abi.OBJECT, {
                 "subscriber": SUBSCRIBERS, "pool_address": ADDRESSES, "port_block": ADDRESSES * BLOCKS,
                 "mapping": ADDRESSES * 8192, "slot_of_address": 1024, "events": EVENTS_BYTES,
-                "exempt": 1024, "flow": FLOW_BUCKETS})
+                "exempt": 1024, "flow": FLOW_BUCKETS, "pcp": LEASES})
         self.meta_array = self._array("meta", "bng_meta")
         self.meta = self.meta_array[0]
         self.subscriber = self._array("subscriber", "bng_subscriber")
@@ -188,6 +189,7 @@ class Plane:
         self.fragment = self._array("fragment", "bng_fragment")
         self.range = self._array("range", "bng_ranges")
         self.interface = self._array("interface", "bng_interface")
+        self.pcp = self._array("pcp", "bng_pcp")
         self.punt_limit = self._array("punt_limit", "bng_punt_limit")
         self.counts = PerCpuCounts(self.object.maps["reason_count"], abi.VERDICT_COUNT)
         self.ring = RingBuffer(self.object.maps["events"])
@@ -206,7 +208,8 @@ class Plane:
 
     def reset(self):
         for array in (self.meta_array, self.subscriber, self.closing, self.pool, self.port_timer, self.pool_address,
-                      self.port_block, self.mapping, self.flow, self.fragment, self.range, self.interface, self.punt_limit):
+                      self.port_block, self.mapping, self.flow, self.fragment, self.range, self.interface, self.pcp,
+                      self.punt_limit):
             ctypes.memset(array, 0, ctypes.sizeof(array))
         self.maps["slot_of_address"].clear(4)
         self.maps["exempt"].clear(8)

@@ -67,9 +67,9 @@ def test_an_open_mapping_is_pinned_where_it_is(plane):
     public = open_port(plane, session, 4000)
     assert ask(plane, session, 4000, flags=PIN_CONFIG) == "INJECT_PIN"
     assert pinned(plane, session) == {4000: public}
-    assert plane.mapping_at(public).flags & 0xf == PINNED | PIN_CONFIG
+    assert plane.mapping_at(public).flags & 0xf == PIN_CONFIG
     assert ask(plane, session, 4000) == "INJECT_PIN"
-    assert plane.mapping_at(public).flags & 0xf == PINNED
+    assert plane.mapping_at(public).flags & 0xf == abi.MAPPING_PIN_RPC
 
 
 def test_an_unpinned_mapping_ends_by_its_timer(plane):

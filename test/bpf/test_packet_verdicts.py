@@ -118,6 +118,21 @@ def punt_limit_reached(plane, session):
     assert plane.access(dhcp_discover(plane, session)).verdict == "PUNTED_DHCP4"
 
 
+def pcp_offered(plane, session):
+    plane.pool[0].flags = abi.POOL_PCP
+
+
+def pcp_request(plane, session):
+    return frames.up(session, UDP(sport=40000, dport=5351) / Raw(bytes(24)), remote=GATEWAY)
+
+
+def pcp_asked_too_often(plane, session):
+    pcp_offered(plane, session)
+    plane.first_token(session.record, "punt_due_ns", lambda: plane.access(pcp_request(plane, session)))
+    while plane.access(pcp_request(plane, session)).verdict == "PUNTED_PCP":
+        pass
+
+
 def bad_injection(**fields):
     header = {"ethertype_be": 0xb588, "version": abi.PUNT_VERSION, "reason": abi.PUNT_INJECT, "interface": ACC1}
     return lambda plane, session: bytes(abi.bng_punt(**{**header, **fields})) + bytes(60)
@@ -440,6 +455,9 @@ ROWS = [
     core("generation of the slot has moved on", "DROP_CGNAT_STALE", mapped(generation_raised)),
     core("session is closing", "DROP_CGNAT_STALE", mapped(session_closing)),
     access("too many DHCP packets", "DROP_PUNT_LIMIT", after(punt_limit_reached, dhcp_discover)),
+    access("PCP request", "PUNTED_PCP", after(pcp_offered, pcp_request)),
+    access("too many PCP requests of a subscriber", "DROP_PUNT_SUBSCRIBER", after(pcp_asked_too_often, pcp_request),
+           blamed=True),
     inject("another ethertype", "DROP_INJECT", bad_injection(ethertype_be=0x0008)),
     inject("another version", "DROP_INJECT", bad_injection(version=2)),
     inject("another reason", "DROP_INJECT", bad_injection(reason=abi.PUNT_DHCP4)),
