@@ -1,196 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
- * Everything around the message: Ethernet, tags, IPv4, UDP. Each parse step
- * takes its header from a cursor, which ends where the layer above says so.
+ * A DHCP message in its frame.
  */
 #include "packet.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <net/ethernet.h>
-#include <netinet/in.h>
-#include <netinet/ip.h>
-#include <netinet/udp.h>
-#include <string.h>
 
-#ifndef ETHERTYPE_QINQ
-#define ETHERTYPE_QINQ 0x88a8
-#endif
-#define FRAGMENT_MASK 0x3fff /* more fragments, offset */
-#define REPLY_TTL     64
-
-struct cursor {
-	const uint8_t *at;
-	const uint8_t *end;
-};
-
-static bool take(struct cursor *cursor, void *out, size_t length)
+int dhcp4_packet_parse(const uint8_t *data, size_t length, struct dhcp4_packet *packet)
 {
-	if ((size_t)(cursor->end - cursor->at) < length)
-		return false;
-	memcpy(out, cursor->at, length);
-	cursor->at += length;
-	return true;
-}
+	struct frame frame;
+	int err = frame_parse(data, length, &frame);
 
-/* RFC 1071; the bytes of `data` are added to `sum`. */
-static uint32_t checksum_add(uint32_t sum, const void *data, size_t length)
-{
-	const uint8_t *bytes = data;
-
-	for (size_t i = 0; i + 1 < length; i += 2)
-		sum += (uint32_t)bytes[i] << 8 | bytes[i + 1];
-	if (length & 1)
-		sum += (uint32_t)bytes[length - 1] << 8;
-	return sum;
-}
-
-static uint16_t checksum_fold(uint32_t sum)
-{
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)~sum;
-}
-
-/* Over pseudo header, UDP header and payload. */
-static uint16_t udp_checksum(uint32_t source_be, uint32_t destination_be, const uint8_t *udp, size_t length)
-{
-	uint32_t sum = checksum_add(0, &source_be, 4);
-
-	sum = checksum_add(sum, &destination_be, 4);
-	sum += IPPROTO_UDP + (uint32_t)length;
-	return checksum_fold(checksum_add(sum, udp, length));
-}
-
-static int parse_link(struct cursor *cursor, struct dhcp4_link *link)
-{
-	uint16_t type_be, tci_be;
-
-	link->tags = 0;
-	if (!take(cursor, link->destination, 6) || !take(cursor, link->source, 6) ||
-	    !take(cursor, &type_be, 2))
-		return -EBADMSG;
-	while (ntohs(type_be) == ETHERTYPE_VLAN || ntohs(type_be) == ETHERTYPE_QINQ) {
-		if (link->tags == 2)
-			return -EPROTO;
-		link->tag[link->tags].tpid = ntohs(type_be);
-		if (!take(cursor, &tci_be, 2) || !take(cursor, &type_be, 2))
-			return -EBADMSG;
-		link->tag[link->tags++].tci = ntohs(tci_be);
-	}
-	return ntohs(type_be) == ETHERTYPE_IP ? 0 : -EPROTO;
-}
-
-static int parse_ip(struct cursor *cursor, struct dhcp4_flow *flow)
-{
-	const uint8_t *start = cursor->at;
-	struct iphdr ip;
-
-	if (!take(cursor, &ip, sizeof(ip)))
-		return -EBADMSG;
-	size_t header = ip.ihl * 4u, total = ntohs(ip.tot_len);
-	if (ip.version != 4 || header < sizeof(ip) || total < header || total > (size_t)(cursor->end - start))
-		return -EBADMSG;
-	if (checksum_fold(checksum_add(0, start, header)))
-		return -EILSEQ;
-	if (ip.protocol != IPPROTO_UDP || ntohs(ip.frag_off) & FRAGMENT_MASK)
-		return -EPROTO;
-	flow->source_be = ip.saddr;
-	flow->destination_be = ip.daddr;
-	*cursor = (struct cursor){start + header, start + total};
-	return 0;
-}
-
-static int parse_udp(struct cursor *cursor, struct dhcp4_flow *flow)
-{
-	const uint8_t *start = cursor->at;
-	struct udphdr udp;
-
-	if (!take(cursor, &udp, sizeof(udp)))
-		return -EBADMSG;
-	size_t length = ntohs(udp.len);
-	if (length < sizeof(udp) || length > (size_t)(cursor->end - start))
-		return -EBADMSG;
-	if (udp.check && udp_checksum(flow->source_be, flow->destination_be, start, length))
-		return -EILSEQ;
-	flow->source_port = ntohs(udp.source);
-	flow->destination_port = ntohs(udp.dest);
-	cursor->end = start + length;
-	return flow->destination_port == DHCP4_SERVER_PORT ? 0 : -EPROTO;
-}
-
-int dhcp4_packet_parse(const uint8_t *frame, size_t length, struct dhcp4_packet *packet)
-{
-	struct cursor cursor = {frame, frame + length};
-	int err = parse_link(&cursor, &packet->link);
-
-	if (!err)
-		err = parse_ip(&cursor, &packet->flow);
-	if (!err)
-		err = parse_udp(&cursor, &packet->flow);
 	if (err)
 		return err;
-	return dhcp4_message_parse(cursor.at, (size_t)(cursor.end - cursor.at), &packet->message);
-}
-
-static uint8_t *put(uint8_t *at, const void *data, size_t length)
-{
-	memcpy(at, data, length);
-	return at + length;
-}
-
-static uint8_t *put_be16(uint8_t *at, uint16_t value)
-{
-	uint16_t value_be = htons(value);
-
-	return put(at, &value_be, sizeof(value_be));
-}
-
-static uint8_t *build_link(uint8_t *at, const struct dhcp4_link *link)
-{
-	at = put(at, link->destination, 6);
-	at = put(at, link->source, 6);
-	for (unsigned i = 0; i < link->tags; i++) {
-		at = put_be16(at, link->tag[i].tpid);
-		at = put_be16(at, link->tag[i].tci);
-	}
-	return put_be16(at, ETHERTYPE_IP);
-}
-
-static uint8_t *build_ip(uint8_t *at, const struct dhcp4_flow *flow, size_t payload)
-{
-	struct iphdr ip = {
-		.version = 4,
-		.ihl = sizeof(ip) / 4,
-		.tot_len = htons((uint16_t)(sizeof(ip) + payload)),
-		.frag_off = htons(IP_DF),
-		.ttl = REPLY_TTL,
-		.protocol = IPPROTO_UDP,
-		.saddr = flow->source_be,
-		.daddr = flow->destination_be,
-	};
-
-	ip.check = htons(checksum_fold(checksum_add(0, &ip, sizeof(ip))));
-	return put(at, &ip, sizeof(ip));
-}
-
-size_t dhcp4_frame_build(const struct dhcp4_link *link, const struct dhcp4_flow *flow, const uint8_t *message,
-			 size_t message_length, uint8_t *frame, size_t size)
-{
-	size_t udp_length = sizeof(struct udphdr) + message_length;
-	size_t total = ETH_HLEN + 4 * link->tags + sizeof(struct iphdr) + udp_length;
-	struct udphdr udp = {
-		.source = htons(flow->source_port),
-		.dest = htons(flow->destination_port),
-		.len = htons((uint16_t)udp_length),
-	};
-
-	if (total > size || udp_length > UINT16_MAX - sizeof(struct iphdr))
-		return 0;
-	uint8_t *start = build_ip(build_link(frame, link), flow, udp_length);
-	put(put(start, &udp, sizeof(udp)), message, message_length);
-	uint16_t check = udp_checksum(flow->source_be, flow->destination_be, start, udp_length);
-	udp.check = htons(check ? check : 0xffff);
-	put(start, &udp, sizeof(udp));
-	return total;
+	packet->link = frame.link;
+	packet->flow = frame.flow;
+	if (frame.flow.destination_port != DHCP4_SERVER_PORT)
+		return -EPROTO;
+	return dhcp4_message_parse(frame.payload, frame.payload_length, &packet->message);
 }

@@ -14,12 +14,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "controld/punt/frame.h"
+
 #define DHCP4_SERVER_PORT    67
 #define DHCP4_CLIENT_PORT    68
 #define DHCP4_BROADCAST      0xffffffffu /* address, any byte order */
 #define DHCP4_FLAG_BROADCAST 0x8000
 #define DHCP4_OPTION_MAX     255
-#define DHCP4_FRAME_MAX      1522 /* Ethernet, two tags, 1,500 bytes of IP */
 
 #define DHCP4_OP_REQUEST 1
 #define DHCP4_OP_REPLY   2
@@ -55,25 +56,6 @@ enum dhcp4_option {
 	DHCP4_OPTION_CLIENT_ID = 61,
 	DHCP4_OPTION_RELAY_AGENT = 82,
 	DHCP4_OPTION_END = 255,
-};
-
-struct dhcp4_tag {
-	uint16_t tpid;
-	uint16_t tci; /* priority, DEI and VLAN id */
-};
-
-struct dhcp4_link {
-	uint8_t destination[6];
-	uint8_t source[6];
-	struct dhcp4_tag tag[2]; /* outer first */
-	unsigned tags;
-};
-
-struct dhcp4_flow {
-	uint32_t source_be;
-	uint32_t destination_be;
-	uint16_t source_port;
-	uint16_t destination_port;
 };
 
 /* The fixed part of a message, as on the wire. */
@@ -115,8 +97,8 @@ struct dhcp4_message {
 };
 
 struct dhcp4_packet {
-	struct dhcp4_link link;
-	struct dhcp4_flow flow;
+	struct frame_link link;
+	struct frame_flow flow;
 	struct dhcp4_message message;
 };
 
@@ -139,9 +121,5 @@ bool dhcp4_put(struct dhcp4_writer *writer, uint8_t option, const void *data, si
 bool dhcp4_put_be32(struct dhcp4_writer *writer, uint8_t option, uint32_t value_be);
 /* Adds the end option and pads to 300 bytes (BOOTP); the message's length. */
 size_t dhcp4_writer_finish(struct dhcp4_writer *writer);
-
-/* Wraps `message` into a frame: its length, or 0 when `size` is too small. */
-size_t dhcp4_frame_build(const struct dhcp4_link *link, const struct dhcp4_flow *flow, const uint8_t *message,
-			 size_t message_length, uint8_t *frame, size_t size);
 
 #endif

@@ -134,19 +134,19 @@ static enum dhcp4_refusal finish(struct dhcp4_exchange *exchange, enum dhcp4_typ
 	struct controld *controld = exchange->dhcp4->controld;
 	const struct dhcp4_header *request = &exchange->packet.message.header;
 	uint16_t interface = exchange->client.interface;
-	struct dhcp4_link link = exchange->packet.link;
-	struct dhcp4_flow flow = {
+	struct frame_link link = exchange->packet.link;
+	struct frame_flow flow = {
 		.source_be = server_be,
 		.destination_be = destination_of(request, type, yiaddr_be),
 		.source_port = DHCP4_SERVER_PORT,
 		.destination_port = DHCP4_CLIENT_PORT,
 	};
-	uint8_t frame[DHCP4_FRAME_MAX];
+	uint8_t frame[FRAME_MAX];
 
 	memcpy(link.destination, flow.destination_be == DHCP4_BROADCAST ? broadcast_mac : request->chaddr, 6);
 	memcpy(link.source, controld->maps->interface[interface].mac, 6);
-	size_t length = dhcp4_frame_build(&link, &flow, writer->data, dhcp4_writer_finish(writer), frame,
-					  sizeof(frame));
+	size_t length =
+		frame_build(&link, &flow, writer->data, dhcp4_writer_finish(writer), frame, sizeof(frame));
 	if (!length || punt_send(controld, interface, frame, length))
 		return DHCP4_REFUSED_SYSTEM;
 	exchange->dhcp4->stats.sent[type]++;

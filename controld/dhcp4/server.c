@@ -28,7 +28,7 @@ typedef enum dhcp4_refusal action(struct dhcp4_exchange *exchange);
 static struct session_spec spec_of(const struct dhcp4_exchange *exchange,
 				   const struct config_dhcp4_pool *pool, uint32_t address_be)
 {
-	const struct dhcp4_link *link = &exchange->packet.link;
+	const struct frame_link *link = &exchange->packet.link;
 	int nat_pool =
 		pool->nat_pool[0] ? names_pool_index(exchange->dhcp4->controld, pool->nat_pool) : -ENOENT;
 	struct session_spec spec = {
@@ -341,7 +341,7 @@ static enum dhcp4_refusal admit(const struct dhcp4_exchange *exchange)
 
 static void identify(struct dhcp4_exchange *exchange, uint16_t interface)
 {
-	const struct dhcp4_link *link = &exchange->packet.link;
+	const struct frame_link *link = &exchange->packet.link;
 	struct session_client *client = &exchange->client;
 
 	client->interface = interface;

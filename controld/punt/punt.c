@@ -31,7 +31,7 @@
 #define PUNT_FAR    "bngpunt1" /* ours */
 #define BATCH       32
 #define BATCHES_MAX 8
-#define FRAME_MAX   10240
+#define PUNTED_MAX  10240
 
 enum channel_name {
 	CHANNEL_CONTROL, /* and everything we send */
@@ -65,7 +65,7 @@ struct punt {
 	struct mmsghdr messages[BATCH];
 	struct iovec vectors[BATCH];
 	struct sockaddr_ll senders[BATCH];
-	uint8_t frames[BATCH][FRAME_MAX];
+	uint8_t frames[BATCH][PUNTED_MAX];
 };
 
 int punt_new(struct controld *controld)
@@ -78,7 +78,7 @@ int punt_new(struct controld *controld)
 	for (int i = 0; i < CHANNELS; i++)
 		punt->channels[i].fd = -1;
 	for (int i = 0; i < BATCH; i++) {
-		punt->vectors[i] = (struct iovec){punt->frames[i], FRAME_MAX};
+		punt->vectors[i] = (struct iovec){punt->frames[i], PUNTED_MAX};
 		punt->messages[i].msg_hdr = (struct msghdr){
 			.msg_name = &punt->senders[i],
 			.msg_iov = &punt->vectors[i],
@@ -170,7 +170,7 @@ int punt_send(struct controld *controld, uint16_t interface, const uint8_t *fram
 {
 	struct bng_punt header = {.reason = BNG_PUNT_INJECT, .interface = interface};
 
-	if (length < ETH_HLEN || length > FRAME_MAX)
+	if (length < ETH_HLEN || length > PUNTED_MAX)
 		return -EMSGSIZE;
 	return send_down(controld, header, frame, length);
 }

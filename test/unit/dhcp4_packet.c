@@ -15,7 +15,7 @@
 
 static uint8_t message[MESSAGE_MAX];
 static size_t message_length;
-static uint8_t frame[DHCP4_FRAME_MAX];
+static uint8_t frame[FRAME_MAX];
 static size_t frame_length;
 
 /* A DISCOVER whose options are these bytes. */
@@ -31,11 +31,11 @@ static void message_with(const char *options, size_t length)
 
 static void frame_with_tags(unsigned tags)
 {
-	struct dhcp4_link link = {.tag = {{0x88a8, 100}, {0x8100, 0xe007}}, .tags = tags};
-	struct dhcp4_flow flow = {0, 0xffffffff, 68, 67};
+	struct frame_link link = {.tag = {{0x88a8, 100}, {0x8100, 0xe007}}, .tags = tags};
+	struct frame_flow flow = {0, 0xffffffff, 68, 67};
 
 	MESSAGE_WITH("\x35\x01\x01\x32\x04\x0a\x00\x00\x07\xff");
-	frame_length = dhcp4_frame_build(&link, &flow, message, message_length, frame, sizeof(frame));
+	frame_length = frame_build(&link, &flow, message, message_length, frame, sizeof(frame));
 	ck_assert_uint_eq(frame_length, 14 + 4 * tags + 28 + message_length);
 }
 
@@ -90,7 +90,7 @@ END_TEST
 START_TEST(frame_padding_is_no_part_of_the_message)
 {
 	struct dhcp4_packet packet;
-	uint8_t padded[DHCP4_FRAME_MAX + 64] = {0};
+	uint8_t padded[FRAME_MAX + 64] = {0};
 
 	frame_with_tags(1);
 	memcpy(padded, frame, frame_length);
@@ -184,12 +184,12 @@ END_TEST
 
 START_TEST(frame_for_another_port)
 {
-	struct dhcp4_link link = {0};
-	struct dhcp4_flow flow = {0, 0xffffffff, 67, 68};
+	struct frame_link link = {0};
+	struct frame_flow flow = {0, 0xffffffff, 67, 68};
 	struct dhcp4_packet packet;
 
 	MESSAGE_WITH("\x35\x01\x01\xff");
-	frame_length = dhcp4_frame_build(&link, &flow, message, message_length, frame, sizeof(frame));
+	frame_length = frame_build(&link, &flow, message, message_length, frame, sizeof(frame));
 	ck_assert_int_eq(parse_exact(frame, frame_length, &packet), -EPROTO);
 }
 END_TEST
@@ -197,15 +197,15 @@ END_TEST
 /* A sum of zero is sent as 0xffff: zero would say that there is none. */
 START_TEST(checksum_is_never_zero)
 {
-	struct dhcp4_link link = {0};
-	struct dhcp4_flow flow = {0, 0xffffffff, 68, 67};
+	struct frame_link link = {0};
+	struct frame_flow flow = {0, 0xffffffff, 68, 67};
 	struct dhcp4_packet packet;
 	uint8_t *check = frame + 14 + 20 + 6;
 
 	MESSAGE_WITH("\x35\x01\x01\xff");
-	frame_length = dhcp4_frame_build(&link, &flow, message, message_length, frame, sizeof(frame));
+	frame_length = frame_build(&link, &flow, message, message_length, frame, sizeof(frame));
 	memcpy(message + 44, check, 2); /* `sname`: the sum becomes 0xffff, its complement 0 */
-	frame_length = dhcp4_frame_build(&link, &flow, message, message_length, frame, sizeof(frame));
+	frame_length = frame_build(&link, &flow, message, message_length, frame, sizeof(frame));
 	ck_assert_mem_eq(check, "\xff\xff", 2);
 	ck_assert_int_eq(parse_exact(frame, frame_length, &packet), 0);
 }
@@ -378,11 +378,11 @@ END_TEST
 
 START_TEST(frame_that_does_not_fit)
 {
-	struct dhcp4_link link = {.tags = 2};
-	struct dhcp4_flow flow = {0};
+	struct frame_link link = {.tags = 2};
+	struct frame_flow flow = {0};
 
-	ck_assert_uint_eq(dhcp4_frame_build(&link, &flow, message, 300, frame, 349), 0);
-	ck_assert_uint_eq(dhcp4_frame_build(&link, &flow, message, 300, frame, 350), 350);
+	ck_assert_uint_eq(frame_build(&link, &flow, message, 300, frame, 349), 0);
+	ck_assert_uint_eq(frame_build(&link, &flow, message, 300, frame, 350), 350);
 }
 END_TEST
 

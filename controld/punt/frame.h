@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Datagrams of control protocols as frames: Ethernet with up to two VLAN tags, IPv4,
+ * UDP. A reply goes back through the tags it came with.
+ *
+ * The parser never reads behind `length`; the payload points into the frame. Fields
+ * ending in _be are network byte order, all others host byte order.
+ */
+#ifndef BNG_CONTROLD_FRAME_H
+#define BNG_CONTROLD_FRAME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FRAME_MAX 1522 /* Ethernet, two tags, 1,500 bytes of IP */
+
+struct frame_tag {
+	uint16_t tpid;
+	uint16_t tci; /* priority, DEI and VLAN id */
+};
+
+struct frame_link {
+	uint8_t destination[6];
+	uint8_t source[6];
+	struct frame_tag tag[2]; /* outer first */
+	unsigned tags;
+};
+
+struct frame_flow {
+	uint32_t source_be;
+	uint32_t destination_be;
+	uint16_t source_port;
+	uint16_t destination_port;
+};
+
+struct frame {
+	struct frame_link link;
+	struct frame_flow flow;
+	const uint8_t *payload;
+	size_t payload_length;
+};
+
+/* -EBADMSG: malformed, -EILSEQ: wrong checksum, -EPROTO: no UDP over IPv4, or a
+ * fragment; *frame is then undefined. */
+int frame_parse(const uint8_t *data, size_t length, struct frame *frame);
+
+/* Wraps `payload` into a frame: its length, or 0 when `size` is too small. */
+size_t frame_build(const struct frame_link *link, const struct frame_flow *flow, const uint8_t *payload,
+		   size_t payload_length, uint8_t *frame, size_t size);
+
+#endif
