@@ -145,6 +145,42 @@ int print_forwards(struct cli *cli, const json_t *result, const struct invocatio
 	return print_table(cli, json_object_get(result, "forwards"), columns);
 }
 
+json_t *params_pcp(const struct invocation *invocation)
+{
+	return invocation_object(invocation, NULL);
+}
+
+static void print_counted(const struct cli *cli, const char *name, json_int_t count)
+{
+	char text[32];
+
+	if (count)
+		print_fact(name, "%s", count_text(cli, count, text, sizeof(text)));
+}
+
+int print_pcp(struct cli *cli, const json_t *result, const struct invocation *invocation)
+{
+	static const struct column columns[] = {
+		{"ADDRESS", "address", COLUMN_TEXT, NULL},    {"PROTOCOL", "protocol", COLUMN_TEXT, NULL},
+		{"PORT", "inner_port", COLUMN_NUMBER, NULL},  {"PUBLIC", "public", COLUMN_TEXT, NULL},
+		{"PORT", "public_port", COLUMN_NUMBER, NULL}, {"LIFETIME", "lifetime_s", COLUMN_COUNT, NULL},
+		{"SESSION", "session", COLUMN_NUMBER, NULL},  {0},
+	};
+	const json_t *mappings = json_object_get(result, "mappings");
+	int status = print_table(cli, mappings, columns);
+	const char *member;
+	json_t *value;
+
+	(void)invocation;
+	print_shown(cli, result, mappings);
+	printf("\n");
+	json_object_foreach(json_object_get(result, "results"), member, value)
+		print_counted(cli, member, json_integer_value(value));
+	print_counted(cli, "dropped", member_integer(result, "dropped"));
+	print_counted(cli, "announced", member_integer(result, "announced"));
+	return status;
+}
+
 int print_blocklog(struct cli *cli, const json_t *result, const struct invocation *invocation)
 {
 	static const struct column columns[] = {

@@ -97,6 +97,11 @@ const struct command commands[] = {
 	{.path = "cgnat forward list", .help = "port forwardings",
 	 .arguments = {{"--address", ARGUMENT_ADDRESS, "of the subscriber with this address", 0, 0, NULL}},
 	 .method = "cgnat.forward.list", .params = params_forwards, .print = print_forwards},
+	{.path = "cgnat pcp", .help = "mappings that subscribers have asked for by PCP, and how requests were answered",
+	 .arguments = {
+		 {"--address", ARGUMENT_ADDRESS, "of the subscriber with this address", 0, 0, NULL},
+		 {"--limit", ARGUMENT_NUMBER, LIMIT_HELP, 1, 20000, NULL}},
+	 .method = "cgnat.pcp", .params = params_pcp, .print = print_pcp},
 	{.path = "cgnat log", .help = "records of port blocks: sent, waiting and lost, by destination",
 	 .method = "blocklog.status", .print = print_blocklog},
 	{.path = "cgnat held", .help = "fragments before their first and unsolicited SYNs, kept for a moment",

@@ -20,9 +20,9 @@ cli_params params_session, params_session_add;
 cli_print print_session, print_disconnected, print_added;
 
 /* cgnat.c */
-cli_params params_filter, params_forward, params_forwards;
+cli_params params_filter, params_forward, params_forwards, params_pcp;
 cli_print print_pools, print_blocks, print_mappings, print_forward, print_forwards, print_blocklog,
-	print_held;
+	print_held, print_pcp;
 
 /* lookup.c */
 cli_run run_lookup;

@@ -28,6 +28,7 @@ struct blocklog;
 struct refusals;
 struct exhaustion;
 struct hold;
+struct pcp;
 
 struct controld {
 	struct event_base *base;
@@ -50,6 +51,7 @@ struct controld {
 	struct refusals *refusals;     /* controld/refusals */
 	struct exhaustion *exhaustion; /* controld/drops/exhaustion.h */
 	struct hold *hold;             /* controld/hold */
+	struct pcp *pcp;               /* controld/pcp */
 	uint64_t epoch;                /* of this start, unique on this machine */
 	uint64_t started_ns;           /* boottime */
 };

@@ -287,10 +287,11 @@ static __always_inline int lease_take(struct bng_punt *header, struct bng_pin *p
 	if (bng_pcp_state(life) != BNG_PCP_ACTIVE || (__s32)(tick - bng_pcp_deadline(life)) > 0)
 		return BNG_DROP_INJECT;
 	verdict = pin_set(header->slot, key, pin->public_port | BNG_MAPPING_PIN_PCP << 16, tick);
-	port = verdict == BNG_INJECT_PIN ? cgnat_search(header->slot, key) : 0;
-	if (port == PORT_NONE)
-		verdict = BNG_DROP_CGNAT_BUSY;
-	lease->port = port;
+	if (verdict == BNG_INJECT_PIN) {
+		port = cgnat_search(header->slot, key);
+		__sync_lock_test_and_set(&lease->port, port == PORT_NONE ? 0 : port);
+		verdict = lease_confirm(lease) ? verdict : BNG_DROP_CGNAT_BUSY;
+	}
 	__sync_lock_test_and_set(&lease->answer, verdict);
 	return verdict;
 }

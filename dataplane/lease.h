@@ -38,6 +38,16 @@ static __noinline int lease_unpin(const struct bng_pcp *lease)
 	return 0;
 }
 
+/* With the port written down: bng_sweep may have ended the lease meanwhile, without the
+ * port. One of the two sees the other. */
+static __always_inline int lease_confirm(const struct bng_pcp *lease)
+{
+	if (lease->port && bng_pcp_state(*(volatile __u64 *)&lease->life) == BNG_PCP_ACTIVE)
+		return 1;
+	lease_unpin(lease);
+	return 0;
+}
+
 struct lease_sweep {
 	__u32 tick;
 };

@@ -16,33 +16,6 @@
 #include "lib/address.h"
 #include "lib/log.h"
 
-/* Calls `each` for every live mapping of the session's blocks until it says true. */
-static bool walk_words(const struct maps *maps, const struct session *session,
-		       bool (*each)(uint64_t word, uint32_t port, void *context), void *context)
-{
-	uint32_t now = maps_tick(maps);
-
-	for (int i = 0; i < BNG_BLOCKS_PER_SUBSCRIBER; i++) {
-		uint32_t first = __atomic_load_n(&session->record->block[i], __ATOMIC_RELAXED);
-		const struct bng_pool_address *address;
-
-		if (!first || first >> 16 >= maps_entries(maps, MAP_pool_address))
-			continue;
-		address = &maps->pool_address[first >> 16];
-		for (uint32_t port = first; port < first + (1u << session->record->block_shift); port++) {
-			const struct bng_mapping *entry = &maps->mapping[port / BNG_PORTS_PER_BUCKET]
-								   .entry[port % BNG_PORTS_PER_BUCKET];
-			uint64_t word = __atomic_load_n((const uint64_t *)entry, __ATOMIC_RELAXED);
-
-			if (!bng_mapping_word_free(word, maps->pool[address->pool % BNG_POOLS].timeout,
-						   now) &&
-			    each(word, port, context))
-				return true;
-		}
-	}
-	return false;
-}
-
 struct search {
 	uint32_t key;
 	struct forward_found *found;
@@ -63,7 +36,7 @@ bool forward_find(const struct maps *maps, const struct session *session, const 
 {
 	struct search search = {bng_mapping_key(wanted->protocol, htons(wanted->inner_port)), found};
 
-	return walk_words(maps, session, is_searched, &search);
+	return cgnat_walk_session(maps, session->record, is_searched, &search);
 }
 
 struct walk {
@@ -82,7 +55,7 @@ static bool hand_on(uint64_t word, uint32_t port, void *context)
 		.public_port = (uint16_t)port,
 	};
 
-	if (found.flags & BNG_MAPPING_PINNED)
+	if (forward_is(&found))
 		walk->each(walk->session, &forward, &found, walk->context);
 	return false;
 }
@@ -91,7 +64,7 @@ void forward_walk(const struct maps *maps, const struct session *session, forwar
 {
 	struct walk walk = {session, each, context};
 
-	walk_words(maps, session, hand_on, &walk);
+	cgnat_walk_session(maps, session->record, hand_on, &walk);
 }
 
 static int ask(struct controld *controld, const struct session *session, const struct config_forward *wanted,
@@ -130,15 +103,14 @@ static void set_missing(struct controld *controld, const struct config_session *
 		return;
 	for (size_t i = 0; i < configured->forward_count; i++) {
 		const struct config_forward *wanted = &configured->forwards[i];
-		const uint8_t both = BNG_MAPPING_PINNED | BNG_MAPPING_PIN_CONFIG;
 		struct forward_found found;
 		bool there = forward_find(controld->maps, &session, wanted, &found);
 
 		if (there && wanted->public_port && wanted->public_port != (uint16_t)found.port) {
 			/* One inner end has one public port: the new one follows when the old ends. */
-			if (found.flags & BNG_MAPPING_PINNED)
+			if (forward_is(&found))
 				forward_clear(controld, &session, wanted);
-		} else if (!there || (found.flags & both) != both) {
+		} else if (!there || !forward_is_configured(&found)) {
 			forward_set(controld, &session, wanted, BNG_MAPPING_PIN_CONFIG);
 		}
 	}
@@ -190,7 +162,7 @@ static void end_stale(const struct session *session, const struct config_forward
 {
 	const struct ending *ending = context;
 
-	if (found->flags & BNG_MAPPING_PIN_CONFIG &&
+	if (forward_is_configured(found) &&
 	    !is_wanted(ending->configured, session->record->address_be, forward))
 		forward_clear(ending->controld, session, forward);
 }

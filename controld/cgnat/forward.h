@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
- * Port forwardings. The mapping table is where they are: an entry with the flag
- * PINNED is one, made by the data plane (abi/punt.h), and PIN_CONFIG tells those of
- * the configuration from those of the RPC. Nothing else remembers them, so a restart
+ * Port forwardings. The mapping table is where they are: an entry that
+ * PIN_CONFIG or PIN_RPC keeps is one, made by the data plane (abi/punt.h) for the
+ * configuration or for the RPC. Nothing else remembers them, so a restart
  * has nothing to restore; they end with their session.
  */
 #ifndef BNG_CONTROLD_CGNAT_FORWARD_H
@@ -20,6 +20,17 @@ struct forward_found {
 	uint32_t port; /* public address index << 16 | port */
 	uint8_t flags; /* enum bng_mapping_flag */
 };
+
+/* What a subscriber has asked for by PCP is none. */
+static inline bool forward_is_configured(const struct forward_found *found)
+{
+	return (found->flags & BNG_MAPPING_PINNED) == BNG_MAPPING_PIN_CONFIG;
+}
+
+static inline bool forward_is(const struct forward_found *found)
+{
+	return found->flags & BNG_MAPPING_PIN_RPC;
+}
 
 typedef void forward_each(const struct session *session, const struct config_forward *forward,
 			  const struct forward_found *found, void *context);

@@ -74,7 +74,7 @@ static json_t *forward_json(const struct controld *controld, const struct sessio
 {
 	char inner[ADDRESS_TEXT], public[ADDRESS_TEXT];
 	uint32_t public_be = found ? controld->maps->pool_address[found->port >> 16].address_be : 0;
-	bool configured = !found || found->flags & BNG_MAPPING_PIN_CONFIG;
+	bool configured = !found || forward_is_configured(found);
 
 	return json_pack("{s:I, s:s, s:s, s:i, s:s?, s:i, s:s, s:s}", "session",
 			 (json_int_t)session->record->session_id, "address",
@@ -120,8 +120,7 @@ static bool set_and_look(struct controld *controld, const struct session *sessio
 	for (int i = 0; i < ANSWER_TRIES; i++) {
 		if (i % (ANSWER_TRIES / 2) == 0 && forward_set(controld, session, wanted, 0))
 			return false;
-		if (forward_find(controld->maps, session, wanted, found) &&
-		    found->flags & BNG_MAPPING_PINNED &&
+		if (forward_find(controld->maps, session, wanted, found) && forward_is(found) &&
 		    (!wanted->public_port || wanted->public_port == (uint16_t)found->port))
 			return true;
 		wait_a_moment();
@@ -144,7 +143,7 @@ static void handle_add(struct rpc_request *request, void *context)
 			 "the session is not translated: its ports need no forwarding");
 		return;
 	}
-	if (forward_find(controld->maps, &session, &wanted, &found) && found.flags & BNG_MAPPING_PINNED &&
+	if (forward_find(controld->maps, &session, &wanted, &found) && forward_is(&found) &&
 	    (!wanted.public_port || wanted.public_port == (uint16_t)found.port)) {
 		rpc_reply(request, forward_json(controld, &session, &wanted, &found), NULL, 0);
 		return;
@@ -176,12 +175,12 @@ static void handle_remove(struct rpc_request *request, void *context)
 
 	if (!read_target(controld, request, members, &session, &wanted))
 		return;
-	if (!forward_find(controld->maps, &session, &wanted, &found) || !(found.flags & BNG_MAPPING_PINNED)) {
+	if (!forward_find(controld->maps, &session, &wanted, &found) || !forward_is(&found)) {
 		rpc_fail(request, RPC_NOT_FOUND, NULL, "%s port %u of the session is not forwarded",
 			 cgnat_protocol_name(wanted.protocol), wanted.inner_port);
 		return;
 	}
-	if (found.flags & BNG_MAPPING_PIN_CONFIG) {
+	if (forward_is_configured(&found)) {
 		rpc_fail(request, RPC_CONFLICT, NULL,
 			 "this port forwarding is in the configuration (/sessions): take it out there");
 		return;
@@ -189,8 +188,7 @@ static void handle_remove(struct rpc_request *request, void *context)
 	result = forward_json(controld, &session, &wanted, &found);
 	forward_clear(controld, &session, &wanted);
 	for (int i = 0; i < ANSWER_TRIES; i++) {
-		if (!forward_find(controld->maps, &session, &wanted, &now) ||
-		    !(now.flags & BNG_MAPPING_PINNED)) {
+		if (!forward_find(controld->maps, &session, &wanted, &now) || !forward_is(&now)) {
 			json_object_set_new(result, "state", json_string("ended"));
 			rpc_reply(request, result, NULL, 0);
 			return;
@@ -232,7 +230,7 @@ static void list_waiting(struct controld *controld, uint32_t address_be, json_t 
 			continue;
 		for (size_t k = 0; k < one->forward_count; k++)
 			if (!forward_find(controld->maps, &session, &one->forwards[k], &found) ||
-			    !(found.flags & BNG_MAPPING_PINNED))
+			    !forward_is(&found))
 				json_array_append_new(
 					list, forward_json(controld, &session, &one->forwards[k], NULL));
 	}

@@ -112,13 +112,14 @@ static json_t *pool_json(const struct controld *controld, uint8_t index, const s
 		if (maps->pool_address[i].address_be && maps->pool_address[i].pool == index)
 			json_array_append_new(addresses, address_json(&maps->pool_address[i], i, &use[i],
 								      fixed_rule(controld, index)));
-	return json_pack("{s:s, s:i, s:s, s:i, s:s, s:b, s:b, s:s, s:I, s:I, s:o}", "name",
+	return json_pack("{s:s, s:i, s:s, s:i, s:s, s:b, s:b, s:s, s:I, s:I, s:b, s:o}", "name",
 			 names_pool(controld, index), "index", (int)index, "mode", pool_mode(pool),
 			 "block_size", 1 << pool->block_shift, "filtering", filtering_name(pool->flags),
 			 "refresh_inbound", !!(pool->flags & BNG_POOL_REFRESH_INBOUND), "answer_syn",
 			 !!(pool->flags & BNG_POOL_ANSWER_SYN), "refusal", refusal_name(pool->refusal),
 			 "mapping_rate", (json_int_t)pool->mapping_rate, "mapping_burst",
-			 (json_int_t)pool->mapping_burst, "addresses", addresses);
+			 (json_int_t)pool->mapping_burst, "pcp", !!(pool->flags & BNG_POOL_PCP), "addresses",
+			 addresses);
 }
 
 void cgnat_handle_pools(struct rpc_request *request, void *context)
@@ -276,17 +277,17 @@ static void list_mapping(const struct cgnat_mapping *mapping, void *context)
 
 	if (listing->total++ >= listing->limit)
 		return;
-	bool pinned = mapping->flags & BNG_MAPPING_PINNED;
+	uint8_t pin = mapping->flags & BNG_MAPPING_PINNED;
 	json_array_append_new(
 		listing->list,
-		json_pack("{s:s, s:s, s:i, s:s, s:i, s:s, s:b, s:I, s:o, s:I}", "protocol",
+		json_pack("{s:s, s:s, s:i, s:s, s:i, s:s, s:b, s:b, s:I, s:o, s:I}", "protocol",
 			  cgnat_protocol_name(mapping->protocol), "inner",
 			  address_format(mapping->session->address_be, inner), "inner_port",
 			  (int)mapping->inner_port, "public", address_format(mapping->public_be, public),
 			  "public_port", (int)mapping->public_port, "state", mapping_state(mapping->state),
-			  "forward", pinned, "idle_s", (json_int_t)tick_seconds(mapping->idle_ticks),
-			  "expires_s",
-			  pinned ? json_null() : json_integer((json_int_t)tick_seconds(mapping->left_ticks)),
+			  "forward", !!(pin & BNG_MAPPING_PIN_RPC), "pcp", pin == BNG_MAPPING_PIN_PCP,
+			  "idle_s", (json_int_t)tick_seconds(mapping->idle_ticks), "expires_s",
+			  pin ? json_null() : json_integer((json_int_t)tick_seconds(mapping->left_ticks)),
 			  "session", (json_int_t)mapping->session->session_id));
 }
 

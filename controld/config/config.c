@@ -54,7 +54,7 @@ static void read_gateway(struct json_reader *reader, json_t *element, void *targ
 static void read_sizes(struct json_reader *reader, json_t *root, struct config *config)
 {
 	static const char *const members[] = {
-		"subscribers", "public_addresses", "port_blocks", "exempt", "flows", NULL};
+		"subscribers", "public_addresses", "port_blocks", "exempt", "flows", "pcp", NULL};
 	json_t *sizes = config_object(reader, root, "sizes");
 
 	json_read_only(reader, sizes, members);
@@ -65,6 +65,7 @@ static void read_sizes(struct json_reader *reader, json_t *root, struct config *
 	config->sizes.port_blocks = (uint32_t)config_integer(reader, sizes, "port_blocks", 16, 1 << 24, 8192);
 	config->sizes.exempt = (uint32_t)config_integer(reader, sizes, "exempt", 1, 1 << 22, 65536);
 	config->sizes.flows = (uint32_t)config_integer(reader, sizes, "flows", 64, 1 << 26, 262144);
+	config->sizes.pcp = (uint32_t)config_integer(reader, sizes, "pcp", 2, 1 << 22, 65536);
 	if (config->sizes.flows & (config->sizes.flows - 1)) {
 		json_reader_fail(reader, json_enter(reader, sizes, "flows"),
 				 "must be a power of two, 64-67108864");

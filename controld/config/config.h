@@ -87,6 +87,15 @@ struct config_port_timer {
 	uint32_t seconds;
 };
 
+/* What subscribers of a NAT pool may ask for by PCP. */
+struct config_pcp {
+	bool enabled;
+	uint32_t min_lifetime_s;
+	uint32_t max_lifetime_s;
+	uint32_t max_mappings; /* of one session */
+	uint16_t min_port;     /* lowest inner port */
+};
+
 struct config_nat_pool {
 	char name[CONFIG_NAME_MAX];
 	struct config_prefix *prefixes;
@@ -102,6 +111,7 @@ struct config_nat_pool {
 	uint32_t mapping_rate; /* 0: unlimited */
 	uint32_t mapping_burst;
 	struct deterministic *deterministic; /* lib/deterministic.h; NULL: blocks are dynamic */
+	struct config_pcp pcp;
 };
 
 /* A log collector: an IPv4 address and port, or a Unix datagram socket. */
@@ -163,6 +173,7 @@ struct config {
 		uint32_t port_blocks;
 		uint32_t exempt;
 		uint32_t flows; /* a power of two */
+		uint32_t pcp;
 	} sizes;
 	json_t *document; /* what was read, defaults filled in */
 	char sha256[65];  /* of the text */

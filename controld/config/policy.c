@@ -66,6 +66,30 @@ static void read_rate(struct json_reader *reader, json_t *element, struct config
 	}
 }
 
+/* Without the object, or with enabled false, subscribers can ask for nothing. */
+static void read_pcp(struct json_reader *reader, json_t *element, struct config_pcp *pcp)
+{
+	static const char *const members[] = {"enabled",      "min_lifetime", "max_lifetime",
+					      "max_mappings", "min_port",     NULL};
+	bool given = json_object_get(element, "pcp") != NULL;
+	json_t *object = config_object(reader, element, "pcp");
+
+	json_read_only(reader, object, members);
+	pcp->enabled = json_read_bool_or(reader, object, "enabled", given);
+	if (json_reader_ok(reader) && !json_object_get(object, "enabled"))
+		json_object_set_new(object, "enabled", json_boolean(pcp->enabled));
+	pcp->min_lifetime_s = (uint32_t)config_integer(reader, object, "min_lifetime", 1, 86400, 120);
+	pcp->max_lifetime_s = (uint32_t)config_integer(reader, object, "max_lifetime", 1, 30 * 86400, 86400);
+	pcp->max_mappings = (uint32_t)config_integer(reader, object, "max_mappings", 1, 1024, 64);
+	pcp->min_port = (uint16_t)config_integer(reader, object, "min_port", 1, 65535, 1024);
+	if (pcp->max_lifetime_s < pcp->min_lifetime_s) {
+		json_reader_fail(reader, json_enter(reader, object, "max_lifetime"),
+				 "must be at least min_lifetime, %u", pcp->min_lifetime_s);
+		json_leave(reader);
+	}
+	json_leave(reader);
+}
+
 void config_read_nat_policy(struct json_reader *reader, json_t *element, struct config_nat_pool *pool)
 {
 	static const struct choice filterings[] = {
@@ -88,6 +112,9 @@ void config_read_nat_policy(struct json_reader *reader, json_t *element, struct 
 		pool->flags |= BNG_POOL_ANSWER_SYN;
 	pool->refusal = read_choice(reader, element, "refusal", refusals);
 	read_rate(reader, element, pool);
+	read_pcp(reader, element, &pool->pcp);
+	if (pool->pcp.enabled)
+		pool->flags |= BNG_POOL_PCP;
 }
 
 uint16_t config_read_mss(struct json_reader *reader, json_t *object)

@@ -230,6 +230,7 @@ static void read_nat_pool(struct json_reader *reader, json_t *element, void *tar
 					      "mapping_burst",
 					      "deterministic",
 					      "answer_syn",
+					      "pcp",
 					      NULL};
 	struct config_nat_pool *pool = target;
 

@@ -140,6 +140,15 @@ static uint64_t used_flows(const struct maps *maps)
 	return used;
 }
 
+static uint64_t used_leases(const struct maps *maps)
+{
+	uint64_t used = 0;
+
+	for (uint32_t i = 1; i < maps->meta->pcp_high && i < maps_entries(maps, MAP_pcp); i++)
+		used += bng_pcp_state(maps->pcp[i].life) != BNG_PCP_FREE;
+	return used;
+}
+
 bool maps_used(struct maps *maps, enum map_id id, uint64_t *used)
 {
 	struct maps_blocks blocks;
@@ -165,6 +174,9 @@ bool maps_used(struct maps *maps, enum map_id id, uint64_t *used)
 	case MAP_interface_of_ifindex:
 	case MAP_gateway:
 		*used = used_keys(maps, id);
+		return true;
+	case MAP_pcp:
+		*used = used_leases(maps);
 		return true;
 	case MAP_exempt:
 		*used = maps->meta->exempt_count;

@@ -34,6 +34,14 @@ const struct bng_pool_address *cgnat_address_of(const struct maps *maps, const s
 	return address;
 }
 
+uint64_t cgnat_word(const struct maps *maps, uint32_t port)
+{
+	const struct bng_mapping_bucket *bucket = &maps->mapping[port / BNG_PORTS_PER_BUCKET];
+
+	return __atomic_load_n((const uint64_t *)&bucket->entry[port % BNG_PORTS_PER_BUCKET],
+			       __ATOMIC_RELAXED);
+}
+
 static void walk_block(const struct maps *maps, const struct bng_port_block *block,
 		       const struct bng_pool_address *address, const struct cgnat_filter *filter,
 		       cgnat_each *each, void *context)
@@ -43,9 +51,7 @@ static void walk_block(const struct maps *maps, const struct bng_port_block *blo
 	uint32_t now = maps_tick(maps), first = block->first, ports = 1u << address->block_shift;
 
 	for (uint32_t port = first; port < first + ports; port++) {
-		const struct bng_mapping_bucket *bucket = &maps->mapping[port / BNG_PORTS_PER_BUCKET];
-		uint64_t word = __atomic_load_n((const uint64_t *)&bucket->entry[port % BNG_PORTS_PER_BUCKET],
-						__ATOMIC_RELAXED);
+		uint64_t word = cgnat_word(maps, port);
 		/* Negative: touched after `now` was read, or promised a longer life. */
 		int32_t idle = (int32_t)(now - bng_mapping_word_tick(word));
 		struct cgnat_mapping mapping;
@@ -92,4 +98,28 @@ void cgnat_walk(const struct maps *maps, const struct cgnat_filter *filter, cgna
 			continue;
 		walk_block(maps, block, address, filter, each, context);
 	}
+}
+
+bool cgnat_walk_session(const struct maps *maps, const struct bng_subscriber *session, cgnat_each_word *each,
+			void *context)
+{
+	uint32_t now = maps_tick(maps);
+
+	for (int i = 0; i < BNG_BLOCKS_PER_SUBSCRIBER; i++) {
+		uint32_t first = __atomic_load_n(&session->block[i], __ATOMIC_RELAXED);
+		const struct bng_pool_address *address;
+
+		if (!first || first >> 16 >= maps_entries(maps, MAP_pool_address))
+			continue;
+		address = &maps->pool_address[first >> 16];
+		for (uint32_t port = first; port < first + (1u << session->block_shift); port++) {
+			uint64_t word = cgnat_word(maps, port);
+
+			if (!bng_mapping_word_free(word, maps->pool[address->pool % BNG_POOLS].timeout,
+						   now) &&
+			    each(word, port, context))
+				return true;
+		}
+	}
+	return false;
 }

@@ -36,6 +36,13 @@ typedef void cgnat_each(const struct cgnat_mapping *mapping, void *context);
 /* Every live mapping of an active session. Only blocks that are allocated are
  * looked at: no system call, nothing proportional to what is free. */
 void cgnat_walk(const struct maps *maps, const struct cgnat_filter *filter, cgnat_each *each, void *context);
+/* The word at a port: public address index << 16 | port. */
+uint64_t cgnat_word(const struct maps *maps, uint32_t port);
+/* Calls `each` for every live mapping in the blocks of one session, until it says true;
+ * `port` is public address index << 16 | port. */
+typedef bool cgnat_each_word(uint64_t word, uint32_t port, void *context);
+bool cgnat_walk_session(const struct maps *maps, const struct bng_subscriber *session, cgnat_each_word *each,
+			void *context);
 /* The public address of a block, or NULL when its entry makes no sense. */
 const struct bng_pool_address *cgnat_address_of(const struct maps *maps, const struct bng_port_block *block);
 

@@ -36,6 +36,11 @@ const char *maps_name(enum map_id id)
 	return layouts[id].name;
 }
 
+bool maps_optional(enum map_id id)
+{
+	return id == MAP_pcp;
+}
+
 static int map_check(struct map *map, const struct map_layout *layout, char *error, size_t size)
 {
 	struct bpf_map_info info = {0};
@@ -93,7 +98,9 @@ int maps_open(const int fds[static MAP_COUNT], struct maps **maps, char *error, 
 		return failure;
 	for (int i = 0; i < MAP_COUNT; i++)
 		new->map[i].fd = fds[i];
-	for (int i = 0; !failure && i < MAP_COUNT; i++) {
+	for (enum map_id i = 0; !failure && i < MAP_COUNT; i++) {
+		if (maps_optional(i) && fds[i] < 0)
+			continue;
 		failure = map_check(&new->map[i], &layouts[i], error, error_size);
 		if (!failure && layouts[i].mapped)
 			failure = map_map(&new->map[i], &layouts[i], error, error_size);
@@ -118,7 +125,8 @@ void maps_close(struct maps *maps)
 	for (int i = 0; i < MAP_COUNT; i++) {
 		if (maps->map[i].data)
 			munmap(maps->map[i].data, maps->map[i].length);
-		close(maps->map[i].fd);
+		if (maps->map[i].fd >= 0)
+			close(maps->map[i].fd);
 	}
 	free(maps);
 }

@@ -19,6 +19,7 @@
 #include "dataplane/abi/fragment.h"
 #include "dataplane/abi/interface.h"
 #include "dataplane/abi/meta.h"
+#include "dataplane/abi/pcp.h"
 #include "dataplane/abi/punt.h"
 #include "dataplane/abi/subscriber.h"
 #include "dataplane/abi/verdict.h"
@@ -38,6 +39,7 @@
 	X(flow, struct bng_flow_bucket)      \
 	X(fragment, struct bng_fragment)     \
 	X(interface, struct bng_interface)   \
+	X(pcp, struct bng_pcp)               \
 	X(punt_limit, struct bng_punt_limit)
 /* The others: name, key size, value size. */
 #define MAPS_OTHERS(X)                                             \
@@ -83,6 +85,10 @@ struct maps {
 };
 
 const char *maps_name(enum map_id id);
+
+/* A map that an older object does not have: its descriptor may be -1, and it then has
+ * no entries. Who needs it does without. */
+bool maps_optional(enum map_id id);
 
 /* Takes over one descriptor for each map, in the order of enum map_id; they are
  * closed also on failure. 0, or -errno and what is wrong in `error`. */

@@ -177,7 +177,7 @@ int punt_send(struct controld *controld, uint16_t interface, const uint8_t *fram
 
 int punt_back(struct controld *controld, const struct bng_punt *header, const uint8_t *frame, size_t length)
 {
-	if (length < ETH_HLEN || length > FRAME_MAX)
+	if (length < ETH_HLEN || length > PUNTED_MAX)
 		return -EMSGSIZE;
 	return send_down(controld, *header, frame, length);
 }
@@ -187,6 +187,13 @@ int punt_pin(struct controld *controld, uint32_t slot, const struct bng_pin *pin
 	struct bng_punt header = {.reason = BNG_PUNT_PIN, .slot = slot};
 
 	return send_down(controld, header, pin, sizeof(*pin));
+}
+
+int punt_lease(struct controld *controld, uint32_t slot, const struct bng_pin_lease *lease)
+{
+	struct bng_punt header = {.reason = BNG_PUNT_PIN, .slot = slot};
+
+	return send_down(controld, header, lease, sizeof(*lease));
 }
 
 static int holder_veth(struct controld *controld, struct bng_interface *record)

@@ -39,4 +39,7 @@ uint64_t punt_lost(struct controld *controld);
  * what became of it is seen in the mappings. */
 int punt_pin(struct controld *controld, uint32_t slot, const struct bng_pin *pin);
 
+/* The same for a lease, whose record says what became of it. */
+int punt_lease(struct controld *controld, uint32_t slot, const struct bng_pin_lease *lease);
+
 #endif

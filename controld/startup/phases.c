@@ -68,6 +68,7 @@ static json_t *map_sizes(const struct config *config)
 	set_size(sizes, MAP_mapping, config->sizes.public_addresses * (65536ull / BNG_PORTS_PER_BUCKET));
 	set_size(sizes, MAP_port_block, config->sizes.port_blocks);
 	set_size(sizes, MAP_exempt, config->sizes.exempt);
+	set_size(sizes, MAP_pcp, config->sizes.pcp);
 	set_size(sizes, MAP_flow, config->sizes.flows / BNG_FLOWS_PER_BUCKET);
 	return sizes;
 }
@@ -162,14 +163,30 @@ static int phase_object(struct controld *controld, struct startup *startup)
 	return failure;
 }
 
+/* A map that the running object may not have: its descriptor, or -1. */
+static int open_optional(struct controld *controld, enum map_id id)
+{
+	struct rpc_result result;
+	json_t *params = json_pack("{s:[s]}", "names", maps_name(id));
+	int fd = -1;
+
+	if (!holder_call(controld->holder, "map.open", params, NULL, 0, &result) && result.fd_count == 1) {
+		fd = result.fds[0];
+		result.fd_count = 0;
+	}
+	rpc_result_done(&result);
+	return fd;
+}
+
+/* `result` has the others, in their order. */
 static int open_maps(struct controld *controld, struct rpc_result *result)
 {
-	int fds[MAP_COUNT];
+	int fds[MAP_COUNT], failure;
+	size_t taken = 0;
 	char error[512];
-	int failure;
 
-	for (int i = 0; i < MAP_COUNT; i++)
-		fds[i] = result->fds[i];
+	for (enum map_id i = 0; i < MAP_COUNT; i++)
+		fds[i] = maps_optional(i) ? open_optional(controld, i) : result->fds[taken++];
 	result->fd_count = 0;
 	failure = maps_open(fds, &controld->maps, error, sizeof(error));
 	if (failure)
@@ -204,13 +221,16 @@ static int phase_maps(struct controld *controld, struct startup *startup)
 {
 	json_t *names = json_array();
 	struct rpc_result result;
+	size_t needed;
 	int failure;
 
-	for (int i = 0; i < MAP_COUNT; i++)
-		json_array_append_new(names, json_string(maps_name(i)));
+	for (enum map_id i = 0; i < MAP_COUNT; i++)
+		if (!maps_optional(i))
+			json_array_append_new(names, json_string(maps_name(i)));
+	needed = json_array_size(names);
 	failure = holder_call(controld->holder, "map.open", json_pack("{s:o}", "names", names), NULL, 0,
 			      &result);
-	if (!failure && result.fd_count != MAP_COUNT)
+	if (!failure && result.fd_count != needed)
 		failure = -EPROTO;
 	if (failure)
 		log_error("opening the maps failed: %s",
@@ -297,6 +317,7 @@ static void warn_sizes(const struct controld *controld, const struct config *con
 		{"public_addresses", config->sizes.public_addresses, MAP_pool_address, 1},
 		{"port_blocks", config->sizes.port_blocks, MAP_port_block, 1},
 		{"exempt", config->sizes.exempt, MAP_exempt, 1},
+		{"pcp", config->sizes.pcp, MAP_pcp, 1},
 		{"flows", config->sizes.flows, MAP_flow, BNG_FLOWS_PER_BUCKET},
 	};
 

@@ -68,7 +68,8 @@ enum bng_mapping_flag {
 	BNG_MAPPING_FIN_INSIDE = 1 << 0, /* TCP: this side has sent a FIN */
 	BNG_MAPPING_UNPROMISED = 1 << 0, /* UDP: made, no packet has said yet for how long */
 	BNG_MAPPING_FIN_OUTSIDE = 1 << 1,
-	/* Two bits: who keeps it, so that no timer ends it. */
+	/* Two bits: who keeps it, so that no timer ends it. PIN_RPC is in both kinds of
+	 * port forwarding. */
 	BNG_MAPPING_PIN_RPC = 1 << 2,    /* a port forwarding by RPC */
 	BNG_MAPPING_PIN_PCP = 2 << 2,    /* asked for by the subscriber, abi/pcp.h */
 	BNG_MAPPING_PIN_CONFIG = 3 << 2, /* a port forwarding of the configuration */

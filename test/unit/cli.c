@@ -289,7 +289,7 @@ static const struct {
 	{"issu upgrade file _", ""},
 	{"status _", ""},
 	{"session show _", ""},
-	{"help cgnat _", "pools\nblocks\nmappings\nlookup\nforward\nlog\nheld\n"},
+	{"help cgnat _", "pools\nblocks\nmappings\nlookup\nforward\npcp\nlog\nheld\n"},
 	{"nonsense _", ""},
 };
 

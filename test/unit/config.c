@@ -37,6 +37,7 @@ static const char example[] =
 	"{\"udp\": 120}, \"timeouts_by_port\": {\"udp/53\": 10, \"tcp/22\": 86400, \"udp/1024\": 120}, "
 	"\"filtering\": \"address-dependent\", \"refresh_inbound\": true, \"refusal\": "
 	"\"host\", \"mapping_rate\": 100, \"mapping_burst\": 50, \"answer_syn\": false,"
+	" \"pcp\": {\"max_lifetime\": 7200, \"max_mappings\": 8, \"min_port\": 2000},"
 	" \"deterministic\": {\"subscribers\": [\"10.0.0.0/27\"], \"dynamic_blocks\": 8}}],"
 	"\"exempt_file\": \"/etc/bng/exempt\","
 	"\"hold_down_seconds\": 60, \"hold_down_blocks\": 77, \"exempt\": [\"192.0.2.0/24\", "
@@ -118,9 +119,13 @@ START_TEST(how_packets_are_treated_is_read)
 
 	ck_assert(plain->flags == BNG_POOL_ANSWER_SYN && plain->refusal == BNG_REFUSAL_PROHIBITED);
 	ck_assert(!plain->mapping_rate && !plain->mapping_burst);
-	ck_assert_uint_eq(other->flags, BNG_POOL_FILTER_ADDRESS | BNG_POOL_REFRESH_INBOUND);
+	ck_assert_uint_eq(other->flags, BNG_POOL_FILTER_ADDRESS | BNG_POOL_REFRESH_INBOUND | BNG_POOL_PCP);
 	ck_assert_uint_eq(other->refusal, BNG_REFUSAL_HOST);
 	ck_assert(other->mapping_rate == 100 && other->mapping_burst == 50);
+	ck_assert(!plain->pcp.enabled && !(plain->flags & BNG_POOL_PCP));
+	ck_assert(other->pcp.enabled && other->flags & BNG_POOL_PCP);
+	ck_assert(other->pcp.min_lifetime_s == 120 && other->pcp.max_lifetime_s == 7200);
+	ck_assert(other->pcp.max_mappings == 8 && other->pcp.min_port == 2000);
 	ck_assert_uint_eq(config->dhcp4_pools[0].mss, 0);
 	ck_assert_uint_eq(session->mss, 1400);
 	ck_assert_uint_eq(config->sessions[1].mss, 0);
@@ -339,6 +344,14 @@ static const struct {
 	{"\"syn_burst\": 9", "\"syn_burst\": 0", "/punt/syn_burst: 0: must be an integer 1-10000000"},
 	{"\"syn_burst\"", "\"syn_bursts\"", "/punt/syn_bursts: 9: "},
 	{"\"host\"", "\"port\"", "/cgnat/pools/1/refusal: \"port\": must be one of \"prohibited\", \"host\""},
+	{"\"max_lifetime\": 7200", "\"max_lifetime\": 119",
+	 "/cgnat/pools/1/pcp/max_lifetime: 119: must be at least min_lifetime, 120"},
+	{"\"max_lifetime\": 7200", "\"min_lifetime\": 0",
+	 "/cgnat/pools/1/pcp/min_lifetime: 0: must be an integer 1-86400"},
+	{"\"max_mappings\": 8", "\"max_mappings\": 1025",
+	 "/cgnat/pools/1/pcp/max_mappings: 1025: must be an integer 1-1024"},
+	{"\"min_port\": 2000", "\"enabled\": 1", "/cgnat/pools/1/pcp/enabled: 1: must be true or false"},
+	{"\"min_port\": 2000", "\"port\": 2000", "/cgnat/pools/1/pcp/port: 2000: "},
 	{"\"mapping_burst\": 50", "\"mapping_burst\": 26",
 	 "/cgnat/pools/1/mapping_burst: 26: must be at least 27, or mapping_rate cannot be reached"},
 	{"\"mapping_rate\": 100", "\"mapping_rate\": -1",

@@ -86,6 +86,7 @@ static void make_maps(const struct fixture_sizes *sizes)
 		[MAP_flow] = 96,
 		[MAP_fragment] = BNG_FRAGMENTS,
 		[MAP_interface] = BNG_INTERFACES,
+		[MAP_pcp] = 64,
 		[MAP_punt_limit] = BNG_PUNT_REASONS,
 	};
 
