@@ -27,6 +27,7 @@ class Subscriber:
     active: bool = True
     closed: int = None  # tick of the first sweep that saw it closing
     address: int = None  # paired with
+    fixed: int = None  # first port of the block that is its own by the pool's rule
     blocks: set = dataclasses.field(default_factory=set)
     table: dict = dataclasses.field(default_factory=dict)  # (protocol, port) -> Mapping, expired ones too
 
@@ -60,6 +61,8 @@ class Model:
         self.by_port = by_port or {}  # (protocol, destination port) -> ticks
         self.free = set(offered)  # first ports of blocks
         self.held = {}  # first port -> tick
+        self.held_for = {}  # first port -> who had it
+        self.fixed = set()  # first ports of blocks that are somebody's own
         self.owner = {}  # first port -> subscriber's number
         self.subscribers = {}
         self.ends = {}  # public end -> (subscriber's number, key)
@@ -99,8 +102,17 @@ class Model:
         """Its blocks at the address it is paired with."""
         return {first for first in subscriber.blocks if first >> 16 == subscriber.address}
 
+    def own_block(self, subscriber):
+        """Its own block, if it may have it now: held down, it is for the one who had it last."""
+        first = subscriber.fixed
+        if first is None or first in self.owner or (subscriber.blocks and first >> 16 != subscriber.address):
+            return set()
+        return {first} if first not in self.held or self.held_for[first] is subscriber else set()
+
     def blocks_for(self, subscriber):
         """Blocks of which it may get one now."""
+        if self.own_block(subscriber):
+            return self.own_block(subscriber)
         if subscriber.blocks:
             return {first for first in self.free if first >> 16 == subscriber.address}
         paired = {first for first in self.free if first >> 16 == subscriber.address}
@@ -146,7 +158,10 @@ class Model:
         if key not in subscriber.table and first in subscriber.blocks and end >> 16 != subscriber.address:
             self.fallbacks[subscriber.address] = self.fallbacks.get(subscriber.address, 0) + 1
         if first not in subscriber.blocks:
-            self.free.remove(first)
+            if first == subscriber.fixed:
+                self.held.pop(first, None)
+            else:
+                self.free.remove(first)
             subscriber.blocks.add(first)
             subscriber.address, self.owner[first], taken = end >> 16, number, first
         if end in self.ends and self.ends[end] != (number, key):
@@ -190,6 +205,7 @@ class Model:
         number = self.owner.pop(first)
         self.subscribers[number].blocks.remove(first)
         self.held[first] = self.tick
+        self.held_for[first] = self.subscribers[number]
         return (number, first)
 
     def _release(self):
@@ -219,5 +235,6 @@ class Model:
             given += [self._give_back(first) for first in sorted(subscriber.blocks - used)]
         for first in freed:
             del self.held[first]
-            self.free.add(first)
+            if first not in self.fixed:
+                self.free.add(first)
         return given, released
