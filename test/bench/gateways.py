@@ -109,7 +109,7 @@ class Holdfast(Gateway):
             shutil.copy(self.build / "bin" / name, self.place.directory / name)
         config = self.config()
         if self.feature:
-            features.turn_on(config, self.feature, case=self.case, directory=self.place.directory)
+            features.turn_on(config, self.feature, self.case.flows, self.place.directory)
         self.config_file.write_text(json.dumps(config, indent=1))
         for path in (self.object, self.config_file):
             path.chmod(0o644)

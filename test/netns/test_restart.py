@@ -12,6 +12,7 @@ import pytest
 from scapy.all import BOOTP, DHCP, Ether, IP, UDP  # pylint: disable=no-name-in-module
 
 import sandbox
+import features
 from lab import GATEWAY, INTERNET, Lab, wait_for
 from meter import Meter, add_sessions, faults
 from traffic import WhoCalled, ask, tcp_ask, udp_socket
@@ -24,6 +25,7 @@ AWAY_SECONDS = float(os.environ.get("BNG_TEST_AWAY_SECONDS", "60"))
 @pytest.fixture(scope="module")
 def lab():
     with Lab() as lab:
+        features.turn_on(lab.config, features.ALL, 4 * FLOWS, lab.directory)
         lab.start_daemons()
         add_sessions(lab, SUBSCRIBERS)
         lab.alice = lab.client("alice", "02:00:00:00:00:0a")

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
-# The data plane is exchanged under full load both ways, a thousand times, and
-# refuses to be exchanged for something that does not fit.
+# The data plane is exchanged under full load both ways, a thousand times and with every
+# feature on, and refuses to be exchanged for something that does not fit.
 import json
 import pathlib
 import re
 
 import pytest
 
+import features
 import sandbox
 from lab import Lab
 from meter import Meter, add_sessions, faults
@@ -21,6 +22,7 @@ SWAPS = 1000
 @pytest.fixture(scope="module")
 def lab():
     with Lab() as lab:
+        features.turn_on(lab.config, features.ALL, 2 * FLOWS, lab.directory)
         lab.start_daemons()
         add_sessions(lab, SUBSCRIBERS)
         yield lab

@@ -8,9 +8,9 @@ ALL = "all"
 EXEMPT_NETWORKS = 1000  # none of them is where the meter sends
 
 
-def filtering(config, pool, case, **_):
+def filtering(config, pool, flows, **_):
     pool["filtering"] = "address-and-port-dependent"
-    config["sizes"]["flows"] = 1 << (2 * case.flows).bit_length()
+    config["sizes"]["flows"] = 1 << (2 * flows).bit_length()
 
 
 def refresh(pool, **_):
@@ -44,6 +44,7 @@ def kinds(*names):
     return ("bare", "holdfast", *(f"holdfast+{name}" for name in names))
 
 
-def turn_on(config, name, **place):
+def turn_on(config, name, flows, directory):
+    """In the first pool. `flows`: remote ends that will be talked to; `directory`: for files."""
     for feature in FEATURES.values() if name == ALL else [FEATURES[name]]:
-        feature(config=config, pool=config["cgnat"]["pools"][0], **place)
+        feature(config=config, pool=config["cgnat"]["pools"][0], flows=flows, directory=directory)
