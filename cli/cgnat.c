@@ -99,6 +99,25 @@ int print_mappings(struct cli *cli, const json_t *result, const struct invocatio
 	return status;
 }
 
+int print_tunnels(struct cli *cli, const json_t *result, const struct invocation *invocation)
+{
+	static const struct column columns[] = {
+		{"PROTOCOL", "protocol", COLUMN_TEXT, NULL},
+		{"INNER", "inner", COLUMN_TEXT, NULL},
+		{"PUBLIC", "public", COLUMN_TEXT, NULL},
+		{"REMOTE", "remote", COLUMN_TEXT, NULL},
+		{"EXPIRES", "expires_s", COLUMN_COUNT, NULL},
+		{"SESSION", "session", COLUMN_NUMBER, NULL},
+		{0},
+	};
+	const json_t *tunnels = json_object_get(result, "tunnels");
+	int status = print_table(cli, tunnels, columns);
+
+	(void)invocation;
+	print_shown(cli, result, tunnels);
+	return status;
+}
+
 /* ADDRESS, PROTOCOL and INNER-PORT, and what options there are. */
 json_t *params_forward(const struct invocation *invocation)
 {

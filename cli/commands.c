@@ -72,6 +72,12 @@ const struct command commands[] = {
 		 {"--protocol", ARGUMENT_CHOICE, "of this protocol", 0, 0, protocols},
 		 {"--limit", ARGUMENT_NUMBER, LIMIT_HELP, 1, 20000, NULL}},
 	 .method = "cgnat.mappings", .params = params_filter, .print = print_mappings},
+	{.path = "cgnat tunnels", .help = "GRE and ESP tunnels in use",
+	 .arguments = {
+		 {"--address", ARGUMENT_ADDRESS, "of the subscriber with this address", 0, 0, NULL},
+		 {"--public", ARGUMENT_ADDRESS, "of this public address", 0, 0, NULL},
+		 {"--limit", ARGUMENT_NUMBER, LIMIT_HELP, 1, 20000, NULL}},
+	 .method = "cgnat.tunnels", .params = params_filter, .print = print_tunnels},
 	{.path = "cgnat lookup", .help = "who has a public port now, or had it then",
 	 .arguments = {
 		 {"PUBLIC-IP:PORT", ARGUMENT_ENDPOINT, "such as 203.0.113.7:40000", 0, 0, NULL},

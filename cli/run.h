@@ -21,8 +21,8 @@ cli_print print_session, print_disconnected, print_added;
 
 /* cgnat.c */
 cli_params params_filter, params_forward, params_forwards, params_pcp;
-cli_print print_pools, print_blocks, print_mappings, print_forward, print_forwards, print_blocklog,
-	print_held, print_pcp;
+cli_print print_pools, print_blocks, print_mappings, print_tunnels, print_forward, print_forwards,
+	print_blocklog, print_held, print_pcp;
 
 /* lookup.c */
 cli_run run_lookup;

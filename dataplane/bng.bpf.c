@@ -7,13 +7,15 @@
 #include "cgnat.h"
 #include "exempt.h"
 #include "fragment.h"
+#include "hairpin.h"
 #include "hold.h"
 #include "icmp_error.h"
 #include "mss.h"
+#include "onward.h"
 #include "rewrite.h"
-#include "route.h"
 #include "session.h"
 #include "sweep.h"
+#include "tunnel.h"
 #include "verdict.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -119,39 +121,17 @@ static __always_inline int is_forward(int verdict)
 	return verdict == BNG_FORWARD_UP || verdict == BNG_FORWARD_UP_EXEMPT;
 }
 
-/* To a public address of ours, which is the outcome's parameter: the packet has its
- * public source already and comes in again (RFC 4787 REQ-9: the other side sees the
- * public source). */
-__noinline int hairpin(struct xdp_md *ctx, __u64 outcome)
-{
-	struct bng_pkt pkt;
-	__be16 port_be = 0;
-	int verdict = packet_again(&pkt, ctx);
-
-	if (!verdict)
-		verdict = packet_parse_l4(&pkt);
-	if (!verdict)
-		verdict = cgnat_down(&pkt, outcome_parameter(outcome), &port_be);
-	if (!verdict)
-		verdict = outcome_verdict(deliver_check(&pkt));
-	if (verdict)
-		return verdict;
-	mss_apply(&pkt);
-	rewrite_nat(&pkt, 0, pkt.session->address_be, port_be);
-	return deliver_from(&pkt, outcome_slot(outcome), BNG_FORWARD_HAIRPIN);
-}
-
 static __always_inline int access_hairpin(struct bng_pkt *pkt, __u32 address_index)
 {
 	int verdict;
 
-	if (is_fragment(pkt))
+	if (is_fragment(pkt) && !tunnel_protocol(pkt->ip))
 		return outcome_step(BNG_DROP_FRAGMENT, STEP_FRAGMENT_HAIRPIN, address_index);
 	verdict = access_nat(pkt, packet_parse_l4(pkt), 1);
 	if (outcome_action(verdict) == STEP_ICMP_ERROR_UP)
 		return outcome_step(BNG_DROP_ICMP_TYPE, STEP_ICMP_ERROR_HAIRPIN, address_index);
 	if (verdict != BNG_FORWARD_UP)
-		return verdict;
+		return tunnel_protocol(pkt->ip) ? BNG_DROP_TUNNEL_HAIRPIN : verdict;
 	mss_apply(pkt);
 	return outcome_step(BNG_DROP_INTERNAL, STEP_HAIRPIN, address_index);
 }
@@ -172,19 +152,10 @@ static __always_inline int access_destination(struct bng_pkt *pkt, struct bng_ra
 	return hit ? access_hairpin(pkt, hit->base + (destination - hit->first)) : 0;
 }
 
-/* The kernel does the rest: translated, untagged, addressed to us where it came in. */
-static __always_inline int access_hand_over(struct bng_pkt *pkt, int pass, __u32 from)
-{
-	struct bng_interface *ingress = interface_get(from);
-	int verdict = ingress ? rewrite_up(pkt, ingress->mac, pkt->session->mac) : BNG_DROP_INTERNAL;
-
-	return verdict ? verdict : pass;
-}
-
 /* A subscriber that gets no port is told so, if the pool's policy says it. */
-static __always_inline int access_refuse(struct bng_pkt *pkt, int verdict)
+static __always_inline int access_refuse(const struct bng_subscriber *session, int verdict)
 {
-	struct bng_pool *nat_pool = pool_get(pkt->session->pool);
+	struct bng_pool *nat_pool = pool_get(session->pool);
 
 	if (!nat_pool || nat_pool->refusal == BNG_REFUSAL_SILENT)
 		return verdict;
@@ -194,6 +165,8 @@ static __always_inline int access_refuse(struct bng_pkt *pkt, int verdict)
 	case BNG_DROP_CGNAT_MAPPING_LIMIT:
 	case BNG_DROP_CGNAT_RATE_LIMIT:
 	case BNG_DROP_CGNAT_FLOW_FULL:
+	case BNG_DROP_TUNNEL_TAKEN:
+	case BNG_DROP_TUNNEL_FULL:
 		return outcome_step(
 			verdict,
 			nat_pool->refusal == BNG_REFUSAL_HOST ? STEP_TELL_HOST : STEP_TELL_PROHIBITED, 0);
@@ -210,7 +183,8 @@ __noinline __u64 access_create(struct xdp_md *ctx, __u32 slot)
 	__u64 port;
 
 	if (!outcome)
-		outcome = packet_parse_ports(&pkt);
+		outcome = tunnel_protocol(pkt.ip) ? tunnel_parse(&pkt, pkt.ip->daddr)
+						  : packet_parse_ports(&pkt);
 	pkt.session = subscriber_get(slot);
 	if (!outcome && !pkt.session)
 		outcome = BNG_DROP_INTERNAL;
@@ -218,62 +192,7 @@ __noinline __u64 access_create(struct xdp_md *ctx, __u32 slot)
 		return outcome_of(outcome, slot);
 	port = cgnat_create(slot, bng_mapping_key(pkt.protocol, pkt.source_port_be),
 			    first_state(pkt.protocol), pkt.tick);
-	return port < PORT_REFUSED ? 0 : outcome_of(access_refuse(&pkt, port & 0xff), slot);
-}
-
-/* Where to: 0, or BNG_PASS_* if the kernel is to do it (RFC 4787 REQ-13: a packet that
- * may be fragmented is), or an outcome. */
-static __always_inline int access_route(struct bng_pkt *pkt, struct route **route)
-{
-	int routed = route_find(pkt, route);
-
-	if (routed != BNG_DROP_MTU || !*route)
-		return routed;
-	if (pkt->ip->frag_off & bpf_htons(IP_DONT_FRAGMENT))
-		return outcome_step(BNG_DROP_MTU, STEP_TELL_TOO_BIG, (*route)->mtu);
-	return BNG_PASS_FRAGMENT;
-}
-
-static __always_inline int is_pass(int routed)
-{
-	return routed == BNG_PASS_NEIGHBOUR || routed == BNG_PASS_FRAGMENT;
-}
-
-/* Out to the core, by what access_route said. `from`: the interface it came in by. */
-static __always_inline int access_send(struct bng_pkt *pkt, struct route *route, int routed, int forward,
-				       __u32 from)
-{
-	int verdict;
-
-	session_count_up(pkt->session, pkt);
-	if (routed || !route)
-		return access_hand_over(pkt, routed, from);
-	rewrite_ttl(pkt);
-	verdict = rewrite_up(pkt, route->destination_mac, route->source_mac);
-	if (verdict)
-		return verdict;
-	if (bpf_redirect_map(&tx_interface, route->interface, XDP_DROP) != XDP_REDIRECT)
-		return BNG_DROP_NO_INTERFACE;
-	return forward;
-}
-
-/* A fragment or an ICMP error that has its public source. The verdict, which is
- * `forward` when all is well. */
-__noinline int access_onward(struct xdp_md *ctx, __u32 slot, int forward)
-{
-	struct route *route = NULL;
-	struct bng_pkt pkt;
-	int verdict = packet_again(&pkt, ctx);
-
-	if (verdict)
-		return verdict;
-	pkt.session = subscriber_get(slot);
-	if (!pkt.session)
-		return BNG_DROP_INTERNAL;
-	verdict = access_route(&pkt, &route);
-	if (verdict && !is_pass(verdict))
-		return outcome_verdict(verdict);
-	return access_send(&pkt, route, verdict, forward, ingress_interface(ctx));
+	return port < PORT_REFUSED ? 0 : outcome_of(access_refuse(pkt.session, port & 0xff), slot);
 }
 
 /* STEP_FRAGMENT_UP and _HAIRPIN: translated, then onward, or to another subscriber. */
@@ -309,6 +228,26 @@ static __always_inline __u64 access_icmp_error(struct xdp_md *ctx, __u64 outcome
 	return outcome_of(next, slot);
 }
 
+/* STEP_TUNNEL_UP: the same for GRE and ESP. */
+static __always_inline __u64 access_tunnel(struct xdp_md *ctx, __u32 slot)
+{
+	struct bng_subscriber *session = subscriber_get(slot);
+	__u32 next = tunnel_up(ctx, slot);
+
+	if (outcome_action(next) == STEP_CREATE) {
+		__u64 refused = access_create(ctx, slot);
+
+		if (refused)
+			return refused;
+		next = tunnel_up(ctx, slot);
+	}
+	if (!next)
+		next = access_onward(ctx, slot, BNG_FORWARD_UP);
+	else if (session)
+		next = access_refuse(session, next);
+	return outcome_of(next, slot);
+}
+
 /* A step that a packet from a subscriber takes before the last one. */
 static __always_inline __u64 access_step(struct xdp_md *ctx, __u64 outcome)
 {
@@ -319,9 +258,21 @@ static __always_inline __u64 access_step(struct xdp_md *ctx, __u64 outcome)
 	case STEP_ICMP_ERROR_UP:
 	case STEP_ICMP_ERROR_HAIRPIN:
 		return access_icmp_error(ctx, outcome);
+	case STEP_TUNNEL_UP:
+		return access_tunnel(ctx, outcome_slot(outcome));
 	default:
 		return outcome;
 	}
+}
+
+/* What could not be translated at once. */
+static __always_inline int access_later(const struct bng_pkt *pkt, int verdict)
+{
+	if (verdict != BNG_DROP_FRAGMENT && verdict != BNG_DROP_PROTOCOL)
+		return verdict;
+	if (tunnel_protocol(pkt->ip))
+		return outcome_step(verdict, STEP_TUNNEL_UP, 0);
+	return verdict == BNG_DROP_FRAGMENT ? outcome_step(verdict, STEP_FRAGMENT_UP, 0) : verdict;
 }
 
 static __always_inline int access_forward(struct bng_pkt *pkt)
@@ -332,10 +283,8 @@ static __always_inline int access_forward(struct bng_pkt *pkt)
 	if (routed && !is_pass(routed))
 		return routed;
 	forward = access_translate(pkt);
-	if (forward == BNG_DROP_FRAGMENT)
-		return outcome_step(BNG_DROP_FRAGMENT, STEP_FRAGMENT_UP, 0);
 	if (!is_forward(forward))
-		return forward;
+		return access_later(pkt, forward);
 	mss_apply(pkt);
 	return access_send(pkt, route, routed, forward, pkt->session->interface);
 }
@@ -359,7 +308,7 @@ static __always_inline int access_ip(struct bng_pkt *pkt)
 	if (verdict)
 		return verdict;
 	verdict = access_destination(pkt, ranges);
-	return access_refuse(pkt, verdict ? verdict : access_forward(pkt));
+	return access_refuse(pkt->session, verdict ? verdict : access_forward(pkt));
 }
 
 static __always_inline int access_frame(struct bng_pkt *pkt)
@@ -410,21 +359,33 @@ static __always_inline int core_other(struct bng_pkt *pkt)
 	return answer == BPF_FIB_LKUP_RET_FWD_DISABLED ? BNG_DROP_FORWARDING_OFF : BNG_DROP_NOT_SUBSCRIBER;
 }
 
+/* What has no ports that could be looked up: `verdict` says why. */
+static __always_inline int core_later(const struct bng_pkt *pkt, int verdict, __u32 address_index)
+{
+	enum step step = STEP_NONE;
+
+	if (verdict == BNG_DROP_ICMP_TYPE && is_icmp_error(pkt))
+		step = STEP_ICMP_ERROR_DOWN;
+	else if (verdict == BNG_DROP_FRAGMENT || verdict == BNG_DROP_PROTOCOL)
+		step = tunnel_protocol(pkt->ip)       ? STEP_TUNNEL_DOWN
+		       : verdict == BNG_DROP_FRAGMENT ? STEP_FRAGMENT_DOWN
+						      : STEP_NONE;
+	if (step == STEP_NONE)
+		return verdict;
+	if (pkt->ip->ttl <= 1)
+		return outcome_step(BNG_DROP_TTL, STEP_TELL_TTL, 0);
+	return outcome_step(BNG_DROP_INTERNAL, step, address_index);
+}
+
 static __always_inline int core_translated(struct bng_pkt *pkt, __u32 address_index)
 {
 	int verdict = packet_parse_l4(pkt);
 	__be16 port_be = 0;
 
-	if (verdict && verdict != BNG_DROP_ICMP_TYPE && verdict != BNG_DROP_FRAGMENT)
-		return verdict;
+	if (verdict)
+		return core_later(pkt, verdict, address_index);
 	if (pkt->ip->ttl <= 1)
 		return outcome_step(BNG_DROP_TTL, STEP_TELL_TTL, 0);
-	if (verdict == BNG_DROP_FRAGMENT)
-		return outcome_step(BNG_DROP_INTERNAL, STEP_FRAGMENT_DOWN, address_index);
-	if (verdict)
-		return is_icmp_error(pkt)
-			       ? outcome_step(BNG_DROP_INTERNAL, STEP_ICMP_ERROR_DOWN, address_index)
-			       : verdict;
 	verdict = cgnat_down(pkt, address_index, &port_be);
 	if (verdict)
 		return is_syn(pkt) ? outcome_step(verdict, STEP_HOLD_SYN, address_index) : verdict;
@@ -527,6 +488,9 @@ static __always_inline __u32 step_take(struct xdp_md *ctx, __u64 outcome)
 		return hold_syn(ctx, outcome);
 	case STEP_ICMP_ERROR_DOWN:
 		return icmp_error_down(ctx, outcome);
+	case STEP_TUNNEL_DOWN:
+		outcome = tunnel_down(ctx, outcome);
+		return outcome_action(outcome) ? icmp_send(ctx, outcome) : outcome;
 	default:
 		return icmp_send(ctx, outcome);
 	}

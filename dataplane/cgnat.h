@@ -138,9 +138,16 @@ static __always_inline void mapping_renew(const struct bng_pkt *pkt, const struc
 
 static __always_inline __u8 first_state(__u8 protocol)
 {
-	if (protocol == BNG_PROTOCOL_TCP)
+	switch (protocol) {
+	case BNG_PROTOCOL_TCP:
 		return BNG_MAPPING_TCP_PARTIAL;
-	return protocol == BNG_PROTOCOL_UDP ? BNG_MAPPING_UDP : BNG_MAPPING_ICMP;
+	case BNG_PROTOCOL_UDP:
+		return BNG_MAPPING_UDP;
+	case BNG_PROTOCOL_ICMP:
+		return BNG_MAPPING_ICMP;
+	default:
+		return BNG_MAPPING_TUNNEL;
+	}
 }
 
 /* The first bucket of the first block: where nearly every packet ends. */

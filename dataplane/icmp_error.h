@@ -9,6 +9,7 @@
 
 #include "cgnat.h"
 #include "deliver.h"
+#include "tunnel.h"
 
 #define ICMP_PARAMETER_PROBLEM 12
 #define ICMP_QUOTED_L4         8 /* bytes of it that every error quotes */
@@ -88,7 +89,10 @@ static __always_inline int quote_ports(const struct bng_pkt *pkt, struct icmp_qu
 		quote->protocol = BNG_PROTOCOL_ICMP;
 		break;
 	default:
-		return BNG_DROP_ICMP_QUOTE;
+		quote->protocol = tunnel_protocol(quote->ip);
+		/* As icmp_error_up looks for it: the quoted packet came from the remote end. */
+		quote->destination_port_be = bng_tunnel_tag(quote->ip->saddr);
+		return quote->protocol ? 0 : BNG_DROP_ICMP_QUOTE;
 	}
 	if (quote->l4 + ICMP_QUOTED_L4 > pkt->end)
 		return BNG_DROP_SHORT;
@@ -152,13 +156,14 @@ static __always_inline __u32 quote_rewrite(struct bng_pkt *pkt, struct icmp_quot
 	__be16 before_be = source ? quote->source_port_be : quote->destination_port_be;
 	__u32 ip_difference = checksum_difference32(*address, address_be);
 	__u32 port_difference = checksum_difference16(before_be, port_be);
-	__u32 outer = ip_difference + port_difference;
+	__u32 outer = ip_difference;
 	__be16 *field = quote->l4;
 
 	outer += checksum_difference16(quote->ip->check, checksum_apply(quote->ip->check, ip_difference));
 	rewrite_address(quote->ip, address, address_be);
-	if (quote->l4 + ICMP_QUOTED_L4 > pkt->end)
+	if (quote->protocol > BNG_PROTOCOL_ICMP || quote->l4 + ICMP_QUOTED_L4 > pkt->end)
 		return outer;
+	outer += port_difference;
 	if (quote->protocol == BNG_PROTOCOL_ICMP) {
 		field[2] = port_be;
 		return outer + quote_fix(pkt, quote, 2, port_difference);
@@ -181,6 +186,15 @@ static __always_inline void outer_rewrite(struct bng_pkt *pkt, int source, __be3
 	rewrite_address(pkt->ip, address, address_be);
 }
 
+/* The public port that the quoted packet came from. */
+static __always_inline __u64 quote_port(const struct bng_pkt *pkt, const struct icmp_quote *quote,
+					__u32 index)
+{
+	if (quote->protocol > BNG_PROTOCOL_ICMP)
+		return tunnel_find(index, quote->ip->daddr, quote->protocol, pkt->tick, 0);
+	return index << 16 | bpf_ntohs(quote->source_port_be);
+}
+
 /* For the public address that is the outcome's parameter: REQ-4. Its slot is a
  * hairpinned error's sender (REQ-7). The verdict. */
 __noinline int icmp_error_down(struct xdp_md *ctx, __u64 outcome)
@@ -190,6 +204,7 @@ __noinline int icmp_error_down(struct xdp_md *ctx, __u64 outcome)
 	int verdict = packet_again(&pkt, ctx);
 	struct cgnat_target target = {};
 	__u32 difference;
+	__u64 port;
 
 	if (!verdict)
 		verdict = quote_parse(&pkt, &quote);
@@ -197,8 +212,10 @@ __noinline int icmp_error_down(struct xdp_md *ctx, __u64 outcome)
 		return verdict;
 	if (quote.ip->saddr != pkt.ip->daddr)
 		return BNG_DROP_ICMP_QUOTE;
-	verdict = cgnat_owner(&pkt, (__u32)outcome_parameter(outcome) << 16 | bpf_ntohs(quote.source_port_be),
-			      quote.protocol, &target);
+	port = quote_port(&pkt, &quote, outcome_parameter(outcome));
+	if (port & TUNNEL_NONE)
+		return BNG_DROP_ICMP_QUOTE;
+	verdict = cgnat_owner(&pkt, port, quote.protocol, &target);
 	if (!verdict)
 		verdict = outcome_verdict(deliver_check(&pkt));
 	if (verdict)

@@ -24,6 +24,7 @@
 #include "abi/pcp.h"
 #include "abi/punt.h"
 #include "abi/subscriber.h"
+#include "abi/tunnel.h"
 #include "abi/verdict.h"
 #include "route_cache.h"
 
@@ -49,6 +50,7 @@ DURABLE_ARRAY(port_block, struct bng_port_block, 8192);
 DURABLE_ARRAY(mapping, struct bng_mapping_bucket, 64 * 8192);
 DURABLE_ARRAY(range, struct bng_ranges, 2);
 DURABLE_ARRAY(flow, struct bng_flow_bucket, 65536);
+DURABLE_ARRAY(tunnel, struct bng_tunnel_bucket, BNG_TUNNELS / BNG_TUNNELS_PER_BUCKET);
 DURABLE_ARRAY(fragment, struct bng_fragment, BNG_FRAGMENTS);
 DURABLE_ARRAY(interface, struct bng_interface, BNG_INTERFACES);
 DURABLE_ARRAY(pcp, struct bng_pcp, 65536);

@@ -25,11 +25,13 @@ enum step {
 	STEP_ICMP_ERROR_UP,
 	STEP_ICMP_ERROR_HAIRPIN, /* parameter: public address index */
 	STEP_ICMP_ERROR_DOWN,    /* parameter: public address index */
-	STEP_HOLD_FRAGMENT,      /* its first has not been seen: to controld */
-	STEP_HOLD_SYN,           /* unsolicited; parameter: public address index */
-	STEP_ANSWER_SYN,         /* it has been held long enough; parameter: ingress interface */
-	STEP_TELL_TTL,           /* send an ICMP error; the verdict says why */
-	STEP_TELL_TOO_BIG,       /* parameter: MTU */
+	STEP_TUNNEL_UP,
+	STEP_TUNNEL_DOWN,   /* parameter: public address index */
+	STEP_HOLD_FRAGMENT, /* its first has not been seen: to controld */
+	STEP_HOLD_SYN,      /* unsolicited; parameter: public address index */
+	STEP_ANSWER_SYN,    /* it has been held long enough; parameter: ingress interface */
+	STEP_TELL_TTL,      /* send an ICMP error; the verdict says why */
+	STEP_TELL_TOO_BIG,  /* parameter: MTU */
 	STEP_TELL_HOST,
 	STEP_TELL_PROHIBITED,
 };

@@ -13,6 +13,7 @@
 #include "cgnat_find.h"
 #include "event.h"
 #include "lease.h"
+#include "tunnel_find.h"
 
 #define SWEEP_BUDGET   8192
 #define SWEEP_RELEASES 4096
@@ -256,6 +257,23 @@ static long sweep_group(__u32 index, struct sweep *sweep)
 	return 0;
 }
 
+/* Tunnels that do not count any more. First in each run, so that it is done before a
+ * port of theirs has its next owner: a closed session's count no longer, and a block whose
+ * mappings expired is held until a later run. */
+static long sweep_tunnels(__u32 step, struct sweep *sweep)
+{
+	for (__u32 i = 0; i < BNG_TUNNELS_PER_BUCKET; i++) {
+		__u64 *word = tunnel_word(step * BNG_TUNNELS_PER_BUCKET + i), seen;
+
+		if (!word)
+			return 1;
+		seen = *(volatile __u64 *)word;
+		if (seen && !tunnel_alive(seen, sweep->tick))
+			__sync_val_compare_and_swap(word, seen, 0);
+	}
+	return 0;
+}
+
 static __always_inline void sweep_run(struct bng_meta *facts)
 {
 	struct sweep sweep = {.meta = facts};
@@ -266,6 +284,7 @@ static __always_inline void sweep_run(struct bng_meta *facts)
 	sweep.now_ns += facts->clock_injected_ns;
 	sweep.tick = clock_tick(sweep.now_ns);
 	lease_sweep_run(facts, sweep.tick);
+	bpf_loop(BNG_TUNNELS / BNG_TUNNELS_PER_BUCKET, sweep_tunnels, &sweep, 0);
 	bpf_loop(BNG_SLOT_GROUPS(BNG_SLOTS_MAX), sweep_group, &sweep, 0);
 	bpf_loop(budget, sweep_block, &sweep, 0);
 	facts->sweep_runs++;

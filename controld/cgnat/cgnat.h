@@ -10,6 +10,7 @@ struct rpc_request;
 void cgnat_handle_pools(struct rpc_request *request, void *context);
 void cgnat_handle_blocks(struct rpc_request *request, void *context);
 void cgnat_handle_mappings(struct rpc_request *request, void *context);
+void cgnat_handle_tunnels(struct rpc_request *request, void *context);
 void cgnat_handle_digest(struct rpc_request *request, void *context);
 void cgnat_handle_lookup(struct rpc_request *request, void *context);
 

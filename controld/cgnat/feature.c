@@ -131,9 +131,13 @@ static void done(struct controld *controld)
 }
 
 static const struct rpc_method methods[] = {
-	{"cgnat.pools", 0, cgnat_handle_pools},       {"cgnat.blocks", 0, cgnat_handle_blocks},
-	{"cgnat.mappings", 0, cgnat_handle_mappings}, {"cgnat.digest", 0, cgnat_handle_digest},
-	{"cgnat.lookup", 0, cgnat_handle_lookup},     {0},
+	{"cgnat.pools", 0, cgnat_handle_pools},
+	{"cgnat.blocks", 0, cgnat_handle_blocks},
+	{"cgnat.mappings", 0, cgnat_handle_mappings},
+	{"cgnat.tunnels", 0, cgnat_handle_tunnels},
+	{"cgnat.digest", 0, cgnat_handle_digest},
+	{"cgnat.lookup", 0, cgnat_handle_lookup},
+	{0},
 };
 
 const struct bng_feature cgnat_feature = {

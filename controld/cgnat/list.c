@@ -275,8 +275,8 @@ static void list_mapping(const struct cgnat_mapping *mapping, void *context)
 	struct listing *listing = context;
 	char inner[ADDRESS_TEXT], public[ADDRESS_TEXT];
 
-	if (listing->total++ >= listing->limit)
-		return;
+	if (mapping->protocol > BNG_PROTOCOL_ICMP || listing->total++ >= listing->limit)
+		return; /* tunnels have a list of their own */
 	uint8_t pin = mapping->flags & BNG_MAPPING_PINNED;
 	json_array_append_new(
 		listing->list,
@@ -304,6 +304,39 @@ void cgnat_handle_mappings(struct rpc_request *request, void *context)
 	cgnat_walk(controld->maps, &filter, list_mapping, &listing);
 	rpc_reply(request,
 		  json_pack("{s:o, s:I}", "mappings", listing.list, "total", (json_int_t)listing.total), NULL,
+		  0);
+}
+
+static void list_tunnel(const struct cgnat_tunnel *tunnel, void *context)
+{
+	char inner[ADDRESS_TEXT], public[ADDRESS_TEXT], remote[ADDRESS_TEXT];
+	struct listing *listing = context;
+
+	if (listing->total++ >= listing->limit)
+		return;
+	json_array_append_new(listing->list,
+			      json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "protocol",
+					cgnat_protocol_name(tunnel->protocol), "inner",
+					address_format(tunnel->session->address_be, inner), "public",
+					address_format(tunnel->public_be, public), "remote",
+					address_format(tunnel->remote_be, remote), "expires_s",
+					(json_int_t)tick_seconds(tunnel->left_ticks), "session",
+					(json_int_t)tunnel->session->session_id));
+}
+
+void cgnat_handle_tunnels(struct rpc_request *request, void *context)
+{
+	static const char *const filters[] = {"address", "public", NULL};
+	struct controld *controld = context;
+	struct cgnat_filter filter;
+	struct listing listing = {0};
+
+	if (!read_params(request, filters, &filter, &listing.limit))
+		return;
+	listing.list = json_array();
+	cgnat_walk_tunnels(controld->maps, &filter, list_tunnel, &listing);
+	rpc_reply(request,
+		  json_pack("{s:o, s:I}", "tunnels", listing.list, "total", (json_int_t)listing.total), NULL,
 		  0);
 }
 

@@ -69,9 +69,11 @@ static json_t *lookup_json(const struct controld *controld, uint32_t port)
 			 owned ? address_format(owner->address_be, inner) : NULL, "mac",
 			 owned ? mac_format(owner->mac, mac) : NULL, "protocol",
 			 mapped ? cgnat_protocol_name(bng_mapping_word_protocol(word)) : NULL, "inner_port",
-			 mapped ? json_integer(ntohs((uint16_t)word)) : json_null(), "forward",
-			 mapped && bng_mapping_word_flags(word) & BNG_MAPPING_PIN_RPC, "deterministic",
-			 rule_owner(controld, address, (uint16_t)port, rule));
+			 mapped && bng_mapping_word_protocol(word) <= BNG_PROTOCOL_ICMP
+				 ? json_integer(ntohs((uint16_t)word))
+				 : json_null(),
+			 "forward", mapped && bng_mapping_word_flags(word) & BNG_MAPPING_PIN_RPC,
+			 "deterministic", rule_owner(controld, address, (uint16_t)port, rule));
 }
 
 void cgnat_handle_lookup(struct rpc_request *request, void *context)

@@ -26,9 +26,10 @@ static void read_by_state(struct json_reader *reader, json_t *element, struct co
 		{"tcp_established", BNG_MAPPING_TCP_ESTABLISHED, 7440},
 		{"tcp_closing", BNG_MAPPING_TCP_CLOSING, 240},
 		{"tcp_reset", BNG_MAPPING_TCP_RESET, 240},
+		{"tunnel", BNG_MAPPING_TUNNEL, 300},
 	};
 	static const char *const members[] = {"udp",         "icmp",      "tcp_partial", "tcp_established",
-					      "tcp_closing", "tcp_reset", NULL};
+					      "tcp_closing", "tcp_reset", "tunnel",      NULL};
 	json_t *object = config_object(reader, element, "timeouts");
 
 	json_read_only(reader, object, members);

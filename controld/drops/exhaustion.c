@@ -16,6 +16,7 @@
 static const enum bng_verdict watched[] = {
 	BNG_DROP_CGNAT_FLOW_FULL,
 	BNG_DROP_FRAGMENT_FULL,
+	BNG_DROP_TUNNEL_FULL,
 	BNG_DROP_PUNT_LIMIT,
 };
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controld/maps/mappings.h"
 #include "controld/maps/maps.h"
 #include "dataplane/abi/mapping_word.h"
 
@@ -149,6 +150,12 @@ static uint64_t used_leases(const struct maps *maps)
 	return used;
 }
 
+static void count_tunnel(const struct cgnat_tunnel *tunnel, void *context)
+{
+	(void)tunnel;
+	++*(uint64_t *)context;
+}
+
 bool maps_used(struct maps *maps, enum map_id id, uint64_t *used)
 {
 	struct maps_blocks blocks;
@@ -169,6 +176,10 @@ bool maps_used(struct maps *maps, enum map_id id, uint64_t *used)
 		return true;
 	case MAP_flow:
 		*used = used_flows(maps);
+		return true;
+	case MAP_tunnel:
+		*used = 0;
+		cgnat_walk_tunnels(maps, &(struct cgnat_filter){0}, count_tunnel, used);
 		return true;
 	case MAP_slot_of_address:
 	case MAP_interface_of_ifindex:

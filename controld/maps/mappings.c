@@ -11,13 +11,11 @@
 const char *cgnat_protocol_name(uint8_t protocol)
 {
 	static const char *const names[] = {
-		[BNG_PROTOCOL_NONE] = "none",
-		[BNG_PROTOCOL_UDP] = "udp",
-		[BNG_PROTOCOL_TCP] = "tcp",
-		[BNG_PROTOCOL_ICMP] = "icmp",
+		[BNG_PROTOCOL_NONE] = "none", [BNG_PROTOCOL_UDP] = "udp", [BNG_PROTOCOL_TCP] = "tcp",
+		[BNG_PROTOCOL_ICMP] = "icmp", [BNG_PROTOCOL_GRE] = "gre", [BNG_PROTOCOL_ESP] = "esp",
 	};
 
-	return protocol <= BNG_PROTOCOL_ICMP ? names[protocol] : "none";
+	return protocol <= BNG_PROTOCOL_ESP ? names[protocol] : "none";
 }
 
 const struct bng_pool_address *cgnat_address_of(const struct maps *maps, const struct bng_port_block *block)
@@ -122,4 +120,52 @@ bool cgnat_walk_session(const struct maps *maps, const struct bng_subscriber *se
 		}
 	}
 	return false;
+}
+
+/* As the packet path judges an entry (tunnel_alive in dataplane/tunnel_find.h). */
+static bool tunnel_read(const struct maps *maps, const struct bng_tunnel *entry, struct cgnat_tunnel *tunnel)
+{
+	uint64_t seen = __atomic_load_n((const uint64_t *)entry, __ATOMIC_RELAXED), word;
+	uint32_t port = (uint32_t)seen, now = maps_tick(maps), number;
+	const struct bng_pool_address *address;
+	const struct bng_port_block *block;
+	const struct bng_pool *pool;
+
+	if (!seen || port >> 16 >= maps_entries(maps, MAP_pool_address))
+		return false;
+	address = &maps->pool_address[port >> 16];
+	number = address->first_block + ((port & 0xffff) >> (address->block_shift & 15));
+	if (address->pool >= BNG_POOLS || number >= maps_entries(maps, MAP_port_block))
+		return false;
+	block = &maps->port_block[number];
+	pool = &maps->pool[address->pool];
+	word = __atomic_load_n((const uint64_t *)&maps->mapping[port / BNG_PORTS_PER_BUCKET]
+				       .entry[port % BNG_PORTS_PER_BUCKET],
+			       __ATOMIC_RELAXED);
+	if (block->slot >= maps_entries(maps, MAP_subscriber) ||
+	    !bng_tunnel_mapped(word, seen >> 32, pool->timeout, now))
+		return false;
+	*tunnel = (struct cgnat_tunnel){
+		.protocol = bng_mapping_word_protocol(word),
+		.remote_be = seen >> 32,
+		.public_be = address->address_be,
+		.left_ticks =
+			pool->timeout[bng_mapping_word_state(word) & 7] - (now - bng_mapping_word_tick(word)),
+		.session = &maps->subscriber[block->slot],
+	};
+	return tunnel->session->state == BNG_SUBSCRIBER_ACTIVE &&
+	       tunnel->session->generation == block->generation;
+}
+
+void cgnat_walk_tunnels(const struct maps *maps, const struct cgnat_filter *filter, cgnat_each_tunnel *each,
+			void *context)
+{
+	struct cgnat_tunnel tunnel;
+
+	for (uint32_t i = 0; i < maps_entries(maps, MAP_tunnel); i++)
+		for (int k = 0; k < BNG_TUNNELS_PER_BUCKET; k++)
+			if (tunnel_read(maps, &maps->tunnel[i].entry[k], &tunnel) &&
+			    (!filter->inner_be || tunnel.session->address_be == filter->inner_be) &&
+			    (!filter->public_be || tunnel.public_be == filter->public_be))
+				each(&tunnel, context);
 }

@@ -31,6 +31,15 @@ struct cgnat_mapping {
 	const struct bng_subscriber *session;
 };
 
+/* A GRE or ESP tunnel: a mapping that knows its remote end. */
+struct cgnat_tunnel {
+	uint8_t protocol;
+	uint32_t remote_be;
+	uint32_t public_be;
+	uint32_t left_ticks;
+	const struct bng_subscriber *session;
+};
+
 typedef void cgnat_each(const struct cgnat_mapping *mapping, void *context);
 
 /* Every live mapping of an active session. Only blocks that are allocated are
@@ -42,6 +51,10 @@ uint64_t cgnat_word(const struct maps *maps, uint32_t port);
  * `port` is public address index << 16 | port. */
 typedef bool cgnat_each_word(uint64_t word, uint32_t port, void *context);
 bool cgnat_walk_session(const struct maps *maps, const struct bng_subscriber *session, cgnat_each_word *each,
+			void *context);
+typedef void cgnat_each_tunnel(const struct cgnat_tunnel *tunnel, void *context);
+/* Every tunnel that counts. The walk over mappings has them too, without remote end. */
+void cgnat_walk_tunnels(const struct maps *maps, const struct cgnat_filter *filter, cgnat_each_tunnel *each,
 			void *context);
 /* The public address of a block, or NULL when its entry makes no sense. */
 const struct bng_pool_address *cgnat_address_of(const struct maps *maps, const struct bng_port_block *block);

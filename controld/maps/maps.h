@@ -22,6 +22,7 @@
 #include "dataplane/abi/pcp.h"
 #include "dataplane/abi/punt.h"
 #include "dataplane/abi/subscriber.h"
+#include "dataplane/abi/tunnel.h"
 #include "dataplane/abi/verdict.h"
 
 /* clang-format off */
@@ -37,6 +38,7 @@
 	X(mapping, struct bng_mapping_bucket) \
 	X(range, struct bng_ranges)          \
 	X(flow, struct bng_flow_bucket)      \
+	X(tunnel, struct bng_tunnel_bucket)  \
 	X(fragment, struct bng_fragment)     \
 	X(interface, struct bng_interface)   \
 	X(pcp, struct bng_pcp)               \

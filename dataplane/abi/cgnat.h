@@ -51,6 +51,8 @@ enum bng_protocol {
 	BNG_PROTOCOL_UDP = 1,
 	BNG_PROTOCOL_TCP = 2,
 	BNG_PROTOCOL_ICMP = 3, /* queries; the port is the identifier */
+	BNG_PROTOCOL_GRE = 4,  /* tunnels; the port is a tag, abi/tunnel.h */
+	BNG_PROTOCOL_ESP = 5,
 };
 
 enum bng_mapping_state {
@@ -61,6 +63,7 @@ enum bng_mapping_state {
 	BNG_MAPPING_TCP_ESTABLISHED = 4, /* both sides have spoken */
 	BNG_MAPPING_TCP_CLOSING = 5,     /* a FIN was seen */
 	BNG_MAPPING_TCP_RESET = 6,       /* a RST was seen (RFC 7857 section 2.2) */
+	BNG_MAPPING_TUNNEL = 7,          /* GRE, ESP */
 	BNG_MAPPING_STATES = 8,
 };
 

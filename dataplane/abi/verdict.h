@@ -82,7 +82,11 @@
 	X(INJECT_FORGOTTEN,         "inject_forgotten",         "unsolicited TCP SYN of six seconds ago, let in by now: forgotten") \
 	X(INJECT_UNANSWERED,        "inject_unanswered",        "unsolicited TCP SYN of six seconds ago, no ICMP error allowed") \
 	X(PUNTED_PCP,               "punt_pcp",                 "PCP request handed to controld") \
-	X(DROP_PUNT_SUBSCRIBER,     "drop_punt_subscriber",     "too many control packets of one subscriber")
+	X(DROP_PUNT_SUBSCRIBER,     "drop_punt_subscriber",     "too many control packets of one subscriber") \
+	X(DROP_TUNNEL_TAKEN,        "drop_tunnel_taken",        "GRE or ESP to a remote end, to which another subscriber has the public address's tunnel") \
+	X(DROP_TUNNEL_FULL,         "drop_tunnel_full",         "no room to remember a GRE or ESP tunnel") \
+	X(DROP_TUNNEL_UNKNOWN,      "drop_tunnel_unknown",      "GRE or ESP from a remote end to which nobody has a tunnel") \
+	X(DROP_TUNNEL_HAIRPIN,      "drop_tunnel_hairpin",      "GRE or ESP to another subscriber's public address")
 
 enum bng_verdict {
 #define BNG_VERDICT_ENUM(name, text, meaning) BNG_##name,

@@ -13,6 +13,7 @@
 #include "dataplane/abi/pcp.h"
 #include "dataplane/abi/punt.h"
 #include "dataplane/abi/subscriber.h"
+#include "dataplane/abi/tunnel.h"
 #include "dataplane/abi/verdict.h"
 #include "dataplane/abi/version.h"
 
@@ -34,6 +35,9 @@ enum constants {
 	CONSTANT(BNG_FRAGMENTS),
 	CONSTANT(BNG_FRAGMENT_PROBES),
 	CONSTANT(BNG_FRAGMENT_SECONDS),
+	CONSTANT(BNG_TUNNELS),
+	CONSTANT(BNG_TUNNELS_PER_BUCKET),
+	CONSTANT(BNG_TUNNEL_PROBES),
 	CONSTANT(BNG_TICK_SHIFT),
 	CONSTANT(BNG_PCP_NONCE),
 	CONSTANT(BNG_PCP_RESULTS),
@@ -66,6 +70,8 @@ struct abi_types {
 	struct bng_port_timers port_timers;
 	struct bng_flow flow;
 	struct bng_flow_bucket flow_bucket;
+	struct bng_tunnel tunnel;
+	struct bng_tunnel_bucket tunnel_bucket;
 	struct bng_fragment fragment;
 	struct bng_exempt_key exempt_key;
 	struct bng_event event;

@@ -8,7 +8,8 @@ import dataclasses
 import abi
 
 P, E, C, R = (abi.MAPPING_TCP_PARTIAL, abi.MAPPING_TCP_ESTABLISHED, abi.MAPPING_TCP_CLOSING, abi.MAPPING_TCP_RESET)
-FIRST_STATE = {"udp": abi.MAPPING_UDP, "icmp": abi.MAPPING_ICMP, "tcp": P}
+FIRST_STATE = {"udp": abi.MAPPING_UDP, "icmp": abi.MAPPING_ICMP, "tcp": P,
+               "gre": abi.MAPPING_TUNNEL, "esp": abi.MAPPING_TUNNEL}
 GRACE = 2  # ticks
 
 
@@ -29,7 +30,8 @@ class Subscriber:
     address: int = None  # paired with
     fixed: int = None  # first port of the block that is its own by the pool's rule
     blocks: set = dataclasses.field(default_factory=set)
-    table: dict = dataclasses.field(default_factory=dict)  # (protocol, port) -> Mapping, expired ones too
+    # (protocol, port; of a tunnel: remote end) -> Mapping, expired ones too
+    table: dict = dataclasses.field(default_factory=dict)
 
 
 def tcp_next(mapping, inside, flags):
@@ -66,6 +68,7 @@ class Model:
         self.owner = {}  # first port -> subscriber's number
         self.subscribers = {}
         self.ends = {}  # public end -> (subscriber's number, key)
+        self.tunnels = {}  # (public address index, key) -> subscriber's number
         self.closing = []
         self.fallbacks = {}  # public address index -> mappings made where a subscriber had been before
         self.tick = 0
@@ -191,6 +194,32 @@ class Model:
             tcp_next(mapping, False, flags)
             self.promise(mapping, protocol, remote_port, before)
         return "FORWARD_DOWN", (number, key[1])
+
+    # ---- tunnels: one of each protocol for a public address and a remote end -----------
+
+    def tunnel_owner(self, index, key):
+        """The number of the subscriber that has it now, or None."""
+        number = self.tunnels.get((index, key))
+        mapping = self.subscribers[number].table.get(key) if number is not None else None
+        alive = mapping and self.subscribers[number].active and mapping.end >> 16 == index and self.alive(mapping)
+        return number if alive else None
+
+    def tunnel_up(self, number, key):
+        """As `up`. Where a new mapping is made the tunnel may still be another's: tunnel_chosen says it."""
+        subscriber = self.subscribers[number]
+        mapping = subscriber.table.get(key)
+        index = mapping.end >> 16 if mapping else subscriber.address
+        if subscriber.active and self.tunnel_owner(index, key) not in (None, number):
+            return "DROP_TUNNEL_TAKEN", ()
+        return self.up(number, key)
+
+    def tunnel_chosen(self, number, key, end):
+        """(the verdict, the first port of a new block or None)."""
+        taken = self.chosen(number, key, end)
+        if self.tunnel_owner(end >> 16, key) not in (None, number):
+            return "DROP_TUNNEL_TAKEN", taken
+        self.tunnels[end >> 16, key] = number
+        return "FORWARD_UP", taken
 
     # ---- reclaiming ------------------------------------------------------------------
 

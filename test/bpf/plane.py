@@ -55,7 +55,8 @@ SMALL_MTU = "192.0.2.33"          # a route with an MTU of 1000
 NOT_ATTACHED = "192.0.2.65"       # behind other0
 
 TIMEOUTS = {abi.MAPPING_UDP: 300, abi.MAPPING_ICMP: 60, abi.MAPPING_TCP_PARTIAL: 240,
-            abi.MAPPING_TCP_ESTABLISHED: 7440, abi.MAPPING_TCP_CLOSING: 240, abi.MAPPING_TCP_RESET: 240}
+            abi.MAPPING_TCP_ESTABLISHED: 7440, abi.MAPPING_TCP_CLOSING: 240, abi.MAPPING_TCP_RESET: 240,
+            abi.MAPPING_TUNNEL: 300}
 HOLD_DOWN = 120
 
 NETWORK = f"""
@@ -186,6 +187,7 @@ class Plane:
         self.port_block = self._array("port_block", "bng_port_block")
         self.mapping = self._array("mapping", "bng_mapping_bucket")
         self.flow = self._array("flow", "bng_flow_bucket")
+        self.tunnel = self._array("tunnel", "bng_tunnel_bucket")
         self.fragment = self._array("fragment", "bng_fragment")
         self.range = self._array("range", "bng_ranges")
         self.interface = self._array("interface", "bng_interface")
@@ -208,7 +210,7 @@ class Plane:
 
     def reset(self):
         for array in (self.meta_array, self.subscriber, self.closing, self.pool, self.port_timer, self.pool_address,
-                      self.port_block, self.mapping, self.flow, self.fragment, self.range, self.interface, self.pcp,
+                      self.port_block, self.mapping, self.flow, self.tunnel, self.fragment, self.range, self.interface, self.pcp,
                       self.punt_limit):
             ctypes.memset(array, 0, ctypes.sizeof(array))
         self.maps["slot_of_address"].clear(4)

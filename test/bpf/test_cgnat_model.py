@@ -22,11 +22,14 @@ SUBSCRIBERS = 30
 PORTS = 200
 HOLD_SECONDS = 5
 TIMEOUTS = {abi.MAPPING_UDP: 20, abi.MAPPING_ICMP: 8, abi.MAPPING_TCP_PARTIAL: 10, abi.MAPPING_TCP_ESTABLISHED: 60,
-            abi.MAPPING_TCP_CLOSING: 12, abi.MAPPING_TCP_RESET: 9}
+            abi.MAPPING_TCP_CLOSING: 12, abi.MAPPING_TCP_RESET: 9, abi.MAPPING_TUNNEL: 25}
 BY_PORT = {("udp", 53): 3, ("udp", 4500): 45, ("tcp", 22): 150, ("tcp", 80): 30}  # seconds
 REMOTE_PORTS = (53, 53, 4500, 22, 80, 8000)
 NUMBERS = {"udp": 17, "tcp": 6, "icmp": 1}
-MAPPED = {"udp": abi.PROTOCOL_UDP, "tcp": abi.PROTOCOL_TCP, "icmp": abi.PROTOCOL_ICMP}
+TUNNELS = {"gre": 47, "esp": 50}
+TUNNEL_REMOTES = [f"192.0.2.{number}" for number in range(1, 31)]
+MAPPED = {"udp": abi.PROTOCOL_UDP, "tcp": abi.PROTOCOL_TCP, "icmp": abi.PROTOCOL_ICMP,
+          "gre": abi.PROTOCOL_GRE, "esp": abi.PROTOCOL_ESP}
 FLAG_BITS = {"F": 1, "S": 2, "R": 4, "A": 16}
 FLAGS = ["S"] * 6 + ["A"] * 6 + ["SA", "FA", "FA", "R", "RA", "SF"]
 REMOTE_BYTES, PUBLIC_BYTES = inet(REMOTE), [inet(address) for address in PUBLIC]
@@ -38,6 +41,18 @@ def l4(protocol, sport, dport, flags):
     if protocol == "icmp":
         return struct.pack("!BBHHH", 8, 0, 0, sport, 1)
     return struct.pack("!HHIIBBHHH", sport, dport, 1, 1, 0x50, sum(FLAG_BITS[flag] for flag in flags), 1000, 0, 0)
+
+
+def key_port(key):
+    """What a mapping's word has of its key: the inner port, or the tag of a tunnel's remote end."""
+    if key[0] in TUNNELS:
+        return int.from_bytes(inet(key[1]), "little") * 0x9e3779b1 >> 16 & 0xffff
+    return int.from_bytes(key[1].to_bytes(2, "big"), "little")
+
+
+def tunnel_packet(macs, source, destination, protocol):
+    header = struct.pack("!BBHHHBBH", 0x45, 0, 32, 0, 0, 64, TUNNELS[protocol], 0)
+    return macs + b"\x08\x00" + header + source + destination + bytes(12)
 
 
 def packet(macs, source, destination, protocol, sport, dport, flags):
@@ -119,6 +134,7 @@ class Life:
         if self.model.ends and self.chance.random() < 0.9:
             end = self.chance.choice(list(self.model.ends))
             protocol = self.model.ends[end][1][0]
+            protocol = "udp" if protocol in TUNNELS else protocol  # a port that has a tunnel is nobody's
         else:
             end, protocol = self.chance.randrange(len(ADDRESSES) << 16), "udp"
         if self.chance.random() < 0.05:
@@ -136,6 +152,40 @@ class Life:
             at = 38 if protocol == "icmp" else 36
             assert result.frame[30:34] == inet(self.sessions[number].address)
             assert int.from_bytes(result.frame[at:at + 2], "big") == port
+
+    def made_at(self, number, key):
+        """The public end of a subscriber's mapping, found in the map."""
+        view, plane = invariants.words(self.plane), self.plane
+        wanted = key_port(key) | MAPPED[key[0]] << 16
+        (end,) = {port for first in self.sessions[number].blocks
+                  for port, word in invariants.entries(plane, plane.block_of(first), 6, view) if word & 0xfffff == wanted}
+        return end
+
+    def tunnel_up(self):
+        number, key = self.chance.randrange(SUBSCRIBERS), (self.chance.choice(list(TUNNELS)),
+                                                           self.chance.choice(TUNNEL_REMOTES))
+        verdict, ends = self.model.tunnel_up(number, key)
+        result = self.plane.access(tunnel_packet(self.macs[number], inet(self.sessions[number].address), inet(key[1]),
+                                                 key[0]))
+        if verdict == "FORWARD_UP":
+            end = self.made_at(number, key)
+            assert end in ends, f"tunnel up {number} {key}: {end:#x}"
+            verdict, taken = self.model.tunnel_chosen(number, key, end)
+            assert len(self.events()) == (taken is not None)
+            if verdict == "FORWARD_UP":
+                assert result.frame[26:30] == PUBLIC_BYTES[end >> 16]
+        assert result.verdict == verdict, f"tunnel up {number} {key}"
+        self.note("tunnel FORWARD_UP" if verdict == "FORWARD_UP" else verdict)
+
+    def tunnel_down(self):
+        index, key = self.chance.choice(ADDRESSES), (self.chance.choice(list(TUNNELS)),
+                                                     self.chance.choice(TUNNEL_REMOTES))
+        number = self.model.tunnel_owner(index, key)
+        result = self.plane.core(tunnel_packet(self.down_macs, inet(key[1]), PUBLIC_BYTES[index], key[0]))
+        assert result.verdict == ("FORWARD_DOWN" if number is not None else "DROP_TUNNEL_UNKNOWN")
+        if number is not None:
+            assert result.frame[30:34] == inet(self.sessions[number].address)
+        self.note(f"tunnel {result.verdict}")
 
     def advance(self):
         ticks = self.chance.choice((1, 1, 2, 5, 10, 30))
@@ -173,8 +223,8 @@ class Life:
             self.note("moved")
 
     def step(self):
-        turns = ((0.668, self.up), (0.964, self.down), (0.970, self.advance), (0.992, self.sweep), (0.996, self.close),
-                 (1.0, self.move))
+        turns = ((0.628, self.up), (0.638, self.tunnel_up), (0.934, self.down), (0.964, self.tunnel_down),
+                 (0.970, self.advance), (0.992, self.sweep), (0.996, self.close), (1.0, self.move))
         turn = self.chance.random()
         next(step for limit, step in turns if turn < limit)()
 
@@ -188,21 +238,31 @@ class Life:
                 found[port] = (block.slot, word)
         wanted = {}
         for number, subscriber in self.model.subscribers.items():
-            for (protocol, port), mapping in subscriber.table.items():
+            for key, mapping in subscriber.table.items():
                 fins = sum(1 if inside else 2 for inside in mapping.fins)
-                inner = int.from_bytes(port.to_bytes(2, "big"), "little")
-                wanted[mapping.end] = (self.sessions[number].slot, inner | MAPPED[protocol] << 16 | mapping.state << 20 |
-                                       fins << 24 | (mapping.last & 0xffffffff) << 32)
+                wanted[mapping.end] = (self.sessions[number].slot, key_port(key) | MAPPED[key[0]] << 16 |
+                                       mapping.state << 20 | fins << 24 | (mapping.last & 0xffffffff) << 32)
         assert found == wanted
+        self.compare_tunnels()
         for address in ADDRESSES:
             free = {first for first in self.model.free if first >> 16 == address}
             assert self.plane.pool_address[address].free_blocks == len(free)
             assert self.plane.pool_address[address].fallbacks == self.model.fallbacks.get(address, 0)
 
 
+    def compare_tunnels(self):
+        """Each living tunnel is in the table."""
+        entries = {(word & 0xffffffff, word >> 32) for word in memoryview(self.plane.tunnel).cast("B").cast("Q") if word}
+        for (index, key), number in self.model.tunnels.items():
+            if self.model.tunnel_owner(index, key) is not None:
+                end = self.model.subscribers[number].table[key].end
+                assert (end, int.from_bytes(inet(key[1]), "little")) in entries
+
+
 MUST_BE_SEEN = {"FORWARD_UP", "FORWARD_DOWN", "DROP_NO_SESSION", "DROP_TCP_FLAGS", "DROP_CGNAT_MAPPING_LIMIT",
                 "DROP_CGNAT_BLOCK_LIMIT", "DROP_CGNAT_NO_BLOCK", "DROP_CGNAT_NO_MAPPING", "DROP_CGNAT_STALE",
-                "given back", "reopened", "moved"}
+                "given back", "reopened", "moved", "tunnel FORWARD_UP", "tunnel FORWARD_DOWN", "DROP_TUNNEL_TAKEN",
+                "tunnel DROP_TUNNEL_UNKNOWN"}
 
 
 @pytest.mark.parametrize("seed, deterministic", [(1, False), (2, False), (3, True)])

@@ -48,7 +48,7 @@ def test_json_is_what_the_rpc_says(lab, command):
 MEMBERS = {
     "status": {"version", "pid", "sessions", "blocks", "config", "start", "holder", "totals"},
     "drops": {"reasons"}, "interfaces": {"interfaces"}, "maps": {"maps"}, "cgnat blocks": {"blocks", "total"},
-    "cgnat mappings": {"mappings", "total"}, "dhcp4 stats": {"received", "sent", "refused", "leases"},
+    "cgnat mappings": {"mappings", "total"}, "cgnat tunnels": {"tunnels", "total"}, "dhcp4 stats": {"received", "sent", "refused", "leases"},
     "holder status": {"version", "generation", "links", "controller", "sweep"}, "version": {"version"},
     "config reload": {"changed", "applied"},
 }
@@ -256,6 +256,6 @@ def test_completion_in_bash(lab):
         return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, env=environment,
                               cwd=lab.directory).stdout.split()
     assert complete("cg") == ["cgnat"]
-    assert complete("cgnat", "''") == ["pools", "blocks", "mappings", "lookup", "forward", "pcp", "log", "held"]
+    assert complete("cgnat", "''") == ["pools", "blocks", "mappings", "tunnels", "lookup", "forward", "pcp", "log", "held"]
     assert complete("issu", "upgrade", "bng.bpf") == ["bng.bpf.o"]
     assert complete("sessions", "--in-state", "a") == ["active"]

@@ -382,6 +382,69 @@ START_TEST(what_is_left_counts_from_the_promise)
 }
 END_TEST
 
+struct found_tunnels {
+	struct cgnat_tunnel tunnel;
+	unsigned count;
+};
+
+static void note_tunnel(const struct cgnat_tunnel *tunnel, void *context)
+{
+	struct found_tunnels *found = context;
+
+	found->tunnel = *tunnel;
+	found->count++;
+}
+
+static struct found_tunnels walk_tunnels(struct cgnat_filter filter)
+{
+	struct found_tunnels found = {0};
+
+	cgnat_walk_tunnels(fixture.controld.maps, &filter, note_tunnel, &found);
+	return found;
+}
+
+START_TEST(only_tunnels_whose_mapping_lives_are_walked)
+{
+	struct session session = make_mappings();
+	struct maps *maps = fixture.controld.maps;
+	struct bng_port_block *block = &maps->port_block[record_of("203.0.113.1")->first_block + 7];
+	uint32_t remote_be = htonl(0xc6120001), timeout = maps->pool[0].timeout[BNG_MAPPING_TUNNEL];
+	uint16_t tag = ntohs(bng_tunnel_tag(remote_be)); /* set_mapping takes a port */
+	struct bng_tunnel *entry = &maps->tunnel[3].entry[5];
+	struct found_tunnels found;
+	uint64_t used = 0;
+
+	ck_assert_uint_eq(timeout, BNG_TICKS_OF_SECONDS(300));
+	*entry = (struct bng_tunnel){block->first + 77, remote_be};
+	ck_assert_uint_eq(walk_tunnels((struct cgnat_filter){0}).count, 0); /* no mapping */
+	set_mapping(block, 77, BNG_PROTOCOL_UDP, BNG_MAPPING_UDP, tag, 0);
+	ck_assert_uint_eq(walk_tunnels((struct cgnat_filter){0}).count, 0); /* of no tunnel */
+	set_mapping(block, 77, BNG_PROTOCOL_ESP, BNG_MAPPING_TUNNEL, (uint16_t)(tag + 1), 0);
+	ck_assert_uint_eq(walk_tunnels((struct cgnat_filter){0}).count, 0); /* to another end */
+	set_mapping(block, 77, BNG_PROTOCOL_ESP, BNG_MAPPING_TUNNEL, tag, timeout + 1);
+	ck_assert_uint_eq(walk_tunnels((struct cgnat_filter){0}).count, 0); /* dead */
+	set_mapping(block, 77, BNG_PROTOCOL_ESP, BNG_MAPPING_TUNNEL, tag, timeout - 30);
+	found = walk_tunnels((struct cgnat_filter){0});
+	ck_assert_uint_eq(found.count, 1);
+	ck_assert_uint_eq(found.tunnel.protocol, BNG_PROTOCOL_ESP);
+	ck_assert_uint_eq(found.tunnel.remote_be, remote_be);
+	ck_assert_uint_eq(found.tunnel.public_be, htonl(0xcb007101));
+	ck_assert_uint_le(30 - found.tunnel.left_ticks, 1);
+	ck_assert_ptr_eq(found.tunnel.session, session.record);
+	ck_assert(maps_used(maps, MAP_tunnel, &used));
+	ck_assert_uint_eq(used, 1);
+	ck_assert_uint_eq(walk_tunnels((struct cgnat_filter){.inner_be = session.record->address_be}).count,
+			  1);
+	ck_assert_uint_eq(walk_tunnels((struct cgnat_filter){.inner_be = htonl(0x0a090002)}).count, 0);
+	ck_assert_uint_eq(walk_tunnels((struct cgnat_filter){.public_be = htonl(0xcb007100)}).count, 0);
+	session.record->state = BNG_SUBSCRIBER_CLOSING;
+	ck_assert_uint_eq(walk_tunnels((struct cgnat_filter){0}).count, 0);
+	entry->port = UINT32_MAX;
+	ck_assert_uint_eq(walk_tunnels((struct cgnat_filter){0}).count, 0); /* nonsense is not followed */
+	fixture_stop();
+}
+END_TEST
+
 static const char *sha256_of(const char *text)
 {
 	static char hex[65];
@@ -474,6 +537,7 @@ int main(void)
 	tcase_set_timeout(walk, 60);
 	tcase_add_test(walk, only_live_mappings_of_active_sessions_are_walked);
 	tcase_add_test(walk, what_is_left_counts_from_the_promise);
+	tcase_add_test(walk, only_tunnels_whose_mapping_lives_are_walked);
 	tcase_add_test(walk, the_digest_is_of_sorted_lines);
 	tcase_add_test(walk, a_million_mappings_are_counted_and_hashed);
 	suite_add_tcase(suite, walk);

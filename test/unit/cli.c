@@ -234,6 +234,7 @@ static const struct {
 	{"cgnat forward remove 10.0.0.7 udp 53",
 	 "{\"address\":\"10.0.0.7\",\"inner_port\":53,\"protocol\":\"udp\"}"},
 	{"cgnat forward list --address 10.0.0.7", "{\"address\":\"10.0.0.7\"}"},
+	{"cgnat tunnels --public 203.0.113.7", "{\"filter\":{\"public\":\"203.0.113.7\"},\"limit\":1000}"},
 	{"cgnat mappings --address 10.0.0.7 --protocol udp --limit 3",
 	 "{\"filter\":{\"address\":\"10.0.0.7\",\"protocol\":\"udp\"},\"limit\":3}"},
 };
@@ -289,7 +290,7 @@ static const struct {
 	{"issu upgrade file _", ""},
 	{"status _", ""},
 	{"session show _", ""},
-	{"help cgnat _", "pools\nblocks\nmappings\nlookup\nforward\npcp\nlog\nheld\n"},
+	{"help cgnat _", "pools\nblocks\nmappings\ntunnels\nlookup\nforward\npcp\nlog\nheld\n"},
 	{"nonsense _", ""},
 };
 

@@ -87,6 +87,7 @@ START_TEST(everything_is_read)
 	ck_assert_uint_eq(config->nat_pools[1].block_shift, 10);
 	ck_assert_uint_eq(config->nat_pools[1].timeout_s[BNG_MAPPING_UDP], 120);
 	ck_assert_uint_eq(config->nat_pools[1].timeout_s[BNG_MAPPING_TCP_ESTABLISHED], 7440);
+	ck_assert_uint_eq(config->nat_pools[1].timeout_s[BNG_MAPPING_TUNNEL], 300);
 	ck_assert_uint_eq(config->nat_pools[0].port_timer_count, 0);
 	ck_assert_uint_eq(config->nat_pools[1].port_timer_count, 3);
 	ck_assert_uint_eq(config->nat_pools[1].port_timers[1].protocol, BNG_PROTOCOL_TCP);

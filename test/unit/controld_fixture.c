@@ -84,6 +84,7 @@ static void make_maps(const struct fixture_sizes *sizes)
 		[MAP_mapping] = sizes->public_addresses * (65536 / BNG_PORTS_PER_BUCKET),
 		[MAP_range] = 2,
 		[MAP_flow] = 96,
+		[MAP_tunnel] = 16,
 		[MAP_fragment] = BNG_FRAGMENTS,
 		[MAP_interface] = BNG_INTERFACES,
 		[MAP_pcp] = 64,
