@@ -533,7 +533,7 @@ def test_to_another_subscribers_public_address(plane, kind, fields):
 # ---- ICMP errors about tunnels --------------------------------------------------------
 
 @kinds
-def test_rfc5508_req4_an_error_about_what_went_out(plane, kind):
+def test_rfc5508_req4abc_an_error_about_what_went_out(plane, kind):
     session = plane.session("10.0.0.5")
     sent = up(session, kind)
     seen = bytes(frames.ip_of(plane.access(sent).frame))
@@ -546,7 +546,7 @@ def test_rfc5508_req4_an_error_about_what_went_out(plane, kind):
 
 
 @kinds
-def test_rfc5508_req5_an_error_about_what_came_in(plane, kind):
+def test_rfc5508_req5abc_an_error_about_what_came_in(plane, kind):
     session = plane.session("10.0.0.5")
     opened(plane, session, kind)
     seen = bytes(frames.ip_of(plane.core(down(PUBLIC[0], kind)).frame))
@@ -558,7 +558,7 @@ def test_rfc5508_req5_an_error_about_what_came_in(plane, kind):
 
 
 @kinds
-def test_rfc5508_req6_an_error_about_no_tunnel(plane, kind):
+def test_rfc5508_req4_rfc5508_req5_an_error_about_no_tunnel(plane, kind):
     session = plane.session("10.0.0.5")
     opened(plane, session, kind)
     number, payload = PAYLOADS[kind]
