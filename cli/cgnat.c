@@ -31,6 +31,7 @@ int print_pools(struct cli *cli, const json_t *result, const struct invocation *
 		{"NONE FREE", "alloc_failures", COLUMN_COUNT, NULL},
 		{"LIMIT HITS", "limit_hits", COLUMN_COUNT, NULL},
 		{"DROPS", "drops", COLUMN_COUNT, NULL},
+		{"FELL BACK", "fallbacks", COLUMN_COUNT, NULL},
 		{0},
 	};
 	const json_t *pool;

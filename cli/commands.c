@@ -12,6 +12,7 @@
 static const char *const session_states[] = {"active", "closing", NULL};
 static const char *const protocols[] = {"tcp", "udp", "icmp", NULL};
 static const char *const forwarded[] = {"tcp", "udp", NULL};
+static const char *const steering_modes[] = {"off", "observe", "enforce", NULL};
 static const char *const tpids[] = {"802.1Q", "802.1ad", NULL};
 
 /* clang-format off */
@@ -112,6 +113,14 @@ const struct command commands[] = {
 	 .method = "blocklog.status", .print = print_blocklog},
 	{.path = "cgnat held", .help = "fragments before their first and unsolicited SYNs, kept for a moment",
 	 .method = "hold.status", .print = print_held},
+	{.path = "cgnat reputation", .help = "how each public address is, and who would move",
+	 .method = "cgnat.reputation", .print = print_reputation},
+	{.path = "cgnat steering", .help = "mode and thresholds; moves to come and past ones, with why",
+	 .arguments = {{"--limit", ARGUMENT_NUMBER, LIMIT_HELP, 1, 10000, NULL}},
+	 .method = "cgnat.steering", .params = params_steering, .print = print_steering},
+	{.path = "cgnat steering set", .help = "off; observe: tell who would move; enforce: move them",
+	 .arguments = {{"MODE", ARGUMENT_CHOICE, "off, observe or enforce", 0, 0, steering_modes}},
+	 .method = "cgnat.steering.set", .params = params_steering_set, .print = print_steering_set},
 	{.path = "drops", .help = "packets dropped, by reason, most first",
 	 .arguments = {{"--all", ARGUMENT_FLAG, "all verdicts, also those that never came", 0, 0, NULL}},
 	 .method = "drops", .print = print_drops},

@@ -75,11 +75,16 @@ char *value_text(const struct cli *cli, const json_t *value, enum column_format 
 	return out;
 }
 
+typedef const char *color_of(const json_t *object);
+
 static int add_row(struct libscols_table *table, const struct cli *cli, const json_t *object,
-		   const struct column *columns)
+		   const struct column *columns, color_of *color)
 {
 	struct libscols_line *line = scols_table_new_line(table, NULL);
 	int err = line ? 0 : -1;
+
+	if (!err && color && color(object))
+		err = scols_line_set_color(line, color(object));
 
 	for (size_t i = 0; !err && columns[i].title; i++) {
 		char text[VALUE_TEXT] = "-";
@@ -95,10 +100,16 @@ static int add_row(struct libscols_table *table, const struct cli *cli, const js
 
 int print_table(const struct cli *cli, const json_t *objects, const struct column *columns)
 {
+	return print_table_colored(cli, objects, columns, NULL);
+}
+
+int print_table_colored(const struct cli *cli, const json_t *objects, const struct column *columns,
+			color_of *color)
+{
 	struct libscols_table *table = scols_new_table();
 	const json_t *object;
 	size_t i;
-	int err = table ? 0 : -1;
+	int err = table ? scols_table_enable_colors(table, cli->color) : -1;
 
 	for (i = 0; !err && columns[i].title; i++) {
 		int flags = columns[i].format == COLUMN_TEXT ? 0 : SCOLS_FL_RIGHT;
@@ -107,7 +118,7 @@ int print_table(const struct cli *cli, const json_t *objects, const struct colum
 	json_array_foreach(objects, i, object)
 	{
 		if (!err)
-			err = add_row(table, cli, object, columns);
+			err = add_row(table, cli, object, columns, color);
 	}
 	if (!err && json_array_size(objects))
 		err = scols_print_table(table);

@@ -30,6 +30,10 @@ struct column {
 /* Columns end with title NULL. 0 or CLI_REFUSED when out of memory. */
 int print_table(const struct cli *cli, const json_t *objects, const struct column *columns);
 
+/* Lines in colour where colours are on: a name such as "red", or NULL. */
+int print_table_colored(const struct cli *cli, const json_t *objects, const struct column *columns,
+			const char *(*color)(const json_t *object));
+
 /* "label   text" */
 __attribute__((format(printf, 2, 3))) void print_fact(const char *label, const char *format, ...);
 /* A member as text; count: with separators. Returns `out`. */

@@ -27,6 +27,10 @@ cli_print print_pools, print_blocks, print_mappings, print_tunnels, print_forwar
 /* lookup.c */
 cli_run run_lookup;
 
+/* steering.c */
+cli_params params_steering, params_steering_set;
+cli_print print_reputation, print_steering, print_steering_set;
+
 /* issu.c */
 cli_run run_upgrade, run_rollback;
 cli_print print_issu_status;

@@ -29,6 +29,7 @@ struct refusals;
 struct exhaustion;
 struct hold;
 struct pcp;
+struct steering;
 
 struct controld {
 	struct event_base *base;
@@ -52,6 +53,7 @@ struct controld {
 	struct exhaustion *exhaustion; /* controld/drops/exhaustion.h */
 	struct hold *hold;             /* controld/hold */
 	struct pcp *pcp;               /* controld/pcp */
+	struct steering *steering;     /* controld/steering */
 	uint64_t epoch;                /* of this start, unique on this machine */
 	uint64_t started_ns;           /* boottime */
 };

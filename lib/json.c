@@ -174,6 +174,20 @@ int64_t json_read_integer_or(struct json_reader *reader, const json_t *object, c
 	return read_integer(reader, object, member, false, min, max, fallback);
 }
 
+double json_read_number_or(struct json_reader *reader, const json_t *object, const char *member, double min,
+			   double max, double fallback)
+{
+	const json_t *value = find(reader, object, member, false);
+	if (!value)
+		return fallback;
+	if (json_is_number(value) && json_number_value(value) >= min && json_number_value(value) <= max)
+		return json_number_value(value);
+	char expected[80];
+	snprintf(expected, sizeof(expected), "must be a number %.12g-%.12g", min, max);
+	fail_member(reader, member, value, expected);
+	return fallback;
+}
+
 bool json_read_bool_or(struct json_reader *reader, const json_t *object, const char *member, bool fallback)
 {
 	const json_t *value = find(reader, object, member, false);

@@ -46,6 +46,9 @@ int64_t json_read_integer(struct json_reader *reader, const json_t *object, cons
 			  int64_t max);
 int64_t json_read_integer_or(struct json_reader *reader, const json_t *object, const char *member,
 			     int64_t min, int64_t max, int64_t fallback);
+/* An integer or a real number. */
+double json_read_number_or(struct json_reader *reader, const json_t *object, const char *member, double min,
+			   double max, double fallback);
 bool json_read_bool_or(struct json_reader *reader, const json_t *object, const char *member, bool fallback);
 
 /* Fails if `object` has a member that is not in the NULL-terminated list. */

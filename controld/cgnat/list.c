@@ -65,15 +65,16 @@ static json_t *address_json(const struct bng_pool_address *record, uint32_t inde
 	uint32_t dynamic = cgnat_first_dynamic(record->block_shift, record->dynamic_from);
 	char text[ADDRESS_TEXT];
 
-	return json_pack(
-		"{s:s, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "address",
-		address_format(record->address_be, text), "index", (json_int_t)index, "enabled",
-		!!(record->flags & BNG_POOL_ADDRESS_ENABLED), "blocks", (json_int_t)(total - reserved),
-		"deterministic", (json_int_t)(dynamic > reserved ? dynamic - reserved : 0), "free",
-		(json_int_t)record->free_blocks, "held", (json_int_t)use->held, "allocated",
-		(json_int_t)use->allocated, "sessions", (json_int_t)use->sessions, "allocations",
-		(json_int_t)record->allocations, "alloc_failures", (json_int_t)record->alloc_failures,
-		"limit_hits", (json_int_t)record->limit_hits, "drops", (json_int_t)record->drops);
+	return json_pack("{s:s, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "address",
+			 address_format(record->address_be, text), "index", (json_int_t)index, "enabled",
+			 !!(record->flags & BNG_POOL_ADDRESS_ENABLED), "blocks",
+			 (json_int_t)(total - reserved), "deterministic",
+			 (json_int_t)(dynamic > reserved ? dynamic - reserved : 0), "free",
+			 (json_int_t)record->free_blocks, "held", (json_int_t)use->held, "allocated",
+			 (json_int_t)use->allocated, "sessions", (json_int_t)use->sessions, "allocations",
+			 (json_int_t)record->allocations, "alloc_failures",
+			 (json_int_t)record->alloc_failures, "limit_hits", (json_int_t)record->limit_hits,
+			 "drops", (json_int_t)record->drops, "fallbacks", (json_int_t)record->fallbacks);
 }
 
 static const char *pool_mode(const struct bng_pool *pool)

@@ -144,6 +144,23 @@ struct config_log {
 	} ipfix;
 };
 
+/* What is done about public addresses in trouble; see docs/steering.md. */
+struct config_steering {
+	uint8_t mode; /* enum bng_steering_mode */
+	uint32_t interval_s;
+	uint32_t hold_down_s;
+	double half_life_s;
+	double weight_failures;
+	double weight_limit_hits;
+	double weight_drops;
+	double pressured_below; /* scores, 0-100 */
+	double degraded_below;
+	double threshold;
+	double margin;
+	double share;    /* of a pool's subscribers in an interval, 0-1 */
+	double max_fill; /* of an address's port blocks, 0-1 */
+};
+
 struct config {
 	struct config_interface *interfaces;
 	size_t interface_count;
@@ -161,6 +178,7 @@ struct config {
 	uint32_t hold_down_s;
 	uint32_t hold_down_blocks; /* of one public address at most */
 	struct config_log log;
+	struct config_steering steering;
 	uint32_t dhcp4_rate;
 	uint32_t dhcp4_burst;
 	uint32_t fragment_rate; /* of each direction */

@@ -23,6 +23,16 @@ int64_t config_integer(struct json_reader *reader, json_t *object, const char *m
 	return value;
 }
 
+double config_number(struct json_reader *reader, json_t *object, const char *member, double min, double max,
+		     double fallback)
+{
+	double value = json_read_number_or(reader, object, member, min, max, fallback);
+
+	if (json_reader_ok(reader) && !json_object_get(object, member))
+		json_object_set_new(object, member, json_real(fallback));
+	return value;
+}
+
 const char *config_string(struct json_reader *reader, json_t *object, const char *member,
 			  const char *fallback)
 {

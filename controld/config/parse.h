@@ -17,6 +17,8 @@
 /* Members of `object`; an absent one is filled in with its default. */
 int64_t config_integer(struct json_reader *reader, json_t *object, const char *member, int64_t min,
 		       int64_t max, int64_t fallback);
+double config_number(struct json_reader *reader, json_t *object, const char *member, double min, double max,
+		     double fallback);
 const char *config_string(struct json_reader *reader, json_t *object, const char *member,
 			  const char *fallback);
 void config_name(struct json_reader *reader, json_t *object, const char *member, char *name, size_t size);
@@ -44,6 +46,11 @@ void config_read_forwards(struct json_reader *reader, json_t *element, struct co
 /* 0 when absent: as it is. */
 uint16_t config_read_mss(struct json_reader *reader, json_t *object);
 void config_read_log(struct json_reader *reader, json_t *cgnat, struct config_log *config);
+void config_read_steering(struct json_reader *reader, json_t *cgnat, struct config_steering *steering);
+/* enum bng_steering_mode by its name, of the configuration or of cgnat.steering.set. */
+uint8_t config_steering_mode(struct json_reader *reader, json_t *object, const char *member,
+			     const char *fallback);
+const char *config_steering_mode_name(uint8_t mode);
 void config_read_sessions(struct json_reader *reader, json_t *root, struct config *config);
 
 /* One session, of the configuration or of session.add; `pool_member` names its

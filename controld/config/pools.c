@@ -273,7 +273,8 @@ static void read_exempt(struct json_reader *reader, json_t *element, void *targe
 void config_read_cgnat(struct json_reader *reader, json_t *root, struct config *config)
 {
 	static const char *const members[] = {
-		"pools", "hold_down_seconds", "hold_down_blocks", "exempt", "exempt_file", "log", NULL};
+		"pools", "hold_down_seconds", "hold_down_blocks", "exempt", "exempt_file", "log", "steering",
+		NULL};
 	json_t *cgnat = config_object(reader, root, "cgnat");
 
 	json_read_only(reader, cgnat, members);
@@ -286,5 +287,6 @@ void config_read_cgnat(struct json_reader *reader, json_t *root, struct config *
 		     &config->exempt_count, read_exempt, NULL);
 	read_exempt_file(reader, cgnat, config);
 	config_read_log(reader, cgnat, &config->log);
+	config_read_steering(reader, cgnat, &config->steering);
 	json_leave(reader);
 }

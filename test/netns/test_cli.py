@@ -256,6 +256,7 @@ def test_completion_in_bash(lab):
         return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, env=environment,
                               cwd=lab.directory).stdout.split()
     assert complete("cg") == ["cgnat"]
-    assert complete("cgnat", "''") == ["pools", "blocks", "mappings", "tunnels", "lookup", "forward", "pcp", "log", "held"]
+    assert complete("cgnat", "''") == ["pools", "blocks", "mappings", "tunnels", "lookup", "forward", "pcp", "log", "held",
+                                     "reputation", "steering"]
     assert complete("issu", "upgrade", "bng.bpf") == ["bng.bpf.o"]
     assert complete("sessions", "--in-state", "a") == ["active"]

@@ -15,7 +15,8 @@ from lab import Lab
 
 HARMLESS = {
     "holder": ["holder.status", "swap.status", "fd.list"],
-    "controld": ["status", "session.list", "cgnat.pools", "cgnat.blocks", "cgnat.mappings", "cgnat.tunnels", "cgnat.digest", "drops",
+    "controld": ["status", "session.list", "cgnat.pools", "cgnat.reputation", "cgnat.steering", "cgnat.blocks",
+                 "cgnat.mappings", "cgnat.tunnels", "cgnat.digest", "drops",
                  "interfaces", "maps", "blocklog.status", "issu.status", "config.show", "config.reload"],
 }
 

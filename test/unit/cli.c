@@ -229,6 +229,9 @@ static const struct {
 	 "{\"sessions\":[{\"address\":\"10.9.0.2\",\"interface\":\"access0\",\"mac\":\"02:00:00:00:00:02\","
 	 "\"max_blocks\":2,\"outer_tpid\":\"802.1ad\",\"outer_vid\":100}]}"},
 	{"cgnat blocks", "{\"filter\":{},\"limit\":1000}"},
+	{"cgnat steering", "{}"},
+	{"cgnat steering --limit 3", "{\"limit\":3}"},
+	{"cgnat steering set observe", "{\"mode\":\"observe\"}"},
 	{"cgnat forward add 10.0.0.7 tcp 22 --public-port 40022",
 	 "{\"address\":\"10.0.0.7\",\"inner_port\":22,\"protocol\":\"tcp\",\"public_port\":40022}"},
 	{"cgnat forward remove 10.0.0.7 udp 53",
@@ -290,7 +293,10 @@ static const struct {
 	{"issu upgrade file _", ""},
 	{"status _", ""},
 	{"session show _", ""},
-	{"help cgnat _", "pools\nblocks\nmappings\ntunnels\nlookup\nforward\npcp\nlog\nheld\n"},
+	{"help cgnat _",
+	 "pools\nblocks\nmappings\ntunnels\nlookup\nforward\npcp\nlog\nheld\nreputation\nsteering\n"},
+	{"cgnat steering _", "set\n"},
+	{"cgnat steering set _", "off\nobserve\nenforce\n"},
 	{"nonsense _", ""},
 };
 

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "controld/config/config.h"
+#include "controld/config/parse.h"
+#include "controld/steering/steering.h"
 
 static const char example[] =
 	"{\"interfaces\": [{\"name\": \"access0\", \"role\": \"access\", \"mode\": \"generic\"},"
@@ -40,6 +41,8 @@ static const char example[] =
 	" \"pcp\": {\"max_lifetime\": 7200, \"max_mappings\": 8, \"min_port\": 2000},"
 	" \"deterministic\": {\"subscribers\": [\"10.0.0.0/27\"], \"dynamic_blocks\": 8}}],"
 	"\"exempt_file\": \"/etc/bng/exempt\","
+	"\"steering\": {\"mode\": \"enforce\", \"interval_seconds\": 5, \"share_per_interval\": 0.1, "
+	"\"weights\": {\"drops\": 7}, \"degraded_below\": 40, \"threshold\": 66.5},"
 	"\"hold_down_seconds\": 60, \"hold_down_blocks\": 77, \"exempt\": [\"192.0.2.0/24\", "
 	"\"100.64.0.0/10\"],"
 	"\"log\": {\"file\": {\"path\": \"/var/log/b.log\", \"max_bytes\": 8192}, \"syslog\": {\"path\": "
@@ -136,6 +139,32 @@ START_TEST(how_packets_are_treated_is_read)
 		  session->forwards[0].inner_port == 22 && session->forwards[0].public_port == 40022);
 	ck_assert(session->forwards[1].protocol == BNG_PROTOCOL_UDP &&
 		  session->forwards[1].inner_port == 22 && session->forwards[1].public_port == 0);
+	config_free(config);
+}
+END_TEST
+
+START_TEST(steering_is_read)
+{
+	struct config *config = parse(example);
+	const struct config_steering *steering = &config->steering;
+
+	ck_assert_uint_eq(steering->mode, BNG_STEERING_ENFORCE);
+	ck_assert_str_eq(config_steering_mode_name(steering->mode), "enforce");
+	ck_assert_uint_eq(steering->interval_s, 5);
+	ck_assert(steering->share == 0.1 && steering->weight_drops == 7 && steering->threshold == 66.5);
+	ck_assert(steering->degraded_below == 40 && steering->pressured_below == 80);
+	config_free(config);
+}
+END_TEST
+
+/* The policy knows its own defaults; what is written into a configuration is the same. */
+START_TEST(steering_defaults_are_the_policys)
+{
+	struct config *config = parse("{\"interfaces\": [{\"name\": \"a\", \"role\": \"access\"}]}");
+	struct plan_policy policy = steering_policy(&config->steering);
+
+	ck_assert_uint_eq(config->steering.mode, BNG_STEERING_OFF);
+	ck_assert_mem_eq(&policy, &plan_policy_default, sizeof(policy));
 	config_free(config);
 }
 END_TEST
@@ -367,6 +396,21 @@ static const struct {
 	 "/sessions/0/forwards/0/public_port: 1023: must be an integer 1024-65535"},
 	{"\"protocol\": \"tcp\"", "\"protocol\": \"udp\"",
 	 "elements 0 and 1 have the same inner or public port"},
+	{"\"mode\": \"enforce\"", "\"mode\": \"on\"",
+	 "/cgnat/steering/mode: \"on\": must be \"off\", \"observe\" or \"enforce\""},
+	{"\"mode\": \"enforce\"", "\"mode\": 1", "/cgnat/steering/mode: 1: must be a string"},
+	{"\"share_per_interval\": 0.1", "\"share_per_interval\": 1.01",
+	 "/cgnat/steering/share_per_interval: 1.01: must be a number 0-1"},
+	{"\"share_per_interval\": 0.1", "\"share_per_interval\": \"1%\"",
+	 "/cgnat/steering/share_per_interval: \"1%\": must be a number 0-1"},
+	{"\"interval_seconds\": 5", "\"interval_seconds\": 0",
+	 "/cgnat/steering/interval_seconds: 0: must be an integer 1-3600"},
+	{"\"drops\": 7", "\"drop\": 7", "/cgnat/steering/weights/drop: "},
+	{"\"drops\": 7", "\"drops\": -0.5",
+	 "/cgnat/steering/weights/drops: -0.5: must be a number 0-1000000"},
+	{"\"degraded_below\": 40", "\"degraded_below\": 80.5",
+	 "/cgnat/steering/degraded_below: 80.5: must not be above pressured_below, which is 80"},
+	{"\"threshold\": 66.5", "\"treshold\": 66.5", "/cgnat/steering/treshold: "},
 	{"\"/etc/bng/exempt\"", "\"exempt\"", "/cgnat/exempt_file: \"exempt\": must be the absolute path"},
 	{"\"dhcp4_rate\": 77", "\"dhcp4_rate\": 0", "/punt/dhcp4_rate: 0: must be an integer 1-"},
 	{"\"punt\": {", "\"punt\": {{", "line 1 column "},
@@ -484,6 +528,8 @@ int main(void)
 	tcase_add_test(test, everything_is_read);
 	tcase_add_test(test, how_packets_are_treated_is_read);
 	tcase_add_test(test, destinations_of_logs_are_read);
+	tcase_add_test(test, steering_is_read);
+	tcase_add_test(test, steering_defaults_are_the_policys);
 	tcase_add_test(test, filled_in_defaults_change_nothing);
 	tcase_add_loop_test(test, every_error_names_its_place, 0, (int)(sizeof(wrong) / sizeof(wrong[0])));
 	tcase_add_loop_test(test, what_is_no_configuration_is_refused, 0,
