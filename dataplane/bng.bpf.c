@@ -16,6 +16,7 @@
 #include "session.h"
 #include "sweep.h"
 #include "tunnel.h"
+#include "untranslated.h"
 #include "verdict.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -105,15 +106,25 @@ static __always_inline int access_nat(struct bng_pkt *pkt, int verdict, int is_h
 	return BNG_FORWARD_UP;
 }
 
+/* What has no ports that could be read: `verdict` says why. */
+static __always_inline int access_without_ports(struct bng_pkt *pkt, int verdict, int is_exempt)
+{
+	if (is_source_routed(pkt))
+		return BNG_DROP_ICMP_SOURCE_ROUTE;
+	return is_exempt ? BNG_FORWARD_UP_EXEMPT : access_nat(pkt, verdict, 0);
+}
+
 /* Translated, if it is to be. */
 static __always_inline int access_translate(struct bng_pkt *pkt)
 {
 	__u32 entry = exempt_find(pkt, pkt->ip->daddr);
-	int verdict = packet_parse_l4(pkt);
+	int verdict = packet_parse_leaving(pkt);
 
-	if (entry && (verdict || !exempt_comes_late(pkt, entry)))
+	if (verdict)
+		return access_without_ports(pkt, verdict, entry != 0);
+	if (entry && !exempt_comes_late(pkt, entry))
 		return BNG_FORWARD_UP_EXEMPT;
-	return access_nat(pkt, verdict, 0);
+	return access_nat(pkt, 0, 0);
 }
 
 static __always_inline int is_forward(int verdict)
@@ -198,14 +209,14 @@ __noinline __u64 access_create(struct xdp_md *ctx, __u32 slot)
 /* STEP_FRAGMENT_UP and _HAIRPIN: translated, then onward, or to another subscriber. */
 static __always_inline __u64 access_fragment(struct xdp_md *ctx, __u64 outcome)
 {
-	__u32 slot = outcome_slot(outcome), next = fragment_up(ctx, slot);
+	__u32 slot = outcome_slot(outcome), next = fragment_up(ctx, outcome);
 
 	if (outcome_action(next) == STEP_CREATE) {
 		__u64 refused = access_create(ctx, slot);
 
 		if (refused)
 			return refused;
-		next = fragment_up(ctx, slot);
+		next = fragment_up(ctx, outcome);
 	}
 	if (!next && outcome_action(outcome) == STEP_FRAGMENT_HAIRPIN)
 		next = outcome_step(BNG_DROP_INTERNAL, STEP_FRAGMENT_DOWN, outcome_parameter(outcome));
@@ -219,7 +230,7 @@ static __always_inline __u64 access_fragment(struct xdp_md *ctx, __u64 outcome)
 /* STEP_ICMP_ERROR_UP and _HAIRPIN: the same for an ICMP error. */
 static __always_inline __u64 access_icmp_error(struct xdp_md *ctx, __u64 outcome)
 {
-	__u32 slot = outcome_slot(outcome), next = icmp_error_up(ctx, slot);
+	__u32 slot = outcome_slot(outcome), next = icmp_error_up(ctx, outcome);
 
 	if (!next && outcome_action(outcome) == STEP_ICMP_ERROR_HAIRPIN)
 		next = outcome_step(BNG_DROP_INTERNAL, STEP_ICMP_ERROR_DOWN, outcome_parameter(outcome));
@@ -395,35 +406,6 @@ static __always_inline int core_translated(struct bng_pkt *pkt, __u32 address_in
 	mss_apply(pkt);
 	rewrite_nat(pkt, 0, pkt->session->address_be, port_be);
 	return deliver(pkt, BNG_FORWARD_DOWN);
-}
-
-/* An ICMP error, by a router on the way, about a packet that went out untranslated. */
-static __always_inline int is_exempt_error(struct bng_pkt *pkt)
-{
-	struct icmp_header *icmp = pkt->l4;
-	struct iphdr *quoted = (void *)(icmp + 1);
-
-	return packet_parse_l4(pkt) == BNG_DROP_ICMP_TYPE && is_icmp_error(pkt) &&
-	       pkt->ip_length >= pkt->ip->ihl * 4 + sizeof(*icmp) + sizeof(*quoted) &&
-	       (void *)(quoted + 1) <= pkt->end && quoted->saddr == pkt->ip->daddr &&
-	       exempt_find(pkt, quoted->daddr);
-}
-
-/* To a subscriber's own address: only from where it goes out untranslated. */
-static __always_inline int core_untranslated(struct bng_pkt *pkt)
-{
-	int verdict;
-
-	if (!exempt_find(pkt, pkt->ip->saddr) && !is_exempt_error(pkt))
-		return BNG_DROP_NOT_EXEMPT;
-	if (pkt->ip->ttl <= 1)
-		return outcome_step(BNG_DROP_TTL, STEP_TELL_TTL, 0);
-	verdict = deliver_check(pkt);
-	if (verdict)
-		return verdict;
-	packet_parse_l4(pkt);
-	mss_apply(pkt);
-	return deliver(pkt, BNG_FORWARD_DOWN_EXEMPT);
 }
 
 static __always_inline int core_ip(struct bng_pkt *pkt)

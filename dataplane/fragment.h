@@ -126,7 +126,7 @@ static __always_inline int fragment_first_up(struct bng_pkt *pkt, struct fragmen
 }
 
 /* From the outcome's session: the source is translated in place. 0, or an outcome. */
-__noinline int fragment_up(struct xdp_md *ctx, __u32 slot)
+__noinline int fragment_up(struct xdp_md *ctx, __u64 outcome)
 {
 	struct fragment_search search = {};
 	__be32 public_be = 0;
@@ -135,10 +135,12 @@ __noinline int fragment_up(struct xdp_md *ctx, __u32 slot)
 
 	if (verdict)
 		return verdict;
-	pkt.slot = slot;
-	pkt.session = subscriber_get(slot);
+	pkt.slot = outcome_slot(outcome);
+	pkt.session = subscriber_get(pkt.slot);
 	if (!pkt.session)
 		return BNG_DROP_INTERNAL;
+	if (outcome_action(outcome) == STEP_FRAGMENT_UP && is_source_routed(&pkt))
+		return BNG_DROP_ICMP_SOURCE_ROUTE;
 	fragment_find(&pkt, BNG_FRAGMENT_UP, &search);
 	if (is_first_fragment(&pkt))
 		return fragment_first_up(&pkt, &search);

@@ -225,10 +225,11 @@ __noinline int icmp_error_down(struct xdp_md *ctx, __u64 outcome)
 	return deliver_from(&pkt, outcome_slot(outcome), BNG_FORWARD_ICMP_DOWN);
 }
 
-/* From the subscriber of `slot`, about a packet it was sent: REQ-5. Translated in
- * place, to be forwarded by the caller: 0 or a verdict. */
-__noinline int icmp_error_up(struct xdp_md *ctx, __u32 slot)
+/* From the outcome's session, about a packet it was sent: REQ-5. Translated in place, to
+ * be forwarded by the caller: 0 or a verdict. */
+__noinline int icmp_error_up(struct xdp_md *ctx, __u64 outcome)
 {
+	__u32 slot = outcome_slot(outcome);
 	struct bng_subscriber *session = subscriber_get(slot);
 	struct bng_pool_address *address;
 	struct cgnat_target target = {};
@@ -242,6 +243,8 @@ __noinline int icmp_error_up(struct xdp_md *ctx, __u32 slot)
 		verdict = quote_parse(&pkt, &quote);
 	if (verdict)
 		return verdict;
+	if (outcome_action(outcome) == STEP_ICMP_ERROR_UP && is_source_routed(&pkt))
+		return BNG_DROP_ICMP_SOURCE_ROUTE;
 	if (!session || quote.ip->daddr != session->address_be)
 		return BNG_DROP_ICMP_QUOTE;
 	port = cgnat_search(slot, bng_mapping_key(quote.protocol, quote.destination_port_be));

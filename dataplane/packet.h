@@ -17,6 +17,7 @@
 #include <bpf/bpf_endian.h>
 
 #include "clock.h"
+#include "ip_option.h"
 #include "outcome.h"
 
 #define VLAN_TAGS_MAX     2
@@ -224,8 +225,19 @@ static __always_inline int packet_again(struct bng_pkt *pkt, struct xdp_md *ctx)
 	return verdict ? verdict : packet_parse_ip(pkt);
 }
 
-/* The L4 header must lie inside the IP packet, not only inside the frame. */
-static __always_inline int packet_parse_ports(struct bng_pkt *pkt)
+/* An ICMP message with a source route, which is not to leave for the internet (RFC 5508
+ * section 7.3). */
+static __always_inline int is_source_routed(const struct bng_pkt *pkt)
+{
+	__u32 first = (void *)(pkt->ip + 1) - pkt->data;
+
+	return pkt->ip->protocol == IPPROTO_ICMP && pkt->ip->ihl > sizeof(*pkt->ip) / 4 &&
+	       ip_option_routes(pkt->ctx, first, pkt->l4 - pkt->data);
+}
+
+/* The L4 header must lie inside the IP packet, not only inside the frame. `is_leaving`
+ * is known when this is compiled. */
+static __always_inline int packet_parse_protocol(struct bng_pkt *pkt, int is_leaving)
 {
 	__u16 payload = pkt->ip_length - pkt->ip->ihl * 4;
 
@@ -235,10 +247,17 @@ static __always_inline int packet_parse_ports(struct bng_pkt *pkt)
 	case IPPROTO_UDP:
 		return payload < sizeof(struct udphdr) ? BNG_DROP_SHORT : packet_parse_udp(pkt);
 	case IPPROTO_ICMP:
+		if (is_leaving && is_source_routed(pkt))
+			return BNG_DROP_ICMP_SOURCE_ROUTE;
 		return payload < sizeof(struct icmp_header) ? BNG_DROP_SHORT : packet_parse_icmp(pkt);
 	default:
 		return BNG_DROP_PROTOCOL;
 	}
+}
+
+static __always_inline int packet_parse_ports(struct bng_pkt *pkt)
+{
+	return packet_parse_protocol(pkt, 0);
 }
 
 static __always_inline int is_fragment(const struct bng_pkt *pkt)
@@ -250,6 +269,12 @@ static __always_inline int is_fragment(const struct bng_pkt *pkt)
 static __always_inline int packet_parse_l4(struct bng_pkt *pkt)
 {
 	return is_fragment(pkt) ? BNG_DROP_FRAGMENT : packet_parse_ports(pkt);
+}
+
+/* The same of one that is to leave for the internet. */
+static __always_inline int packet_parse_leaving(struct bng_pkt *pkt)
+{
+	return is_fragment(pkt) ? BNG_DROP_FRAGMENT : packet_parse_protocol(pkt, 1);
 }
 
 #endif

@@ -86,7 +86,8 @@
 	X(DROP_TUNNEL_TAKEN,        "drop_tunnel_taken",        "GRE or ESP to a remote end, to which another subscriber has the public address's tunnel") \
 	X(DROP_TUNNEL_FULL,         "drop_tunnel_full",         "no room to remember a GRE or ESP tunnel") \
 	X(DROP_TUNNEL_UNKNOWN,      "drop_tunnel_unknown",      "GRE or ESP from a remote end to which nobody has a tunnel") \
-	X(DROP_TUNNEL_HAIRPIN,      "drop_tunnel_hairpin",      "GRE or ESP to another subscriber's public address")
+	X(DROP_TUNNEL_HAIRPIN,      "drop_tunnel_hairpin",      "GRE or ESP to another subscriber's public address") \
+	X(DROP_ICMP_SOURCE_ROUTE,   "drop_icmp_source_route",   "ICMP message with a source route, to the internet")
 
 enum bng_verdict {
 #define BNG_VERDICT_ENUM(name, text, meaning) BNG_##name,

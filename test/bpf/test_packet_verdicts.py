@@ -8,7 +8,7 @@ import struct
 import typing
 
 import pytest
-from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Raw
@@ -363,6 +363,8 @@ ROWS = [
     access("ICMP error with a bad checksum", "DROP_ICMP_CHECKSUM",
            from_subscriber(ICMP(type=3, chksum=1) / IP(dst=ADDRESS) / frames.udp(53, 4000)), blamed=True),
     access("ICMP timestamp", "DROP_ICMP_TYPE", from_subscriber(ICMP(type=13)), blamed=True),
+    access("ICMP message with a source route", "DROP_ICMP_SOURCE_ROUTE",
+           from_subscriber(frames.echo(9), options=[IPOption(b"\x83\x03\x04\0")]), blamed=True),
     core("ICMP source quench", "DROP_ICMP_TYPE", from_core(PUBLIC[0], ICMP(type=4) / Raw(bytes(28)))),
     core("ICMP destination unreachable about nothing", "DROP_ICMP_QUOTE",
          from_core(PUBLIC[0], ICMP(type=3) / Raw(bytes(28)))),
