@@ -55,8 +55,6 @@ static void handle_maps(struct rpc_request *request, void *context)
 		uint64_t used, entries = maps_entries(controld->maps, i),
 			       bytes = maps_entry_bytes(controld->maps, i);
 
-		if (maps_optional(i) && !entries)
-			continue;
 		json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:o, s:I, s:I}", "name", maps_name(i),
 						      "type", maps_type_name(controld->maps, i),
 						      "max_entries", (json_int_t)entries, "used",

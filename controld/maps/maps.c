@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/rpc.h"
 
 struct map_layout {
 	const char *name;
@@ -31,14 +32,11 @@ static const struct map_layout layouts[MAP_COUNT] = {
 #undef LAYOUT_OTHER
 };
 
+_Static_assert(MAP_COUNT <= RPC_FDS_MAX, "the holder hands them over in one message");
+
 const char *maps_name(enum map_id id)
 {
 	return layouts[id].name;
-}
-
-bool maps_optional(enum map_id id)
-{
-	return id == MAP_pcp;
 }
 
 static int map_check(struct map *map, const struct map_layout *layout, char *error, size_t size)
@@ -99,8 +97,6 @@ int maps_open(const int fds[static MAP_COUNT], struct maps **maps, char *error, 
 	for (int i = 0; i < MAP_COUNT; i++)
 		new->map[i].fd = fds[i];
 	for (enum map_id i = 0; !failure && i < MAP_COUNT; i++) {
-		if (maps_optional(i) && fds[i] < 0)
-			continue;
 		failure = map_check(&new->map[i], &layouts[i], error, error_size);
 		if (!failure && layouts[i].mapped)
 			failure = map_map(&new->map[i], &layouts[i], error, error_size);

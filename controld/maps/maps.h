@@ -88,10 +88,6 @@ struct maps {
 
 const char *maps_name(enum map_id id);
 
-/* A map that an older object does not have: its descriptor may be -1, and it then has
- * no entries. Who needs it does without. */
-bool maps_optional(enum map_id id);
-
 /* Takes over one descriptor for each map, in the order of enum map_id; they are
  * closed also on failure. 0, or -errno and what is wrong in `error`. */
 int maps_open(const int fds[static MAP_COUNT], struct maps **maps, char *error, size_t error_size);

@@ -190,7 +190,7 @@ static void on_packet(struct controld *controld, const struct bng_punt *punt, co
 
 static void on_up(struct controld *controld, const struct session *session)
 {
-	if (controld->pcp && controld->pcp->leases)
+	if (controld->pcp)
 		pcp_announce_later(controld->pcp, session->slot);
 }
 
@@ -224,8 +224,6 @@ static int feature_init(struct controld *controld)
 	int failure = pcp ? 0 : -ENOMEM;
 
 	controld->pcp = pcp;
-	if (!failure && !maps_entries(controld->maps, MAP_pcp))
-		return 0; /* the running object knows no PCP */
 	if (!failure)
 		failure = leases_new(controld->maps, &pcp->leases);
 	if (!failure && controld->base) {
@@ -240,35 +238,12 @@ static int feature_init(struct controld *controld)
 	return 0;
 }
 
-/* Without the map, a pool must not begin to offer it. One that offered it before, or at a
- * start, is said in the log: nothing else waits for the data plane to be upgraded. */
-static int feature_check(struct controld *controld, const struct config *old, const struct config *next,
-			 char *error, size_t error_size)
-{
-	for (size_t i = 0; !controld->pcp->leases && i < next->nat_pool_count; i++) {
-		const struct config_nat_pool *pool = &next->nat_pools[i], *before;
-
-		before = old ? config_find_nat_pool(old, pool->name) : pool;
-		if (!pool->pcp.enabled)
-			continue;
-		snprintf(error, error_size,
-			 "/cgnat/pools/%zu/pcp/enabled: the running data plane has no map pcp: upgrade it "
-			 "(bngcli issu upgrade), then restart bng-controld",
-			 i);
-		if (!before || !before->pcp.enabled)
-			return -ENOTSUP;
-		log_warning("%s; until then there is no PCP", error);
-	}
-	return 0;
-}
-
 static const struct session_hooks hooks = {.up = on_up, .down = on_down};
 
 const struct bng_feature pcp_feature = {
 	.name = "pcp",
 	.init = feature_init,
 	.free = feature_free,
-	.check = feature_check,
 	.methods = pcp_methods,
 	.hooks = &hooks,
 };

@@ -109,6 +109,14 @@ static int commit(struct controld *controld, json_int_t generation)
 	return failure;
 }
 
+/* From the file that was given: loaded, and current. */
+static int load(struct controld *controld, struct startup *startup, json_int_t *generation)
+{
+	int failure = stage(controld, startup, generation);
+
+	return failure ? failure : commit(controld, *generation);
+}
+
 /* An upgrade that a dying controller left half done is dropped. */
 static void drop_staged(struct controld *controld, const json_t *status)
 {
@@ -154,44 +162,37 @@ static int phase_object(struct controld *controld, struct startup *startup)
 		log_error("bpfholder has no generation and --object was not given: give the file to load");
 		return -ENOENT;
 	}
-	failure = stage(controld, startup, &generation);
-	if (!failure)
-		failure = commit(controld, generation);
+	failure = load(controld, startup, &generation);
 	startup->loaded = !failure;
 	phase_say(startup, "%s loaded as generation %" JSON_INTEGER_FORMAT, startup->options->object,
 		  generation);
 	return failure;
 }
 
-/* A map that the running object may not have: its descriptor, or -1. */
-static int open_optional(struct controld *controld, enum map_id id)
-{
-	struct rpc_result result;
-	json_t *params = json_pack("{s:[s]}", "names", maps_name(id));
-	int fd = -1;
-
-	if (!holder_call(controld->holder, "map.open", params, NULL, 0, &result) && result.fd_count == 1) {
-		fd = result.fds[0];
-		result.fd_count = 0;
-	}
-	rpc_result_done(&result);
-	return fd;
-}
-
-/* `result` has the others, in their order. */
 static int open_maps(struct controld *controld, struct rpc_result *result)
 {
-	int fds[MAP_COUNT], failure;
-	size_t taken = 0;
-	char error[512];
+	json_t *names = json_array();
 
 	for (enum map_id i = 0; i < MAP_COUNT; i++)
-		fds[i] = maps_optional(i) ? open_optional(controld, i) : result->fds[taken++];
-	result->fd_count = 0;
-	failure = maps_open(fds, &controld->maps, error, sizeof(error));
-	if (failure)
-		log_error("%s", error);
-	return failure;
+		json_array_append_new(names, json_string(maps_name(i)));
+	return holder_call(controld->holder, "map.open", json_pack("{s:o}", "names", names), NULL, 0, result);
+}
+
+/* An object of an earlier version has not all the maps that this one needs. The file
+ * that came with us has: it takes the old one's place, as an upgrade does. A map that
+ * was made once stays, so that a roll-back is not undone by the next start. */
+static int open_maps_of_object(struct controld *controld, struct startup *startup, struct rpc_result *result)
+{
+	int failure = open_maps(controld, result);
+	json_int_t generation;
+
+	if (failure != -ENOENT || startup->loaded || !startup->options->object)
+		return failure;
+	log_notice("the running object is older than this bng-controld (%s): %s takes its place",
+		   result->message, startup->options->object);
+	rpc_result_done(result);
+	failure = load(controld, startup, &generation);
+	return failure ? failure : open_maps(controld, result);
 }
 
 /* Maps that are empty where the holder says that packets run on them would be an
@@ -217,26 +218,32 @@ static int check_meta(struct controld *controld, struct startup *startup)
 	return -EPROTO;
 }
 
-static int phase_maps(struct controld *controld, struct startup *startup)
+/* The descriptors are the maps' from here on. */
+static int take_maps(struct controld *controld, struct rpc_result *result)
 {
-	json_t *names = json_array();
-	struct rpc_result result;
-	size_t needed;
+	char error[512];
 	int failure;
 
-	for (enum map_id i = 0; i < MAP_COUNT; i++)
-		if (!maps_optional(i))
-			json_array_append_new(names, json_string(maps_name(i)));
-	needed = json_array_size(names);
-	failure = holder_call(controld->holder, "map.open", json_pack("{s:o}", "names", names), NULL, 0,
-			      &result);
-	if (!failure && result.fd_count != needed)
-		failure = -EPROTO;
+	if (result->fd_count != MAP_COUNT) {
+		log_error("opening the maps failed: bpfholder gave %zu of %d", result->fd_count, MAP_COUNT);
+		return -EPROTO;
+	}
+	result->fd_count = 0;
+	failure = maps_open(result->fds, &controld->maps, error, sizeof(error));
 	if (failure)
-		log_error("opening the maps failed: %s",
-			  result.message[0] ? result.message : "bpfholder gave another number of them");
-	else
-		failure = open_maps(controld, &result);
+		log_error("%s", error);
+	return failure;
+}
+
+static int phase_maps(struct controld *controld, struct startup *startup)
+{
+	struct rpc_result result = {0};
+	int failure = open_maps_of_object(controld, startup, &result);
+
+	if (!failure)
+		failure = take_maps(controld, &result);
+	else if (result.message[0])
+		log_error("opening the maps failed: %s", result.message);
 	rpc_result_done(&result);
 	if (!failure)
 		failure = check_meta(controld, startup);

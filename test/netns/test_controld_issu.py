@@ -133,3 +133,24 @@ def test_an_upgrade_without_the_holder_says_so(lab):
     time.sleep(0.2)
     with lab.rpc() as client:
         assert upgrade(client, lab.second)["hitless"] is True
+
+
+def test_a_new_controld_brings_the_object_it_needs():
+    """The running object knows nothing of a map: its successor comes with the new controld, and stays."""
+    with Lab() as lab:
+        newer, lab.object = lab.object, lab.second_build("-Dtunnel=tunnel_of_old", name="older")
+        lab.start_holder()
+        lab.start_controld(wait=False)  # has nothing better to load, and says what is missing
+        assert lab.controld.wait(20) == 1
+        lab.reap(lab.controld)
+        assert "tunnel: there is none of this name" in lab.log("controld")
+        generation = lab.call("holder.status", server="holder")["generation"]
+        lab.object = newer
+        lab.start_controld()
+        assert "older than this bng-controld" in lab.log("controld")
+        assert lab.call("issu.status")["current"] == generation + 1
+        assert [entry["name"] for entry in lab.call("maps")["maps"] if "tunnel" in entry["name"]] == ["tunnel"]
+        lab.cli("issu", "rollback")
+        lab.stop(lab.controld)
+        lab.start_controld()
+        assert lab.call("issu.status")["current"] == generation  # as the operator wants it

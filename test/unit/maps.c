@@ -53,24 +53,6 @@ START_TEST(a_descriptor_that_is_no_map_is_refused)
 }
 END_TEST
 
-START_TEST(a_map_that_an_older_object_lacks_has_no_entries)
-{
-	int fds[MAP_COUNT];
-	struct maps *maps = NULL;
-	char error[256] = "";
-	uint64_t used = 1;
-
-	for (enum map_id i = 0; i < MAP_COUNT; i++)
-		fds[i] = maps_optional(i) ? -1 : dup(fixture.fds[i]);
-	ck_assert_int_eq(maps_open(fds, &maps, error, sizeof(error)), 0);
-	ck_assert_uint_eq(maps_entries(maps, MAP_pcp), 0);
-	maps->meta->pcp_high = 9;
-	ck_assert(maps_used(maps, MAP_pcp, &used) && !used);
-	maps_close(maps);
-	fixture_stop();
-}
-END_TEST
-
 START_TEST(ranges_are_published_as_a_whole)
 {
 	struct maps *maps = fixture.controld.maps;
@@ -227,7 +209,6 @@ int main(void)
 	tcase_add_checked_fixture(test, setup, NULL);
 	tcase_add_test(test, a_map_of_another_layout_is_refused);
 	tcase_add_test(test, a_descriptor_that_is_no_map_is_refused);
-	tcase_add_test(test, a_map_that_an_older_object_lacks_has_no_entries);
 	tcase_add_test(test, ranges_are_published_as_a_whole);
 	tcase_add_test(test, a_snapshot_has_every_entry_once);
 	tcase_add_test(test, a_trie_can_be_read_back);
