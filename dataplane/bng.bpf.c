@@ -3,14 +3,14 @@
  * The data plane's entry programs: the order of the stages. A stage returns 0 to
  * go on, or the verdict that ends the packet.
  */
-#include "answer.h"
+#include "alg.h"
 #include "cgnat.h"
+#include "control.h"
 #include "exempt.h"
 #include "fragment.h"
 #include "hairpin.h"
 #include "hold.h"
 #include "icmp_error.h"
-#include "mss.h"
 #include "onward.h"
 #include "rewrite.h"
 #include "session.h"
@@ -20,70 +20,6 @@
 #include "verdict.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-#define IP_BROADCAST 0xffffffffu
-
-/* From a client that has no address yet, or to everybody: DHCP or nothing. */
-static __always_inline int control_unbound(struct bng_pkt *pkt)
-{
-	int verdict = packet_parse_l4(pkt);
-
-	if (verdict)
-		return verdict;
-	return is_dhcp4(pkt) ? punt(pkt, BNG_PUNT_DHCP4, BNG_PUNTED_DHCP4) : BNG_DROP_ADDRESS;
-}
-
-/* From an address without a session: a client that renews a lease which is gone
- * must hear a DHCPNAK (RFC 2131 section 4.3.2). Nothing else. */
-static __always_inline int control_stranger(struct bng_pkt *pkt)
-{
-	if (!is_gateway(ingress_interface(pkt->ctx), pkt->ip->daddr) || packet_parse_l4(pkt) ||
-	    !is_dhcp4(pkt))
-		return BNG_DROP_NO_SESSION;
-	return punt(pkt, BNG_PUNT_DHCP4, BNG_PUNTED_DHCP4);
-}
-
-/* From a session to an address of this side: the gateway itself, or another
- * subscriber. */
-static __always_inline int control_inner(struct bng_pkt *pkt)
-{
-	int verdict;
-
-	if (!is_gateway(pkt->session->interface, pkt->ip->daddr))
-		return BNG_DROP_HAIRPIN;
-	verdict = packet_parse_l4(pkt);
-	if (verdict)
-		return verdict;
-	if (is_dhcp4(pkt))
-		return punt(pkt, BNG_PUNT_DHCP4, BNG_PUNTED_DHCP4);
-	if (is_pcp(pkt))
-		return punt_pcp(pkt);
-	return pkt->protocol == BNG_PROTOCOL_ICMP ? answer_echo(pkt) : BNG_DROP_GATEWAY;
-}
-
-/* What subscribers send and is not to be forwarded. `slot`: the session of an IP
- * packet to this side, 0: none. The verdict. */
-__noinline int access_control(struct xdp_md *ctx, __u32 slot)
-{
-	struct bng_pkt pkt;
-	int verdict = packet_init(&pkt, ctx);
-
-	if (!verdict)
-		verdict = packet_parse_ethernet(&pkt);
-	if (verdict)
-		return verdict;
-	if (pkt.ethertype_be == bpf_htons(ETH_P_ARP))
-		return answer_arp(&pkt);
-	verdict = packet_parse_ip(&pkt);
-	if (verdict)
-		return verdict;
-	pkt.slot = slot;
-	pkt.session = subscriber_get(slot);
-	if (slot && pkt.session)
-		return control_inner(&pkt);
-	return !pkt.ip->saddr || pkt.ip->daddr == IP_BROADCAST ? control_unbound(&pkt)
-							       : control_stranger(&pkt);
-}
 
 /* The packet gets its public source: FORWARD_UP, or an outcome. `verdict` is what
  * packet_parse_l4 said. A hairpinned query keeps its identifier, which names the
@@ -98,6 +34,8 @@ static __always_inline int access_nat(struct bng_pkt *pkt, int verdict, int is_h
 	if (verdict)
 		return verdict;
 	verdict = cgnat_up(pkt, &public_be, &port_be);
+	if (is_hairpin && outcome_action(verdict) == STEP_ALG_UP)
+		verdict = 0; /* not between subscribers */
 	if (verdict)
 		return verdict;
 	if (is_hairpin && pkt->protocol == BNG_PROTOCOL_ICMP)
@@ -259,6 +197,19 @@ static __always_inline __u64 access_tunnel(struct xdp_md *ctx, __u32 slot)
 	return outcome_of(next, slot);
 }
 
+/* STEP_ALG_UP and _BACK: the same for an FTP control connection. */
+static __always_inline __u64 access_alg(struct xdp_md *ctx, __u64 outcome)
+{
+	int is_back = outcome_action(outcome) == STEP_ALG_BACK;
+	__u32 slot = outcome_slot(outcome), next = alg_up(ctx, slot, is_back);
+
+	if (next == BNG_FORWARD_UP && is_back && (outcome_parameter(outcome) & BNG_PUNT_REFUSED))
+		next = BNG_FORWARD_ALG_PLAIN;
+	if (next == BNG_FORWARD_UP || next == BNG_FORWARD_ALG_PLAIN)
+		next = access_onward(ctx, slot, next);
+	return outcome_of(next, slot);
+}
+
 /* A step that a packet from a subscriber takes before the last one. */
 static __always_inline __u64 access_step(struct xdp_md *ctx, __u64 outcome)
 {
@@ -271,6 +222,8 @@ static __always_inline __u64 access_step(struct xdp_md *ctx, __u64 outcome)
 		return access_icmp_error(ctx, outcome);
 	case STEP_TUNNEL_UP:
 		return access_tunnel(ctx, outcome_slot(outcome));
+	case STEP_ALG_UP:
+		return access_alg(ctx, outcome);
 	default:
 		return outcome;
 	}
@@ -451,6 +404,14 @@ static __always_inline __u32 fragment_down_or_hold(struct xdp_md *ctx, __u64 out
 	return verdict == BNG_DROP_FRAGMENT ? hold_fragment(ctx, outcome_slot(outcome)) : verdict;
 }
 
+/* STEP_ALG_DOWN: who sends what is too large is told. */
+static __always_inline __u32 alg_down_or_tell(struct xdp_md *ctx, __u64 outcome)
+{
+	__u64 next = alg_down(ctx, outcome);
+
+	return outcome_action(next) ? icmp_send(ctx, next) : outcome_verdict(next);
+}
+
 /* The step an outcome asks for: the verdict. */
 static __always_inline __u32 step_take(struct xdp_md *ctx, __u64 outcome)
 {
@@ -468,6 +429,10 @@ static __always_inline __u32 step_take(struct xdp_md *ctx, __u64 outcome)
 		return hold_fragment(ctx, outcome_slot(outcome));
 	case STEP_HOLD_SYN:
 		return hold_syn(ctx, outcome);
+	case STEP_ALG_DOWN:
+		return alg_down_or_tell(ctx, outcome);
+	case STEP_ALG_PUNT:
+		return alg_punt(ctx, outcome_slot(outcome));
 	case STEP_ICMP_ERROR_DOWN:
 		return icmp_error_down(ctx, outcome);
 	case STEP_TUNNEL_DOWN:
@@ -527,6 +492,8 @@ int bng_inject(struct xdp_md *ctx)
 		length -= sizeof(struct bng_punt); /* counted as the frame it is again */
 	if (outcome_action(outcome) == STEP_FRAGMENT_UP || outcome_action(outcome) == STEP_FRAGMENT_HAIRPIN)
 		outcome = access_fragment(ctx, outcome);
+	if (outcome_action(outcome) == STEP_ALG_BACK)
+		outcome = access_alg(ctx, outcome);
 	return verdict_act(held_take(ctx, outcome), length, outcome_slot(outcome));
 }
 

@@ -187,19 +187,34 @@ static __always_inline __u32 remote_tick(const struct bng_pkt *pkt, const struct
 	return pkt->tick + (shift > 0 ? shift : 0);
 }
 
+/* Of an FTP control connection, in a pool that looks after them. */
+static __always_inline int is_alg(const struct bng_pkt *pkt, const struct bng_pool *nat_pool,
+				  __be16 remote_port_be)
+{
+	return (nat_pool->flags & BNG_POOL_ALG_FTP) && remote_port_be == bpf_htons(BNG_FTP_PORT) &&
+	       pkt->protocol == BNG_PROTOCOL_TCP && !is_fragment(pkt);
+}
+
 /* What the remote end means in a pool where it means something: for how long the
- * mapping lives, and that it may answer. 0 or a verdict. */
+ * mapping lives, that it may answer, and that the payload may need looking at. 0 or an
+ * outcome. */
 static __always_inline int remember_remote(struct bng_pkt *pkt, const struct bng_pool *nat_pool, __u64 word,
 					   __u32 port)
 {
 	if (!(nat_pool->flags & POOL_BY_REMOTE))
 		return 0;
 	mapping_renew(pkt, nat_pool, word, port, 1);
-	if (!is_filtered(nat_pool, word))
-		return 0;
-	return flow_note(port, pkt->ip->daddr,
-			 flow_remote(pkt, pkt->destination_port_be, nat_pool->flags, word),
-			 remote_tick(pkt, nat_pool, word));
+	if (is_filtered(nat_pool, word)) {
+		int verdict = flow_note(port, pkt->ip->daddr,
+					flow_remote(pkt, pkt->destination_port_be, nat_pool->flags, word),
+					remote_tick(pkt, nat_pool, word));
+
+		if (verdict)
+			return verdict;
+	}
+	return is_alg(pkt, nat_pool, pkt->destination_port_be)
+		       ? outcome_step(BNG_DROP_INTERNAL, STEP_ALG_UP, 0)
+		       : 0;
 }
 
 /* From outside, UDP and ICMP keep nothing alive unless the pool says so. */
@@ -208,7 +223,8 @@ static __always_inline int outside_refreshes(const struct bng_pkt *pkt, const st
 	return pkt->protocol == BNG_PROTOCOL_TCP || (nat_pool->flags & BNG_POOL_REFRESH_INBOUND);
 }
 
-/* 0, or the verdict for a remote end that the pool's filtering keeps out. */
+/* 0, or the verdict for a remote end that the pool's filtering keeps out, or a step:
+ * what acknowledges nothing needs none. */
 static __always_inline int check_remote(struct bng_pkt *pkt, const struct bng_pool *nat_pool, __u64 word,
 					__u32 port)
 {
@@ -220,9 +236,13 @@ static __always_inline int check_remote(struct bng_pkt *pkt, const struct bng_po
 			  ? flow_ask(port, pkt->ip->saddr,
 				     flow_remote(pkt, pkt->source_port_be, nat_pool->flags, word), pkt->tick)
 			  : 0;
-	if (!verdict && outside_refreshes(pkt, nat_pool))
+	if (verdict)
+		return verdict;
+	if (outside_refreshes(pkt, nat_pool))
 		mapping_renew(pkt, nat_pool, word, port, 0);
-	return verdict;
+	return (pkt->tcp_flags & TCP_ACK) && is_alg(pkt, nat_pool, pkt->source_port_be)
+		       ? outcome_step(BNG_DROP_INTERNAL, STEP_ALG_DOWN, port >> 16)
+		       : 0;
 }
 
 static __always_inline int cgnat_missing(const struct bng_pkt *pkt)

@@ -11,7 +11,7 @@
 #include "cgnat_find.h"
 
 #define POOL_FILTERS   (BNG_POOL_FILTER_ADDRESS | BNG_POOL_FILTER_PORT)
-#define POOL_BY_REMOTE (POOL_FILTERS | BNG_POOL_PORT_TIMERS)
+#define POOL_BY_REMOTE (POOL_FILTERS | BNG_POOL_PORT_TIMERS | BNG_POOL_ALG_FTP)
 
 struct flow_search {
 	__u64 head; /* port | remote_be << 32, as in struct bng_flow */

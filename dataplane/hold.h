@@ -2,7 +2,7 @@
  *
  * What XDP cannot keep and controld holds for it: later fragments whose first has not
  * come (RFC 4787 REQ-14), and unsolicited TCP SYNs that are to be answered after six
- * seconds (RFC 5382 REQ-4).
+ * seconds (RFC 5382 REQ-4). FTP commands (alg.h) come back the same way.
  *
  * A held packet ends where it began: controld hands it back, and here it is judged
  * again as if it had just come in, antispoof included. So everything that is known
@@ -12,6 +12,7 @@
 #ifndef BNG_DATAPLANE_HOLD_H
 #define BNG_DATAPLANE_HOLD_H
 
+#include "alg.h"
 #include "cgnat_pin.h"
 #include "icmp_send.h"
 #include "punt.h"
@@ -31,12 +32,6 @@ __noinline int hold_fragment(struct xdp_md *ctx, __u32 slot)
 		rewrite_address(pkt.ip, &pkt.ip->saddr, pkt.session->address_be);
 	verdict = punt(&pkt, slot ? BNG_PUNT_FRAGMENT_UP : BNG_PUNT_FRAGMENT_DOWN, BNG_PUNTED_FRAGMENT);
 	return verdict == BNG_DROP_PUNT_LIMIT ? BNG_DROP_HOLD_FULL : verdict;
-}
-
-/* Opens a connection, and nothing else. */
-static __always_inline int is_syn(const struct bng_pkt *pkt)
-{
-	return (pkt->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
 }
 
 /* STEP_HOLD_SYN: it is dropped; where the pool answers, controld hears of it. The
@@ -87,7 +82,7 @@ __noinline int answer_syn(struct xdp_md *ctx, __u64 outcome)
 		       : BNG_DROP_NO_INTERFACE;
 }
 
-/* A later fragment from a subscriber: the step it takes, or a verdict. */
+/* From a subscriber: the step a later fragment takes, or a verdict. */
 static __always_inline __u64 held_up(struct bng_pkt *pkt, struct bng_ranges *ranges, __u32 index)
 {
 	struct bng_interface *ingress = interface_get(index);
@@ -117,6 +112,17 @@ static __always_inline __u64 held_down(struct bng_pkt *pkt, struct bng_ranges *r
 		   : BNG_DROP_NOT_SUBSCRIBER;
 }
 
+/* An FTP command, rewritten or not. */
+static __always_inline __u64 held_command(struct bng_pkt *pkt, struct bng_ranges *ranges, __u32 what)
+{
+	__u64 outcome = held_up(pkt, ranges, what >> 16);
+
+	if (outcome_action(outcome) == STEP_FRAGMENT_UP)
+		outcome = outcome_step(BNG_DROP_INJECT, STEP_ALG_BACK, what >> 8 & 0xff);
+	return outcome_of(outcome_action(outcome) == STEP_FRAGMENT_HAIRPIN ? BNG_DROP_INJECT : outcome,
+			  pkt->slot);
+}
+
 /* What was handed back, without its header; `what`: reason, flags << 8, ingress
  * interface << 16. An outcome. */
 __noinline __u64 held_run(struct xdp_md *ctx, __u32 what)
@@ -129,7 +135,11 @@ __noinline __u64 held_run(struct xdp_md *ctx, __u32 what)
 		return outcome;
 	if ((what & 0xff) == BNG_PUNT_SYN)
 		return outcome_step(BNG_DROP_INJECT, STEP_ANSWER_SYN, what >> 16);
-	if (!(pkt.ip->frag_off & bpf_htons(IP_OFFSET_MASK)) || pkt.ip->ttl <= 1 || !ranges)
+	if (pkt.ip->ttl <= 1 || !ranges)
+		return BNG_DROP_INJECT;
+	if ((what & 0xff) == BNG_PUNT_FTP)
+		return held_command(&pkt, ranges, what);
+	if (!(pkt.ip->frag_off & bpf_htons(IP_OFFSET_MASK)))
 		return BNG_DROP_INJECT;
 	if ((what & 0xff) == BNG_PUNT_FRAGMENT_UP)
 		outcome = held_up(&pkt, ranges, what >> 16);
@@ -157,9 +167,12 @@ __noinline __u64 inject_run(struct xdp_md *ctx)
 		return inject(&pkt);
 	case BNG_PUNT_PIN:
 		return pin_take(&pkt);
+	case BNG_PUNT_EXPECT:
+		return alg_expect_take(&pkt);
 	case BNG_PUNT_FRAGMENT_UP:
 	case BNG_PUNT_FRAGMENT_DOWN:
 	case BNG_PUNT_SYN:
+	case BNG_PUNT_FTP:
 		what = header->reason | (header->flags & 0xff) << 8 | (__u32)header->interface << 16;
 		return bpf_xdp_adjust_head(ctx, sizeof(*header)) ? BNG_DROP_INTERNAL : held_run(ctx, what);
 	default:

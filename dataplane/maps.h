@@ -15,6 +15,7 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "abi/alg.h"
 #include "abi/cgnat.h"
 #include "abi/event.h"
 #include "abi/flow.h"
@@ -87,6 +88,14 @@ struct {
 	__type(value, __u32);
 	DURABLE;
 } tx_interface SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, BNG_ALG_ENTRIES);
+	__type(key, struct bng_alg_key);
+	__type(value, struct bng_alg);
+	DURABLE;
+} alg SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);

@@ -30,6 +30,10 @@ enum step {
 	STEP_HOLD_FRAGMENT, /* its first has not been seen: to controld */
 	STEP_HOLD_SYN,      /* unsolicited; parameter: public address index */
 	STEP_ANSWER_SYN,    /* it has been held long enough; parameter: ingress interface */
+	STEP_ALG_UP,        /* of an FTP control connection */
+	STEP_ALG_DOWN,      /* the same; parameter: public address index */
+	STEP_ALG_BACK,      /* the same as UP, handed back by controld; parameter: flags */
+	STEP_ALG_PUNT,      /* a command with an address: to controld */
 	STEP_TELL_TTL,      /* send an ICMP error; the verdict says why */
 	STEP_TELL_TOO_BIG,  /* parameter: MTU */
 	STEP_TELL_HOST,

@@ -265,6 +265,12 @@ static __always_inline int is_fragment(const struct bng_pkt *pkt)
 	return (pkt->ip->frag_off & bpf_htons(IP_FRAGMENT_MASK)) != 0;
 }
 
+/* Opens a connection, and nothing else. */
+static __always_inline int is_syn(const struct bng_pkt *pkt)
+{
+	return (pkt->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
+}
+
 /* Of a whole packet. */
 static __always_inline int packet_parse_l4(struct bng_pkt *pkt)
 {

@@ -44,6 +44,8 @@ static __always_inline int verdict_act(__u32 verdict, __u32 length, __u32 slot)
 	case BNG_PUNTED_DHCP4:
 	case BNG_PUNTED_FRAGMENT:
 	case BNG_PUNTED_PCP:
+	case BNG_PUNTED_FTP:
+	case BNG_FORWARD_ALG_PLAIN:
 	case BNG_INJECT:
 	case BNG_ANSWER_UNREACHABLE:
 		return XDP_REDIRECT;

@@ -169,6 +169,7 @@ enum bng_pool_flag {
 	BNG_POOL_PORT_TIMERS = 1 << 3, /* `port_timer` has some for this pool */
 	BNG_POOL_ANSWER_SYN = 1 << 4,  /* unsolicited TCP SYNs, after six seconds (RFC 5382 REQ-4) */
 	BNG_POOL_PCP = 1 << 5,         /* sessions may ask for mappings by PCP */
+	BNG_POOL_ALG_FTP = 1 << 6,     /* abi/alg.h */
 };
 
 /* What a subscriber hears when a mapping is refused (RFC 6888 REQ-11, RFC 5508

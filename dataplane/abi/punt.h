@@ -29,13 +29,15 @@ enum bng_punt_reason {
 	BNG_PUNT_PIN = 3,         /* downwards: a port forwarding, struct bng_pin behind bng_punt */
 	BNG_PUNT_FRAGMENT_UP = 4, /* to be held until its first is noted (abi/fragment.h), and handed back */
 	BNG_PUNT_FRAGMENT_DOWN = 5, /* the same, from the core */
-	BNG_PUNT_SYN = 6, /* unsolicited, from the core: handed back after six seconds (RFC 5382 REQ-4) */
-	BNG_PUNT_PCP = 7, /* a session's PCP request to its gateway */
+	BNG_PUNT_SYN = 6,    /* unsolicited, from the core: handed back after six seconds (RFC 5382 REQ-4) */
+	BNG_PUNT_PCP = 7,    /* a session's PCP request to its gateway */
+	BNG_PUNT_FTP = 8,    /* a command with an address (abi/alg.h): handed back rewritten, or as it is */
+	BNG_PUNT_EXPECT = 9, /* downwards: struct bng_expect behind bng_punt */
 	BNG_PUNT_REASONS = 16,
 };
 
 enum bng_punt_flag {
-	BNG_PUNT_REFUSED = 1 << 0, /* handed back: there was no room to hold it */
+	BNG_PUNT_REFUSED = 1 << 0, /* handed back: there was no room for it; FTP: it is as it was */
 };
 
 struct bng_punt {
@@ -82,6 +84,17 @@ struct bng_pin_lease {
 };
 
 _Static_assert(sizeof(struct bng_pin_lease) == 24, "no padding");
+
+/* A data connection is on its way from `remote_be` to a TCP port of session `slot`:
+ * makes its mapping if need be. What became of it is seen in map `mapping`. */
+struct bng_expect {
+	__u64 session_id; /* the slot's, or nothing is done */
+	__u32 remote_be;
+	__u16 inner_port_be;
+	__u8 reserved[2];
+};
+
+_Static_assert(sizeof(struct bng_expect) == 16, "no padding");
 
 /* Map `punt_limit`, array, index = reason: token bucket that protects controld. */
 struct bng_punt_limit {

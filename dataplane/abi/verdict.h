@@ -87,7 +87,11 @@
 	X(DROP_TUNNEL_FULL,         "drop_tunnel_full",         "no room to remember a GRE or ESP tunnel") \
 	X(DROP_TUNNEL_UNKNOWN,      "drop_tunnel_unknown",      "GRE or ESP from a remote end to which nobody has a tunnel") \
 	X(DROP_TUNNEL_HAIRPIN,      "drop_tunnel_hairpin",      "GRE or ESP to another subscriber's public address") \
-	X(DROP_ICMP_SOURCE_ROUTE,   "drop_icmp_source_route",   "ICMP message with a source route, to the internet")
+	X(DROP_ICMP_SOURCE_ROUTE,   "drop_icmp_source_route",   "ICMP message with a source route, to the internet") \
+	X(PUNTED_FTP,               "punt_ftp",                 "FTP command with an address, handed to controld to be rewritten") \
+	X(FORWARD_ALG_PLAIN,        "forward_alg_plain",        "FTP command with an address, sent to the core as it is: not understood, or no room") \
+	X(INJECT_EXPECT,            "inject_expect",            "port opened for an FTP data connection") \
+	X(DROP_ALG_WAIT,            "drop_alg_wait",            "behind an FTP command that is being rewritten; is sent again")
 
 enum bng_verdict {
 #define BNG_VERDICT_ENUM(name, text, meaning) BNG_##name,

@@ -3,6 +3,7 @@
  * Never loaded: an object whose BTF describes every type and constant of
  * dataplane/abi/, so that the tests (btf.py) need no copy of them.
  */
+#include "dataplane/abi/alg.h"
 #include "dataplane/abi/cgnat.h"
 #include "dataplane/abi/event.h"
 #include "dataplane/abi/flow.h"
@@ -49,6 +50,9 @@ enum constants {
 	CONSTANT(BNG_SLOTS_PER_GROUP),
 	CONSTANT(BNG_REFUSED_SECONDS),
 	CONSTANT(BNG_VERDICT_SLOTS),
+	CONSTANT(BNG_ALG_ENTRIES),
+	CONSTANT(BNG_FTP_PORT),
+	CONSTANT(BNG_FTP_DATA),
 	CONSTANT(BNG_ABI_VERSION),
 	CONSTANT(BNG_MAPPING_EPOCH_SHIFT),
 	CONSTANT(BNG_EXEMPT_EPOCH_SHIFT),
@@ -100,6 +104,10 @@ struct abi_types {
 	enum bng_interface_role interface_role;
 	enum bng_punt_reason punt_reason;
 	enum bng_punt_flag punt_flag;
+	struct bng_alg_key alg_key;
+	struct bng_alg alg;
+	enum bng_alg_flag alg_flag;
+	struct bng_expect expect;
 	enum bng_subscriber_state subscriber_state;
 	enum bng_subscriber_flag subscriber_flag;
 	enum bng_session_kind session_kind;

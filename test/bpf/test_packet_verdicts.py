@@ -159,6 +159,28 @@ def syn_mapped(plane, session):
     return frames.down(PUBLIC[0], frames.tcp(80, public & 0xffff))
 
 
+def looks_after_ftp(plane, session):
+    plane.pool[0].flags = abi.POOL_ALG_FTP
+    plane.maps["alg"].clear(12)
+
+
+def ftp_command(plane, session):
+    return frames.up(session, TCP(sport=4000, dport=21, flags="PA", seq=1) / Raw(b"PORT 10,0,0,5,4,5\r\n"))
+
+
+def without_tcp(plane, session):
+    plane.access(frames.up(session, TCP(sport=4000, dport=21, flags="S")))
+
+
+def command_taken(plane, session):
+    assert plane.access(ftp_command(plane, session)).verdict == "PUNTED_FTP"
+
+
+def expect_request(plane, session):
+    header = abi.bng_punt(ethertype_be=0xb588, version=abi.PUNT_VERSION, reason=abi.PUNT_EXPECT, slot=session.slot)
+    return bytes(header) + bytes(abi.bng_expect(session_id=session.record.session_id, inner_port_be=22))
+
+
 def pin_request(**fields):
     """controld asks for a port forwarding."""
     def build(plane, session):
@@ -353,6 +375,14 @@ ROWS = [
     access("table of fragments full", "DROP_FRAGMENT_FULL", after(fragments_full, from_subscriber(flags="MF")),
            blamed=True),
     core("table of fragments full", "DROP_FRAGMENT_FULL", mapped_fragment),
+    access("FTP command in a pool that looks after it", "PUNTED_FTP", after(looks_after_ftp, ftp_command)),
+    inject("FTP command handed back as it was", "FORWARD_ALG_PLAIN",
+           after(looks_after_ftp, handed_back(abi.PUNT_FTP, after(without_tcp, ftp_command), flags=abi.PUNT_REFUSED)),
+           blamed=None),
+    access("behind an FTP command that controld has", "DROP_ALG_WAIT",
+           after(looks_after_ftp, after(command_taken, from_subscriber(TCP(sport=4000, dport=21, flags="A", seq=9)))),
+           blamed=True),
+    inject("port for an FTP data connection", "INJECT_EXPECT", expect_request),
     core("later fragment without its first", "PUNTED_FRAGMENT", from_core(PUBLIC[0], frag=1)),
     core("first fragment to an unmapped port", "DROP_CGNAT_NO_MAPPING", from_core(PUBLIC[0], flags="MF")),
     access("GRE", "DROP_PROTOCOL", from_subscriber(Raw(bytes(20)), proto=47), blamed=True),
@@ -491,6 +521,7 @@ def action_of(verdict):
     kinds = {"FORWARD": abi.XDP_REDIRECT, "PUNTED": abi.XDP_REDIRECT, "INJECT": abi.XDP_REDIRECT,
              "ANSWER": abi.XDP_TX, "PASS": abi.XDP_PASS, "DROP": abi.XDP_DROP}
     own = {"INJECT_PIN": abi.XDP_DROP, "INJECT_FORGOTTEN": abi.XDP_DROP, "INJECT_UNANSWERED": abi.XDP_DROP,
+           "INJECT_EXPECT": abi.XDP_DROP,
            "ANSWER_UNREACHABLE": abi.XDP_REDIRECT}
     return own.get(verdict, kinds[verdict.split("_")[0]])
 
