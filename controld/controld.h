@@ -30,6 +30,7 @@ struct exhaustion;
 struct hold;
 struct pcp;
 struct steering;
+struct alg;
 
 struct controld {
 	struct event_base *base;
@@ -54,6 +55,7 @@ struct controld {
 	struct hold *hold;             /* controld/hold */
 	struct pcp *pcp;               /* controld/pcp */
 	struct steering *steering;     /* controld/steering */
+	struct alg *alg;               /* controld/alg */
 	uint64_t epoch;                /* of this start, unique on this machine */
 	uint64_t started_ns;           /* boottime */
 };

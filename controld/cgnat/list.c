@@ -103,6 +103,11 @@ static const char *refusal_name(uint8_t refusal)
 	}
 }
 
+static json_t *algs_json(const struct bng_pool *pool)
+{
+	return pool->flags & BNG_POOL_ALG_FTP ? json_pack("[s]", "ftp") : json_array();
+}
+
 static json_t *pool_json(const struct controld *controld, uint8_t index, const struct use *use)
 {
 	const struct maps *maps = controld->maps;
@@ -113,14 +118,14 @@ static json_t *pool_json(const struct controld *controld, uint8_t index, const s
 		if (maps->pool_address[i].address_be && maps->pool_address[i].pool == index)
 			json_array_append_new(addresses, address_json(&maps->pool_address[i], i, &use[i],
 								      fixed_rule(controld, index)));
-	return json_pack("{s:s, s:i, s:s, s:i, s:s, s:b, s:b, s:s, s:I, s:I, s:b, s:o}", "name",
+	return json_pack("{s:s, s:i, s:s, s:i, s:s, s:b, s:b, s:o, s:s, s:I, s:I, s:b, s:o}", "name",
 			 names_pool(controld, index), "index", (int)index, "mode", pool_mode(pool),
 			 "block_size", 1 << pool->block_shift, "filtering", filtering_name(pool->flags),
 			 "refresh_inbound", !!(pool->flags & BNG_POOL_REFRESH_INBOUND), "answer_syn",
-			 !!(pool->flags & BNG_POOL_ANSWER_SYN), "refusal", refusal_name(pool->refusal),
-			 "mapping_rate", (json_int_t)pool->mapping_rate, "mapping_burst",
-			 (json_int_t)pool->mapping_burst, "pcp", !!(pool->flags & BNG_POOL_PCP), "addresses",
-			 addresses);
+			 !!(pool->flags & BNG_POOL_ANSWER_SYN), "alg", algs_json(pool), "refusal",
+			 refusal_name(pool->refusal), "mapping_rate", (json_int_t)pool->mapping_rate,
+			 "mapping_burst", (json_int_t)pool->mapping_burst, "pcp",
+			 !!(pool->flags & BNG_POOL_PCP), "addresses", addresses);
 }
 
 void cgnat_handle_pools(struct rpc_request *request, void *context)

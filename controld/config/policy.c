@@ -90,6 +90,29 @@ static void read_pcp(struct json_reader *reader, json_t *element, struct config_
 	json_leave(reader);
 }
 
+static void read_alg(struct json_reader *reader, json_t *element, void *target, void *context)
+{
+	const char *name = json_string_value(element);
+	struct config_nat_pool *pool = context;
+
+	(void)target;
+	if (name && !strcmp(name, "ftp"))
+		pool->flags |= BNG_POOL_ALG_FTP;
+	else if (name && !strcmp(name, "sip"))
+		json_reader_fail(reader, element, "is not available; the only one there is is \"ftp\"");
+	else
+		json_reader_fail(reader, element, "must be \"ftp\"");
+}
+
+static void read_algs(struct json_reader *reader, json_t *element, struct config_nat_pool *pool)
+{
+	size_t count;
+	char *none;
+
+	config_array(reader, element, "alg", 1, sizeof(*none), &none, &count, read_alg, pool);
+	free(none);
+}
+
 void config_read_nat_policy(struct json_reader *reader, json_t *element, struct config_nat_pool *pool)
 {
 	static const struct choice filterings[] = {
@@ -110,6 +133,7 @@ void config_read_nat_policy(struct json_reader *reader, json_t *element, struct 
 		pool->flags |= BNG_POOL_REFRESH_INBOUND;
 	if (read_flag(reader, element, "answer_syn", true))
 		pool->flags |= BNG_POOL_ANSWER_SYN;
+	read_algs(reader, element, pool);
 	pool->refusal = read_choice(reader, element, "refusal", refusals);
 	read_rate(reader, element, pool);
 	read_pcp(reader, element, &pool->pcp);

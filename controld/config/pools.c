@@ -231,6 +231,7 @@ static void read_nat_pool(struct json_reader *reader, json_t *element, void *tar
 					      "deterministic",
 					      "answer_syn",
 					      "pcp",
+					      "alg",
 					      NULL};
 	struct config_nat_pool *pool = target;
 

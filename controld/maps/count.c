@@ -184,6 +184,7 @@ bool maps_used(struct maps *maps, enum map_id id, uint64_t *used)
 	case MAP_slot_of_address:
 	case MAP_interface_of_ifindex:
 	case MAP_gateway:
+	case MAP_alg:
 		*used = used_keys(maps, id);
 		return true;
 	case MAP_pcp:

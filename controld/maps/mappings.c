@@ -169,3 +169,29 @@ void cgnat_walk_tunnels(const struct maps *maps, const struct cgnat_filter *filt
 			    (!filter->public_be || tunnel.public_be == filter->public_be))
 				each(&tunnel, context);
 }
+
+struct search {
+	uint32_t key;
+	uint32_t port;
+};
+
+static bool is_searched(uint64_t word, uint32_t port, void *context)
+{
+	struct search *search = context;
+
+	if (bng_mapping_word_key(word) != search->key)
+		return false;
+	search->port = port;
+	return true;
+}
+
+bool cgnat_port_of(const struct maps *maps, const struct bng_subscriber *session, uint32_t key,
+		   uint32_t *port)
+{
+	struct search search = {.key = key};
+
+	if (!cgnat_walk_session(maps, session, is_searched, &search))
+		return false;
+	*port = search.port;
+	return true;
+}

@@ -59,6 +59,10 @@ void cgnat_walk_tunnels(const struct maps *maps, const struct cgnat_filter *filt
 /* The public address of a block, or NULL when its entry makes no sense. */
 const struct bng_pool_address *cgnat_address_of(const struct maps *maps, const struct bng_port_block *block);
 
+/* Where the session's inner end `key` (bng_mapping_key) is mapped to. */
+bool cgnat_port_of(const struct maps *maps, const struct bng_subscriber *session, uint32_t key,
+		   uint32_t *port);
+
 const char *cgnat_protocol_name(uint8_t protocol);
 
 #endif

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dataplane/abi/alg.h"
 #include "dataplane/abi/cgnat.h"
 #include "dataplane/abi/event.h"
 #include "dataplane/abi/flow.h"
@@ -49,6 +50,7 @@
 	X(interface_of_ifindex, 4, 4)                              \
 	X(gateway, sizeof(struct bng_gateway_key), 4)              \
 	X(tx_interface, 4, 4)                                      \
+	X(alg, sizeof(struct bng_alg_key), sizeof(struct bng_alg)) \
 	X(exempt, sizeof(struct bng_exempt_key), 4)                \
 	X(reason_count, 4, sizeof(struct bng_count))               \
 	X(events, 0, 0)
@@ -100,6 +102,8 @@ static inline uint32_t maps_entries(const struct maps *maps, enum map_id id)
 
 /* Hashes, tries, device maps. 0 or -errno; deleting what is not there is no error. */
 int maps_set(struct maps *maps, enum map_id id, const void *key, const void *value);
+/* -ENOENT where there is none of the key. */
+int maps_replace(struct maps *maps, enum map_id id, const void *key, const void *value);
 int maps_get(struct maps *maps, enum map_id id, const void *key, void *value);
 int maps_delete(struct maps *maps, enum map_id id, const void *key);
 /* All entries at once: two arrays to be freed, key by key. */

@@ -196,6 +196,13 @@ int punt_lease(struct controld *controld, uint32_t slot, const struct bng_pin_le
 	return send_down(controld, header, lease, sizeof(*lease));
 }
 
+int punt_expect(struct controld *controld, uint32_t slot, const struct bng_expect *expect)
+{
+	struct bng_punt header = {.reason = BNG_PUNT_EXPECT, .slot = slot};
+
+	return send_down(controld, header, expect, sizeof(*expect));
+}
+
 static int holder_veth(struct controld *controld, struct bng_interface *record)
 {
 	struct rpc_result result;

@@ -38,6 +38,8 @@ uint64_t punt_lost(struct controld *controld);
 /* Hands the data plane a port forwarding to set or end. 0 when it was sent, or -errno;
  * what became of it is seen in the mappings. */
 int punt_pin(struct controld *controld, uint32_t slot, const struct bng_pin *pin);
+/* The same for a data connection that is on its way. */
+int punt_expect(struct controld *controld, uint32_t slot, const struct bng_expect *expect);
 
 /* The same for a lease, whose record says what became of it. */
 int punt_lease(struct controld *controld, uint32_t slot, const struct bng_pin_lease *lease);

@@ -37,7 +37,7 @@ static const char example[] =
 	" {\"name\": \"second\", \"prefixes\": [\"192.0.2.8/32\"], \"block_size\": 1024, \"timeouts\": "
 	"{\"udp\": 120}, \"timeouts_by_port\": {\"udp/53\": 10, \"tcp/22\": 86400, \"udp/1024\": 120}, "
 	"\"filtering\": \"address-dependent\", \"refresh_inbound\": true, \"refusal\": "
-	"\"host\", \"mapping_rate\": 100, \"mapping_burst\": 50, \"answer_syn\": false,"
+	"\"host\", \"mapping_rate\": 100, \"mapping_burst\": 50, \"answer_syn\": false, \"alg\": [\"ftp\"],"
 	" \"pcp\": {\"max_lifetime\": 7200, \"max_mappings\": 8, \"min_port\": 2000},"
 	" \"deterministic\": {\"subscribers\": [\"10.0.0.0/27\"], \"dynamic_blocks\": 8}}],"
 	"\"exempt_file\": \"/etc/bng/exempt\","
@@ -110,6 +110,7 @@ START_TEST(everything_is_read)
 	ck_assert_uint_eq(config->syn_burst, 9);
 	ck_assert(config->nat_pools[0].flags & BNG_POOL_ANSWER_SYN);
 	ck_assert(!(config->nat_pools[1].flags & BNG_POOL_ANSWER_SYN));
+	ck_assert(!(config->nat_pools[0].flags & BNG_POOL_ALG_FTP));
 	ck_assert_uint_eq(strlen(config->sha256), 64);
 	config_free(config);
 }
@@ -123,7 +124,8 @@ START_TEST(how_packets_are_treated_is_read)
 
 	ck_assert(plain->flags == BNG_POOL_ANSWER_SYN && plain->refusal == BNG_REFUSAL_PROHIBITED);
 	ck_assert(!plain->mapping_rate && !plain->mapping_burst);
-	ck_assert_uint_eq(other->flags, BNG_POOL_FILTER_ADDRESS | BNG_POOL_REFRESH_INBOUND | BNG_POOL_PCP);
+	ck_assert_uint_eq(other->flags, BNG_POOL_FILTER_ADDRESS | BNG_POOL_REFRESH_INBOUND | BNG_POOL_PCP |
+						BNG_POOL_ALG_FTP);
 	ck_assert_uint_eq(other->refusal, BNG_REFUSAL_HOST);
 	ck_assert(other->mapping_rate == 100 && other->mapping_burst == 50);
 	ck_assert(!plain->pcp.enabled && !(plain->flags & BNG_POOL_PCP));
@@ -369,6 +371,11 @@ static const struct {
 	 "\"address-and-port-dependent\""},
 	{"\"refresh_inbound\": true", "\"refresh_inbound\": 1", "/cgnat/pools/1/refresh_inbound: 1: must be"},
 	{"\"answer_syn\": false", "\"answer_syn\": \"no\"", "/cgnat/pools/1/answer_syn: \"no\": must be"},
+	{"\"alg\": [\"ftp\"]", "\"alg\": [\"sip\"]",
+	 "/cgnat/pools/1/alg/0: \"sip\": is not available; the only one there is is \"ftp\""},
+	{"\"alg\": [\"ftp\"]", "\"alg\": [\"tftp\"]", "/cgnat/pools/1/alg/0: \"tftp\": must be \"ftp\""},
+	{"\"alg\": [\"ftp\"]", "\"alg\": \"ftp\"", "/cgnat/pools/1/alg: \"ftp\": must be an array"},
+	{"\"alg\": [\"ftp\"]", "\"alg\": [\"ftp\", \"ftp\"]", "2 elements found, at most 1 may be given"},
 	{"\"fragment_rate\": 78", "\"fragment_rate\": 0",
 	 "/punt/fragment_rate: 0: must be an integer 1-10000000"},
 	{"\"syn_burst\": 9", "\"syn_burst\": 0", "/punt/syn_burst: 0: must be an integer 1-10000000"},

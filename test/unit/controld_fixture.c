@@ -103,6 +103,8 @@ static void make_maps(const struct fixture_sizes *sizes)
 	fixture.fds[MAP_gateway] =
 		make_map(MAP_gateway, BPF_MAP_TYPE_HASH, sizeof(struct bng_gateway_key), 4, 64);
 	fixture.fds[MAP_tx_interface] = make_map(MAP_tx_interface, BPF_MAP_TYPE_DEVMAP, 4, 4, BNG_INTERFACES);
+	fixture.fds[MAP_alg] =
+		make_map(MAP_alg, BPF_MAP_TYPE_HASH, sizeof(struct bng_alg_key), sizeof(struct bng_alg), 64);
 	fixture.fds[MAP_exempt] =
 		make_map(MAP_exempt, BPF_MAP_TYPE_LPM_TRIE, sizeof(struct bng_exempt_key), 4, 1024);
 	fixture.fds[MAP_reason_count] = make_map(MAP_reason_count, BPF_MAP_TYPE_PERCPU_ARRAY, 4,

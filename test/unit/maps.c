@@ -150,9 +150,9 @@ START_TEST(counts_are_summed_over_cpus_and_kinds)
 	ck_assert_uint_eq(maps_count_kind(counts, "forward"),
 			  cpus * (BNG_FORWARD_UP + BNG_FORWARD_UP_EXEMPT + BNG_FORWARD_DOWN +
 				  BNG_FORWARD_DOWN_EXEMPT + BNG_FORWARD_HAIRPIN + BNG_FORWARD_ICMP_UP +
-				  BNG_FORWARD_ICMP_DOWN));
+				  BNG_FORWARD_ICMP_DOWN + BNG_FORWARD_ALG_PLAIN));
 	ck_assert_uint_eq(maps_count_kind(counts, "punt"),
-			  cpus * (BNG_PUNTED_DHCP4 + BNG_PUNTED_FRAGMENT + BNG_PUNTED_PCP));
+			  cpus * (BNG_PUNTED_DHCP4 + BNG_PUNTED_FRAGMENT + BNG_PUNTED_PCP + BNG_PUNTED_FTP));
 	fixture_stop();
 }
 END_TEST
