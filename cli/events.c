@@ -35,7 +35,7 @@ static int follow(const struct cli *cli, struct rpc_client *client, int64_t coun
 		}
 		const json_t *event = json_object_get(notification, "params");
 		if (cli->json) {
-			json_dumpf(event, stdout, JSON_COMPACT);
+			json_dumpf(event, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15));
 			putchar('\n');
 		} else {
 			print_event(cli, event);

@@ -182,7 +182,7 @@ ssize_t rpc_wire_send(int fd, const char *data, size_t length, const int *fds, s
 
 char *rpc_wire_line(const json_t *object, size_t *length)
 {
-	char *line = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	char *line = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
 	if (!line)
 		return NULL;
 	*length = strlen(line) + 1;

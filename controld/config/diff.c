@@ -17,7 +17,8 @@ static void diff(json_t *list, const char *pointer, json_t *before, json_t *afte
 
 static void describe(json_t *value, char text[static VALUE_TEXT])
 {
-	char *dump = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+	char *dump =
+		value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)) : NULL;
 
 	if (dump && strlen(dump) >= VALUE_TEXT)
 		snprintf(text, VALUE_TEXT, "%.*s...", VALUE_TEXT - 4, dump);
