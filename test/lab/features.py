@@ -21,6 +21,18 @@ def rate(pool, **_):
     pool["mapping_rate"] = pool["mapping_burst"] = 1000000
 
 
+def timers(pool, **_):
+    pool["timeouts_by_port"] = {"udp/53": 60, "udp/4500": 3600, "tcp/22": 86400}
+
+
+def pcp(pool, **_):
+    pool["pcp"] = {"enabled": True}
+
+
+def steering(config, **_):
+    config["cgnat"]["steering"] = {"mode": "enforce", "interval_seconds": 1}
+
+
 def exempt(config, directory, **_):
     file = directory / "exempt"
     first = int(ipaddress.ip_address("172.16.0.0"))
@@ -36,7 +48,7 @@ def log(config, directory, **_):
     config["cgnat"]["log"] = {"file": {"path": str(folder / "blocks")}}
 
 
-FEATURES = {feature.__name__: feature for feature in (filtering, refresh, rate, exempt, log)}
+FEATURES = {feature.__name__: feature for feature in (filtering, refresh, rate, timers, pcp, steering, exempt, log)}
 
 
 def kinds(*names):
