@@ -22,6 +22,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "lib/json_scan.h"
+
 #define RPC_LINE_MAX (16u << 20)
 #define RPC_FDS_MAX  32
 
@@ -62,6 +64,15 @@ struct rpc_method {
 	void (*handle)(struct rpc_request *request, void *context);
 };
 
+/* A method whose parameters are too much to build a tree of: it gets their text, an
+ * object that may be no well-formed JSON (lib/json_scan.h reads it). */
+struct rpc_text_method {
+	const char *name;
+	unsigned permission;
+	/* The text is valid until the answer. */
+	void (*handle)(struct rpc_request *request, const char *params, size_t length, void *context);
+};
+
 struct rpc_server_options {
 	const struct rpc_method *methods; /* ends with name NULL */
 	void *context;                    /* for handle, permit, on_close */
@@ -81,6 +92,12 @@ int rpc_listen(const char *path, gid_t gid);
  * can be added later (rpc_server_add), as features register. */
 struct rpc_server *rpc_server_new(struct event_base *base, int fd, const struct rpc_server_options *options);
 int rpc_server_add(struct rpc_server *server, const struct rpc_method *methods, void *context);
+/* One table, which ends with name NULL. */
+void rpc_server_add_text(struct rpc_server *server, const struct rpc_text_method *methods, void *context);
+/* Calls `drained` when not more than `low_mark` unsent bytes are left to a peer that had
+ * more: who has much to tell stops at a mark of its own and goes on then. */
+void rpc_server_on_drained(struct rpc_server *server, size_t low_mark,
+			   void (*drained)(struct rpc_peer *peer, void *context), void *context);
 /* Answers nobody any more and frees; the listening descriptor is closed. */
 void rpc_server_free(struct rpc_server *server);
 
@@ -98,6 +115,10 @@ __attribute__((format(printf, 4, 5))) void rpc_fail(struct rpc_request *request,
 						    const char *format, ...);
 /* A line without id to one peer, or to every peer that subscribed. Steals params. */
 void rpc_notify(struct rpc_peer *peer, const char *method, json_t *params);
+/* The same with a line of the caller's making, its newline at the end. Steals `line`. */
+void rpc_notify_line(struct rpc_peer *peer, char *line, size_t length);
+/* Bytes that wait until the peer reads. */
+size_t rpc_peer_unsent(const struct rpc_peer *peer);
 void rpc_peer_subscribe(struct rpc_peer *peer, unsigned topics); /* bit mask of the caller's */
 void rpc_broadcast(struct rpc_server *server, unsigned topic, const char *method, json_t *params);
 
@@ -139,6 +160,16 @@ typedef void rpc_watch(const char *method, const json_t *params, void *context);
 void rpc_client_watch(struct rpc_client *client, rpc_watch *watch, void *context);
 
 /* ---- The line parser by itself, for the fuzzer ---------------------------- */
+
+/* The parts of a call or notification that has nothing but jsonrpc, id, method and
+ * params (text NULL: not there), found without building a tree. False: it is not of
+ * this kind, rpc_parse_line says what it is. */
+struct rpc_parts {
+	struct json_slice id;
+	struct json_slice method; /* without quotes */
+	struct json_slice params; /* an object, well-formed */
+};
+bool rpc_line_parts(const char *line, size_t length, struct rpc_parts *parts);
 
 /* Parses one line (no newline). 0: *id (new reference or NULL: notification),
  * *method (borrowed from *document), *params (borrowed, may be NULL), *document

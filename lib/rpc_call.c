@@ -19,11 +19,21 @@ bool rpc_name_ok(const char *name)
 	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == length;
 }
 
+bool rpc_key_ok(const char *text, size_t length)
+{
+	bool ok = length > 0 && length <= RPC_KEY_MAX;
+	for (size_t i = 0; ok && i < length; i++)
+		ok = text[i] > ' ' && text[i] <= '~' && text[i] != '"' && text[i] != '\\';
+	return ok;
+}
+
 static const char *wrong_text(char kind, const char *text)
 {
 	size_t length = strlen(text);
 	if (kind == 'n' && !rpc_name_ok(text))
 		return "must be 1-63 letters, digits, '.', '_' or '-'";
+	if (kind == 'k')
+		return rpc_key_ok(text, length) ? NULL : "must be " RPC_KEY_RULE;
 	if (kind == 'i' && (!length || length >= IF_NAMESIZE || strpbrk(text, "/: \t\n")))
 		return "must be the name of an interface";
 	return !length || length >= RPC_NAME_TEXT ? "must be text of 1-63 bytes" : NULL;

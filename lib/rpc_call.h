@@ -35,7 +35,8 @@ struct rpc_call_row {
 	int (*function)(struct rpc_call *call, void *context);
 	size_t fd_count; /* descriptors that must come with the line */
 	/* "name:n mode?:t": a letter says what a parameter is, '?' that it may be absent.
-	 * n: 1-63 letters, digits, '.', '_', '-'; t: text of 1-63 bytes; i: the name of an
+	 * n: 1-63 letters, digits, '.', '_', '-'; t: text of 1-63 bytes;
+	 * k: text of 1-255 visible ASCII characters but '"' and '\\'; i: the name of an
 	 * interface; u: integer 0 or more; b: true or false; a: array of 1-32 texts; o: object. */
 	const char *parameters;
 };
@@ -43,6 +44,10 @@ struct rpc_call_row {
 void rpc_call_run(struct rpc_request *request, void *context, const struct rpc_call_row *row);
 /* Letters, digits, '.', '_' and '-'. */
 bool rpc_name_ok(const char *name);
+/* What a string of JSON holds as it is, without escapes. */
+#define RPC_KEY_MAX  255
+#define RPC_KEY_RULE "1-255 visible ASCII characters other than '\"' and '\\'"
+bool rpc_key_ok(const char *text, size_t length);
 /* Sends a descriptor with the answer (a negative one is an -errno about `what`). */
 int rpc_call_send_fd(struct rpc_call *call, int fd, const char *what);
 

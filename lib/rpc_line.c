@@ -49,3 +49,29 @@ int rpc_parse_line(const char *line, size_t length, json_t **document, json_t **
 	*params = arguments;
 	return 0;
 }
+
+/* A member that may come once: takes its value. */
+static bool take_part(struct json_scan *scan, struct json_slice *part)
+{
+	return !part->text && json_scan_value(scan, part);
+}
+
+bool rpc_line_parts(const char *line, size_t length, struct rpc_parts *parts)
+{
+	struct json_scan scan = {line, line + length};
+	struct json_slice name, version = {NULL, 0}, method = {NULL, 0};
+	int more = json_scan_open(&scan, '{') ? 1 : -1;
+	*parts = (struct rpc_parts){.id = {NULL, 0}};
+	for (size_t i = 0; more > 0 && (more = json_scan_member(&scan, i, &name)) > 0; i++) {
+		bool ok = json_slice_is(name, "jsonrpc")  ? take_part(&scan, &version)
+			  : json_slice_is(name, "method") ? take_part(&scan, &method)
+			  : json_slice_is(name, "params") ? take_part(&scan, &parts->params)
+			  : json_slice_is(name, "id")     ? take_part(&scan, &parts->id)
+							  : false;
+		more = ok ? 1 : -1;
+	}
+	bool id_ok = !parts->id.text || !strchr("{[tf", parts->id.text[0]);
+	bool params_ok = !parts->params.text || parts->params.text[0] == '{';
+	return !more && json_scan_ended(&scan) && json_slice_is(version, "\"2.0\"") &&
+	       json_slice_text(method, &parts->method) && id_ok && params_ok;
+}

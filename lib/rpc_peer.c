@@ -95,27 +95,39 @@ static void on_readable(evutil_socket_t fd, short events, void *context)
 	pump(peer);
 }
 
-static void on_writable(evutil_socket_t fd, short events, void *context)
+/* False when there was no way to send all. */
+static bool send_queue(struct rpc_peer *peer, int fd)
 {
-	(void)events;
-	struct rpc_peer *peer = context;
 	while (!STAILQ_EMPTY(&peer->queue)) {
 		struct rpc_message *message = STAILQ_FIRST(&peer->queue);
 		size_t fd_count = message->sent ? 0 : message->fds.count;
 		ssize_t sent = rpc_wire_send(fd, message->data + message->sent,
 					     message->length - message->sent, message->fds.fd, fd_count);
 		if (sent == -EAGAIN)
-			return;
+			return false;
 		if (sent < 0) {
 			die(peer);
-			return;
+			return false;
 		}
 		message->sent += (size_t)sent;
 		if (message->sent == message->length)
 			drop_message(peer);
 	}
 	event_del(peer->writable);
-	pump(peer);
+	return true;
+}
+
+static void on_writable(evutil_socket_t fd, short events, void *context)
+{
+	(void)events;
+	struct rpc_peer *peer = context;
+	bool all = send_queue(peer, fd);
+	if (!peer->dead && peer->above && peer->backlog <= rpc_server_low_mark(peer->server)) {
+		peer->above = false;
+		rpc_server_drained(peer->server, peer);
+	}
+	if (all)
+		pump(peer);
 }
 
 static void close_peer(struct rpc_peer *peer)
@@ -171,6 +183,7 @@ static int enqueue(struct rpc_peer *peer, char *line, size_t length, size_t sent
 	message->sent = sent;
 	STAILQ_INSERT_TAIL(&peer->queue, message, next);
 	peer->backlog += length;
+	peer->above = peer->above || peer->backlog > rpc_server_low_mark(peer->server);
 	event_add(peer->writable, NULL);
 	return 0;
 }

@@ -40,6 +40,7 @@ struct rpc_peer {
 	LIST_HEAD(, rpc_request) requests;
 	size_t pending;
 	unsigned topics;
+	bool above;  /* the low mark: on_drained is due when it is reached */
 	bool ended;  /* nothing more is read: end of stream, or it broke a limit */
 	bool dead;   /* nothing more is sent either */
 	bool closed; /* on_close was called and the descriptor is gone */
@@ -54,6 +55,7 @@ struct rpc_request {
 	json_t *document;
 	json_t *id;     /* NULL: the caller wants no answer */
 	json_t *params; /* borrowed from document */
+	char *text;     /* of the parameters instead, for a text method */
 	struct rpc_fds fds;
 };
 
@@ -70,6 +72,8 @@ void rpc_peer_fail(struct rpc_peer *peer, json_t *id, int code, json_t *data, co
 /* In rpc_server.c: */
 struct event_base *rpc_server_base(const struct rpc_server *server);
 size_t rpc_server_backlog(const struct rpc_server *server);
+size_t rpc_server_low_mark(const struct rpc_server *server);
+void rpc_server_drained(struct rpc_server *server, struct rpc_peer *peer);
 void rpc_server_closed(struct rpc_server *server, struct rpc_peer *peer);
 /* Runs the call in one line; takes the descriptors. */
 void rpc_server_dispatch(struct rpc_server *server, struct rpc_peer *peer, const char *line, size_t length,

@@ -27,6 +27,11 @@ struct method_table {
 
 struct rpc_server {
 	struct event_base *base;
+	const struct rpc_text_method *text_methods; /* or NULL */
+	void *text_context;
+	void (*drained)(struct rpc_peer *peer, void *context);
+	void *drained_context;
+	size_t low_mark;
 	int fd;
 	int spare_fd; /* given up for a moment to refuse a connection when none is free */
 	struct event *acceptable;
@@ -140,6 +145,31 @@ int rpc_server_add(struct rpc_server *server, const struct rpc_method *methods, 
 	return 0;
 }
 
+void rpc_server_add_text(struct rpc_server *server, const struct rpc_text_method *methods, void *context)
+{
+	server->text_methods = methods;
+	server->text_context = context;
+}
+
+void rpc_server_on_drained(struct rpc_server *server, size_t low_mark,
+			   void (*drained)(struct rpc_peer *peer, void *context), void *context)
+{
+	server->low_mark = low_mark;
+	server->drained = drained;
+	server->drained_context = context;
+}
+
+size_t rpc_server_low_mark(const struct rpc_server *server)
+{
+	return server->low_mark;
+}
+
+void rpc_server_drained(struct rpc_server *server, struct rpc_peer *peer)
+{
+	if (server->drained)
+		server->drained(peer, server->drained_context);
+}
+
 void rpc_server_free(struct rpc_server *server)
 {
 	if (!server)
@@ -190,25 +220,83 @@ static const struct rpc_method *find_method(const struct rpc_server *server, con
 	return NULL;
 }
 
+static bool permitted(struct rpc_server *server, struct rpc_request *request, const char *name,
+		      unsigned permission)
+{
+	const struct rpc_credentials *peer = &request->peer->credentials;
+	if (!server->options.permit || server->options.permit(peer, permission, server->options.context))
+		return true;
+	rpc_fail(
+		request, RPC_NOT_PERMITTED, NULL,
+		"%s: not permitted for process %d (user %u, group %u): call it as root or as a member of the "
+		"group it is for",
+		name, (int)peer->pid, peer->uid, peer->gid);
+	return false;
+}
+
+static const struct rpc_text_method *find_text_method(const struct rpc_server *server, struct json_slice name)
+{
+	const struct rpc_text_method *method = server->text_methods;
+	while (method && method->name && !json_slice_is(name, method->name))
+		method++;
+	return method && method->name ? method : NULL;
+}
+
+/* Takes `text`. */
+static void call_text_method(struct rpc_server *server, struct rpc_request *request,
+			     const struct rpc_text_method *method, char *text, size_t length)
+{
+	request->text = text;
+	if (!text)
+		rpc_fail(request, RPC_INTERNAL, NULL, "out of memory");
+	else if (permitted(server, request, method->name, method->permission))
+		method->handle(request, text, length, server->text_context);
+}
+
 static void call_method(struct rpc_server *server, struct rpc_request *request, const char *name)
 {
-	struct rpc_credentials *peer = &request->peer->credentials;
 	void *context;
 	const struct rpc_method *method = find_method(server, name, &context);
-	if (!method) {
+	const struct rpc_text_method *text_method =
+		find_text_method(server, (struct json_slice){name, strlen(name)});
+	if (text_method) {
+		char *text = request->params ? json_dumps(request->params, JSON_COMPACT) : strdup("{}");
+		call_text_method(server, request, text_method, text, text ? strlen(text) : 0);
+	} else if (!method) {
 		rpc_fail(request, RPC_NO_METHOD, NULL, "%.64s: there is no such method", name);
-		return;
+	} else if (permitted(server, request, name, method->permission)) {
+		method->handle(request, context);
 	}
-	if (server->options.permit &&
-	    !server->options.permit(peer, method->permission, server->options.context)) {
-		rpc_fail(request, RPC_NOT_PERMITTED, NULL,
-			 "%s: not permitted for process %d (user %u, group %u): call it as root or as a "
-			 "member of the "
-			 "group it is for",
-			 name, (int)peer->pid, peer->uid, peer->gid);
-		return;
-	}
-	method->handle(request, context);
+}
+
+static struct rpc_request *add_request(struct rpc_peer *peer, const struct rpc_fds *fds)
+{
+	struct rpc_request *request = calloc(1, sizeof(*request));
+	if (!request)
+		return NULL;
+	request->peer = peer;
+	request->fds = *fds;
+	LIST_INSERT_HEAD(&peer->requests, request, next);
+	peer->pending++;
+	return request;
+}
+
+/* A call of a text method in its usual form; false when it is anything else. */
+static bool dispatch_text(struct rpc_server *server, struct rpc_peer *peer, const char *line, size_t length,
+			  const struct rpc_fds *fds)
+{
+	struct rpc_parts parts;
+	if (!server->text_methods || !rpc_line_parts(line, length, &parts))
+		return false;
+	const struct rpc_text_method *method = find_text_method(server, parts.method);
+	struct rpc_request *request = method ? add_request(peer, fds) : NULL;
+	if (!request)
+		return false;
+	if (parts.id.text)
+		request->id = json_loadb(parts.id.text, parts.id.length, JSON_DECODE_ANY, NULL);
+	struct json_slice params = parts.params.text ? parts.params : (struct json_slice){"{}", 2};
+	call_text_method(server, request, method, strndup(params.text, params.length), params.length);
+	return true;
 }
 
 void rpc_server_dispatch(struct rpc_server *server, struct rpc_peer *peer, const char *line, size_t length,
@@ -216,8 +304,10 @@ void rpc_server_dispatch(struct rpc_server *server, struct rpc_peer *peer, const
 {
 	json_t *document, *id, *params;
 	const char *name, *reason;
+	if (dispatch_text(server, peer, line, length, fds))
+		return;
 	int code = rpc_parse_line(line, length, &document, &id, &name, &params, &reason);
-	struct rpc_request *request = code ? NULL : calloc(1, sizeof(*request));
+	struct rpc_request *request = code ? NULL : add_request(peer, fds);
 	if (!request) {
 		rpc_fds_close(fds);
 		if (!code) {
@@ -227,10 +317,9 @@ void rpc_server_dispatch(struct rpc_server *server, struct rpc_peer *peer, const
 		rpc_peer_fail(peer, NULL, code ? code : RPC_INTERNAL, NULL, code ? reason : "out of memory");
 		return;
 	}
-	*request = (struct rpc_request){
-		.peer = peer, .document = document, .id = id, .params = params, .fds = *fds};
-	LIST_INSERT_HEAD(&peer->requests, request, next);
-	peer->pending++;
+	request->document = document;
+	request->id = id;
+	request->params = params;
 	call_method(server, request, name);
 }
 
@@ -268,6 +357,7 @@ static void finish(struct rpc_request *request)
 	rpc_fds_close(&request->fds);
 	json_decref(request->id);
 	json_decref(request->document);
+	free(request->text);
 	free(request);
 }
 
@@ -325,7 +415,17 @@ void rpc_notify(struct rpc_peer *peer, const char *method, json_t *params)
 {
 	size_t length = 0;
 	char *line = notification_line(method, params, &length);
+	rpc_notify_line(peer, line, length);
+}
+
+void rpc_notify_line(struct rpc_peer *peer, char *line, size_t length)
+{
 	rpc_peer_send(peer, line, length, NULL, 0);
+}
+
+size_t rpc_peer_unsent(const struct rpc_peer *peer)
+{
+	return peer->backlog;
 }
 
 void rpc_peer_subscribe(struct rpc_peer *peer, unsigned topics)
