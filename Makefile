@@ -7,6 +7,7 @@
 #   make conformance     docs/conformance.md anew, from the tests it lists (as root)
 #   make bench           the benchmark (docs/performance.md)
 #   make sim-steering    steering of subscribers over a model of a pool (docs/steering.md)
+#   make bench-sync      the state bus alone
 #   make install         release build into DESTDIR/PREFIX
 
 PREFIX ?= /usr
@@ -15,7 +16,7 @@ UNITDIR ?= /lib/systemd/system
 NINJA_FLAGS ?=
 PYTHON := /usr/bin/python3
 
-.PHONY: all deps build demo demo-stop test test-kernel-6.1 conformance bench install clean
+.PHONY: all deps build demo demo-stop test test-kernel-6.1 conformance bench bench-sync install clean
 
 all: build
 
@@ -54,6 +55,10 @@ sim-steering: deps build/release/build.ninja
 	@build/release/bin/sim-steering build/sim-steering.dat $(or $(SEEDS),10) $(or $(LOAD),80)
 	@gnuplot -c test/sim/steering.gp build/sim-steering.dat build/sim-steering.png
 	@echo "plot of the first seed: build/sim-steering.png"
+
+bench-sync: build
+	@folder=$$(mktemp -d build/bench-sync.XXXXXX) && \
+		{ build/release/bin/bench_sync build/release/bin/bngsync "$$folder"; status=$$?; rm -r "$$folder"; exit $$status; }
 
 install: build
 	packaging/install.sh build/release "$(DESTDIR)" "$(PREFIX)" "$(SYSCONFDIR)" "$(UNITDIR)"

@@ -18,6 +18,7 @@ static const struct {
 } servers[] = {
 	[SERVER_CONTROLD] = {"bng-controld", "control/controld.sock"},
 	[SERVER_HOLDER] = {"bpfholder", "holder.sock"},
+	[SERVER_SYNC] = {"bngsync", "control/bngsync.sock"},
 };
 
 int call_open(const struct cli *cli, enum cli_server server, int timeout_ms, struct rpc_client **client)

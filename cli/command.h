@@ -49,7 +49,7 @@ struct argument {
 	const char *const *choices; /* ends with NULL */
 };
 
-enum cli_server { SERVER_CONTROLD, SERVER_HOLDER };
+enum cli_server { SERVER_CONTROLD, SERVER_HOLDER, SERVER_SYNC };
 
 struct cli;
 struct invocation;

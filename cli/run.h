@@ -14,6 +14,9 @@ typedef json_t *cli_params(const struct invocation *invocation);
 /* status.c */
 cli_print print_status, print_drops, print_interfaces, print_maps, print_holder, print_dhcp4;
 
+/* sync.c */
+cli_print print_sync;
+
 /* session.c */
 cli_run run_sessions;
 cli_params params_session, params_session_add;

@@ -10,7 +10,7 @@ build=$1 root=$2 prefix=$3 sysconfdir=$4 unitdir=$5
 cd "$(dirname "$0")/.."
 
 install -d "$root$prefix/sbin" "$root$prefix/bin" "$root$prefix/lib/bng" "$root$unitdir" "$root$sysconfdir/bng"
-install -m 755 "$build/bin/bpfholder" "$build/bin/bng-controld" "$root$prefix/sbin/"
+install -m 755 "$build/bin/bpfholder" "$build/bin/bng-controld" "$build/bin/bngsync" "$root$prefix/sbin/"
 install -m 755 "$build/bin/bngcli" "$root$prefix/bin/"
 install -m 644 "$build/bpf/bng.bpf.o" "$root$prefix/lib/bng/"
 for unit in packaging/systemd/*.service; do
@@ -22,4 +22,4 @@ done
 install -D -m 644 packaging/completion/bngcli "$root$prefix/share/bash-completion/completions/bngcli"
 install -D -m 644 packaging/man/bngcli.8 "$root$prefix/share/man/man8/bngcli.8"
 
-echo "installed. Edit $sysconfdir/bng/bng.json, then: systemctl daemon-reload && systemctl enable --now bpfholder bng-controld"
+echo "installed. Edit $sysconfdir/bng/bng.json, then: systemctl daemon-reload && systemctl enable --now bpfholder bngsync bng-controld"

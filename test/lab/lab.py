@@ -119,7 +119,7 @@ class Lab(sandbox.Sandbox):
             self.config = config or default_config()
             self.state = self.directory / "run"
             self.config_file = self.directory / "bng.json"
-            self.holder = self.controld = None
+            self.holder = self.controld = self.bngsync = None
             self._install()
             self._build_topology()
         except BaseException:
@@ -128,7 +128,7 @@ class Lab(sandbox.Sandbox):
 
     def _install(self):
         """Copies what runs as user bng to where that user can read it."""
-        for name in ("bpfholder", "bng-controld", "bngcli"):
+        for name in ("bpfholder", "bng-controld", "bngsync", "bngcli"):
             shutil.copy(BUILD / "bin" / name, self.directory / name)
         self.object = self.directory / "bng.bpf.o"
         shutil.copy(BUILD / "bpf" / "bng.bpf.o", self.object)
@@ -202,7 +202,7 @@ class Lab(sandbox.Sandbox):
         partial.rename(self.config_file)
 
     def socket_path(self, server):
-        return self.state / ("holder.sock" if server == "holder" else "control/controld.sock")
+        return self.state / ("holder.sock" if server == "holder" else f"control/{server}.sock")
 
     def rpc(self, server="controld", timeout=60):
         return RpcClient(self.socket_path(server), timeout)
@@ -231,6 +231,15 @@ class Lab(sandbox.Sandbox):
                                    "--state", self.state, "--object", self.object, log="controld.log")
         if wait:
             self.wait_daemon(self.controld, "controld", "status")
+
+    def start_bngsync(self, *options):
+        folder = self.state / "store"
+        if not folder.exists():
+            folder.mkdir(mode=0o700)
+            shutil.chown(folder, "bng", "bng")
+        self.bngsync = self.start(self.gateway, *AS_BNG, self.directory / "bngsync", "--state", self.state, "--store",
+                                  folder / "sync.db", "--group", "bng", *options, log="bngsync.log")
+        self.wait_daemon(self.bngsync, "bngsync", "sync.status")
 
     def wait_daemon(self, process, server, method):
         def ready():

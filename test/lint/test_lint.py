@@ -122,6 +122,13 @@ def test_only_controld_maps_touches_bpf_maps():
     assert wrong == []
 
 
+def test_only_the_store_knows_sqlite():
+    """Nothing above bngsync/store.h may come to rely on one machine's database."""
+    users = {str(path) for path in lint.with_suffix(".c", ".h") if path.parts[0] != "test"
+             for _, name in lint.includes(path) if name in ("sqlite3.h", "bngsync/store_sql.h")}
+    assert users == {"bngsync/store.c", "bngsync/store_open.c", "bngsync/store_sql.h"}
+
+
 def test_no_abi_outside_the_gateway():
     wrong = [str(path) for path in lint.with_suffix(".c", ".h") if path.parts[0] in ("lib", "cli", "bngsync")
              for _, name in lint.includes(path) if name.startswith("dataplane/")]

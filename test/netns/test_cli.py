@@ -20,6 +20,7 @@ ADDRESS, MAC = "10.0.200.1", "02:00:00:00:09:01"
 def lab():
     with Lab() as lab:
         lab.start_daemons()
+        lab.start_bngsync()
         lab.alice = lab.client("alice", "02:00:00:00:00:0a")
         lab.alice.start_dhcp()
         lab.alice.wait_bound()
@@ -50,7 +51,7 @@ MEMBERS = {
     "drops": {"reasons"}, "interfaces": {"interfaces"}, "maps": {"maps"}, "cgnat blocks": {"blocks", "total"},
     "cgnat mappings": {"mappings", "total"}, "cgnat tunnels": {"tunnels", "total"}, "dhcp4 stats": {"received", "sent", "refused", "leases"},
     "holder status": {"version", "generation", "links", "controller", "sweep"}, "version": {"version"},
-    "config reload": {"changed", "applied"},
+    "config reload": {"changed", "applied"}, "sync status": {"version", "store", "topics", "subscribers"},
 }
 
 
@@ -76,7 +77,7 @@ def test_tables_have_titles_and_rows(lab, command):
     assert len(lines) > 1 and "\033" not in "".join(lines)
 
 
-@pytest.mark.parametrize("command", ["status", "cgnat pools", "dhcp4 stats", "holder status", "config show",
+@pytest.mark.parametrize("command", ["status", "cgnat pools", "dhcp4 stats", "holder status", "sync status", "config show",
                                      "config reload", "version", "help"])
 def test_texts(lab, command):
     assert lab.cli(*command.split()).stdout.strip()

@@ -15,9 +15,10 @@ from lab import Lab
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 FILES = {
-    "usr/sbin/bpfholder": 0o755, "usr/sbin/bng-controld": 0o755, "usr/bin/bngcli": 0o755,
+    "usr/sbin/bpfholder": 0o755, "usr/sbin/bng-controld": 0o755, "usr/sbin/bngsync": 0o755, "usr/bin/bngcli": 0o755,
     "usr/lib/bng/bng.bpf.o": 0o644, "etc/bng/bng.json": 0o644,
     "lib/systemd/system/bpfholder.service": 0o644, "lib/systemd/system/bng-controld.service": 0o644,
+    "lib/systemd/system/bngsync.service": 0o644,
     "usr/share/bash-completion/completions/bngcli": 0o644, "usr/share/man/man8/bngcli.8": 0o644,
 }
 
@@ -52,10 +53,10 @@ def test_shipped_configuration_is_accepted(root):
 def test_systemd_accepts_the_units(root):
     (root / "bin").mkdir()
     shutil.copy("/bin/kill", root / "bin" / "kill")
-    for program in ("bpfholder", "bng-controld"):
+    for program in ("bpfholder", "bng-controld", "bngsync"):
         assert (root / "usr/sbin" / program).exists()
     result = sandbox.run(["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", f"--root={root}",
-                          "bpfholder.service", "bng-controld.service"], check=False)
+                          "bpfholder.service", "bng-controld.service", "bngsync.service"], check=False)
     assert result.returncode == 0, result.stderr
 
 
@@ -64,8 +65,9 @@ def unit(name):
     return dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
 
 
-def test_control_plane_has_no_privilege():
-    settings = unit("bng-controld.service")
+@pytest.mark.parametrize("name", ["bng-controld.service", "bngsync.service"])
+def test_control_plane_has_no_privilege(name):
+    settings = unit(name)
     assert (settings["User"], settings["NoNewPrivileges"]) == ("bng", "yes")
     assert settings["CapabilityBoundingSet"] == settings["AmbientCapabilities"] == ""
 

@@ -7,7 +7,7 @@ import pathlib
 import jsonschema
 
 SCHEMAS = pathlib.Path(__file__).resolve().parents[2] / "schemas"
-SERVERS = ("holder", "controld")
+SERVERS = ("holder", "controld", "bngsync")
 ERROR = {
     "type": "object", "required": ["code", "message"], "additionalProperties": False,
     "properties": {"code": {"type": "integer"}, "message": {"type": "string", "minLength": 1}, "data": {}},
@@ -44,12 +44,12 @@ class Document:
         return node
 
     def errors_of_request(self, request):
-        return self._errors(self.params_schema(request["method"]), request.get("params", {}))
+        return self.errors_of(self.params_schema(request["method"]), request.get("params", {}))
 
     def errors_of_result(self, method, result):
-        return self._errors(self.resolve(self.methods[method]["result"])["schema"], result)
+        return self.errors_of(self.resolve(self.methods[method]["result"])["schema"], result)
 
-    def _errors(self, schema, value):
+    def errors_of(self, schema, value):
         if "$ref" in schema:
             schema = {"allOf": [schema]}
         return [f"{'/'.join(map(str, error.absolute_path))}: {error.message[:300]}"

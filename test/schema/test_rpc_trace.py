@@ -18,11 +18,28 @@ HARMLESS = {
     "controld": ["status", "session.list", "cgnat.pools", "cgnat.reputation", "cgnat.steering", "cgnat.blocks",
                  "cgnat.mappings", "cgnat.tunnels", "cgnat.digest", "drops",
                  "interfaces", "maps", "blocklog.status", "issu.status", "config.show", "config.reload"],
+    "bngsync": ["sync.status"],
 }
+
+
+def call_bngsync(lab):
+    """Each method, and what it tells a subscriber."""
+    document = openrpc.Document("bngsync")
+    with lab.rpc("bngsync") as sync:
+        sync.call("sync.publish", {"topic": "lease", "records": [{"key": "a", "value": {"x": 1}}, {"key": "b", "value": {}}]})
+        sync.call("sync.delete", {"topic": "lease", "keys": ["b"]})
+        sync.call("sync.get", {"topic": "lease", "key": "a"})
+        told = sync.call("sync.subscribe", {"topic": "lease"})
+        sync.call("sync.subscribe", {"topic": "lease", "since": 1, "store": told["store"]})
+        for name, schema in (("records", "records"), ("snapshot_done", "mark")):
+            line = sync.next_notification(10)
+            assert line["method"] == f"sync.{name}"
+            assert document.errors_of({"$ref": f"#/components/schemas/{schema}"}, line["params"]) == []
 
 
 def call_the_rest(lab):
     """Methods that other tests reach through bngcli or not at all."""
+    call_bngsync(lab)
     with lab.rpc("holder") as holder:
         holder.call("map.open", {"names": ["meta", "pool"]})
         holder.call("program.open", {"names": ["bng_access"]})
@@ -38,6 +55,7 @@ def exchanges(tmp_path_factory):
     path = os.environ.setdefault("BNG_RPC_TRACE", str(tmp_path_factory.mktemp("trace") / "trace.jsonl"))
     with Lab() as lab:
         lab.start_daemons()
+        lab.start_bngsync()
         for server, methods in HARMLESS.items():
             with lab.rpc(server) as client:
                 for method in methods:

@@ -11,7 +11,7 @@ import pytest
 import openrpc
 
 PROTOCOL = (openrpc.SCHEMAS.parent / "docs" / "protocol.md").read_text()
-HEADINGS = {"holder": "## holder.sock", "controld": "## control/controld.sock"}
+HEADINGS = {"holder": "## holder.sock", "controld": "## control/controld.sock", "bngsync": "## control/bngsync.sock"}
 
 
 def documented_methods(server):

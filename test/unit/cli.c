@@ -279,7 +279,7 @@ static const struct {
 	const char *candidates;
 } completions[] = {
 	{"st", "status\n"},
-	{"s", "status\nsessions\nsession\n"},
+	{"s", "status\nsessions\nsession\nsync\n"},
 	{"session _", "show\ndisconnect\nadd\n"},
 	{"session s", "show\n"},
 	{"cgnat mappings --p", "--public\n--protocol\n"},
