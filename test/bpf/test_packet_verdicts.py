@@ -297,6 +297,22 @@ def error_up(plane, session):
 IP_AT = 14
 TTL_ONE = {"ttl": 1}
 
+GRE = Raw(struct.pack("!HH", 0, 0x0800) + bytes(24))
+
+
+def tunnel_of_another(plane, session, remote=planes.REMOTE):
+    frame = frames.up(plane.session("10.0.0.6"), GRE, remote=remote, proto=47)
+    assert plane.access(frame).verdict == "FORWARD_UP"
+
+
+def tunnels_used_up(plane, session):
+    tunnel_of_another(plane, session, "192.0.2.9")
+    words = memoryview(plane.tunnel).cast("B").cast("Q")
+    (used,) = filter(None, words)
+    for place in range(len(words)):
+        words[place] = used
+
+
 ROWS = [
     access("UDP", "FORWARD_UP", from_subscriber()),
     access("TCP without SYN: a connection older than the session", "FORWARD_UP",
@@ -385,8 +401,15 @@ ROWS = [
     inject("port for an FTP data connection", "INJECT_EXPECT", expect_request),
     core("later fragment without its first", "PUNTED_FRAGMENT", from_core(PUBLIC[0], frag=1)),
     core("first fragment to an unmapped port", "DROP_CGNAT_NO_MAPPING", from_core(PUBLIC[0], flags="MF")),
-    access("GRE", "DROP_PROTOCOL", from_subscriber(Raw(bytes(20)), proto=47), blamed=True),
-    core("GRE", "DROP_PROTOCOL", from_core(PUBLIC[0], Raw(bytes(20)), proto=47)),
+    access("SCTP", "DROP_PROTOCOL", from_subscriber(Raw(bytes(20)), proto=132), blamed=True),
+    core("SCTP", "DROP_PROTOCOL", from_core(PUBLIC[0], Raw(bytes(20)), proto=132)),
+    access("GRE to a remote end that another subscriber talks to", "DROP_TUNNEL_TAKEN",
+           after(tunnel_of_another, from_subscriber(GRE, proto=47)), blamed=True, told=True),
+    access("GRE when all tunnels are in use", "DROP_TUNNEL_FULL",
+           after(tunnels_used_up, from_subscriber(GRE, proto=47)), blamed=True, told=True),
+    access("GRE to another subscriber's public address", "DROP_TUNNEL_HAIRPIN",
+           from_subscriber(GRE, remote=PUBLIC[0], proto=47), blamed=True),
+    core("GRE that nobody asked for", "DROP_TUNNEL_UNKNOWN", from_core(PUBLIC[0], GRE, proto=47)),
     access("ICMP redirect", "DROP_ICMP_TYPE", from_subscriber(ICMP(type=5) / Raw(bytes(28))), blamed=True),
     access("ICMP destination unreachable about nothing", "DROP_ICMP_QUOTE",
            from_subscriber(ICMP(type=3) / Raw(bytes(28))), blamed=True),
