@@ -11,10 +11,28 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "bngsync/store.h"
 #include "lib/rpc.h"
+
+/* In place of the C library's: SQLite calls these to have what it wrote survive a loss of power. */
+int fsync(int fd);
+int fdatasync(int fd);
+static int synchronised;
+
+int fsync(int fd)
+{
+	synchronised++;
+	return (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+	synchronised++;
+	return (int)syscall(SYS_fdatasync, fd);
+}
 
 static char folder[] = "/dev/shm/check-sync-XXXXXX";
 static char file[64];
@@ -87,6 +105,7 @@ static const char *refused(void)
 
 struct outcome {
 	int calls;
+	int synchronised; /* when it was told */
 	int code;
 	char text[512];
 };
@@ -95,6 +114,7 @@ static void on_written(const struct problem *problem, void *context)
 {
 	struct outcome *outcome = context;
 	outcome->calls++;
+	outcome->synchronised = synchronised;
 	outcome->code = problem ? problem->code : 0;
 	snprintf(outcome->text, sizeof(outcome->text), "%.500s", problem ? problem->text : "");
 }
@@ -143,6 +163,20 @@ START_TEST(rows_come_back)
 	ck_assert_str_eq(store_facts(store)->id, id);
 	struct stat st;
 	ck_assert_int_eq(stat(file, &st), 0);
+	store_close(store);
+}
+END_TEST
+
+START_TEST(durable_is_on_the_disk)
+{
+	struct seen seen;
+	struct store *store = open_store(&seen);
+	for (int i = 1; i <= 10; i++) {
+		int before = synchronised;
+		struct outcome outcome = put(store, 0, i, "a", "{}", NULL);
+		ck_assert_int_eq(outcome.code, 0);
+		ck_assert_int_gt(outcome.synchronised, before);
+	}
 	store_close(store);
 }
 END_TEST
@@ -402,6 +436,7 @@ int main(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, rows_come_back);
+	tcase_add_test(tests, durable_is_on_the_disk);
 	tcase_add_test(tests, floors_come_back);
 	tcase_add_test(tests, released_rows_are_erased);
 	tcase_add_test(tests, full_is_refused_and_changes_nothing);
