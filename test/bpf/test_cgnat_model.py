@@ -13,7 +13,7 @@ from model import Model, Subscriber
 from plane import MACS, NEXT_HOP_MAC, PUBLIC, REMOTE, inet, mac_bytes
 from test_cgnat_port_timers import timers_build
 
-STEPS = 100_000
+STEPS = 400_000  # three lives: over a million packets
 SIZE = 64
 ADDRESSES = (0, 1)
 OFFERED = range(16, 1024, 70)  # blocks of each address: fewer than everybody may want
