@@ -116,14 +116,14 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 static int check_file(const char *file)
 {
 	char error[CONFIG_ERROR_TEXT];
-	struct config_prefix *prefixes = NULL;
+	struct config_exempt *exempt = NULL;
 	struct config *config = NULL;
 	size_t count = 0;
 	int failure = config_load(file, &config, error, sizeof(error));
 
 	if (!failure && config->exempt_file)
-		failure = exempt_load(config->exempt_file, &prefixes, &count, error, sizeof(error));
-	free(prefixes);
+		failure = exempt_load(config->exempt_file, &exempt, &count, error, sizeof(error));
+	free(exempt);
 	if (failure) {
 		fprintf(stderr, "%s\n", error);
 		config_free(config);

@@ -60,7 +60,7 @@ static __always_inline int access_translate(struct bng_pkt *pkt)
 
 	if (verdict)
 		return access_without_ports(pkt, verdict, entry != 0);
-	if (entry && !exempt_comes_late(pkt, entry))
+	if ((entry && !exempt_comes_late(pkt, entry)) || exempt_by_port(pkt))
 		return BNG_FORWARD_UP_EXEMPT;
 	return access_nat(pkt, 0, 0);
 }
@@ -396,7 +396,7 @@ __noinline __u64 core_run(struct xdp_md *ctx)
 	return outcome_of(outcome, pkt.slot);
 }
 
-/* STEP_FRAGMENT_DOWN, from a wire: one that comes before its first is held. */
+/* STEP_FRAGMENT_DOWN and _EXEMPT, from a wire: one that comes before its first is held. */
 static __always_inline __u32 fragment_down_or_hold(struct xdp_md *ctx, __u64 outcome)
 {
 	__u32 verdict = fragment_down(ctx, outcome);
@@ -424,6 +424,7 @@ static __always_inline __u32 step_take(struct xdp_md *ctx, __u64 outcome)
 	case STEP_HAIRPIN:
 		return hairpin(ctx, outcome);
 	case STEP_FRAGMENT_DOWN:
+	case STEP_FRAGMENT_DOWN_EXEMPT:
 		return fragment_down_or_hold(ctx, outcome);
 	case STEP_HOLD_FRAGMENT:
 		return hold_fragment(ctx, outcome_slot(outcome));
@@ -435,6 +436,8 @@ static __always_inline __u32 step_take(struct xdp_md *ctx, __u64 outcome)
 		return alg_punt(ctx, outcome_slot(outcome));
 	case STEP_ICMP_ERROR_DOWN:
 		return icmp_error_down(ctx, outcome);
+	case STEP_ICMP_ERROR_DOWN_EXEMPT:
+		return icmp_error_down_exempt(ctx);
 	case STEP_TUNNEL_DOWN:
 		outcome = tunnel_down(ctx, outcome);
 		return outcome_action(outcome) ? icmp_send(ctx, outcome) : outcome;
@@ -448,6 +451,7 @@ static __always_inline __u32 held_take(struct xdp_md *ctx, __u64 outcome)
 {
 	switch (outcome_action(outcome)) {
 	case STEP_FRAGMENT_DOWN:
+	case STEP_FRAGMENT_DOWN_EXEMPT:
 		return fragment_down(ctx, outcome);
 	case STEP_ANSWER_SYN:
 		return answer_syn(ctx, outcome);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
- * Destinations that see inner addresses (map `exempt`). Who talked to one before it
- * was exempt goes on as before: a mapping knows the epoch it was made in, an entry
- * the epoch it was added in.
+ * Destinations that see inner addresses: addresses (map `exempt`), and ports of
+ * addresses (`exempt_port`), which are looked for in packets that no address entry
+ * lets pass. Who talked to one before it was exempt goes on as before: a mapping knows
+ * the epoch it was made in, an entry the epoch it was added in.
  */
 #ifndef BNG_DATAPLANE_EXEMPT_H
 #define BNG_DATAPLANE_EXEMPT_H
@@ -20,9 +21,32 @@ static __always_inline __u32 exempt_find(const struct bng_pkt *pkt, __be32 remot
 
 	if (pkt->session->flags & BNG_SUBSCRIBER_EXEMPT)
 		return EXEMPT_SESSION;
-	if (!facts || !facts->exempt_count)
+	if (!facts || !(facts->exempt_count & ~BNG_EXEMPT_PORTS))
 		return 0;
 	entry = bpf_map_lookup_elem(&exempt, &key);
+	return entry ? *entry : 0;
+}
+
+/* True while there is any for a port. */
+static __always_inline int exempt_has_ports(void)
+{
+	struct bng_meta *facts = meta_get();
+
+	return facts && (facts->exempt_count & BNG_EXEMPT_PORTS);
+}
+
+/* The entry that the port `service` (as an inner end in bng_mapping_key) of `remote_be`
+ * falls under, 0: none. */
+__noinline __u32 exempt_port_find(__be32 remote_be, __u32 service)
+{
+	struct bng_exempt_port_key key = {
+		.prefix_length = BNG_EXEMPT_SERVICE_BITS + 32,
+		.port_be = service,
+		.protocol = service >> 16,
+		.address_be = remote_be,
+	};
+	__u32 *entry = bpf_map_lookup_elem(&exempt_port, &key);
+
 	return entry ? *entry : 0;
 }
 
@@ -54,6 +78,23 @@ static __always_inline int exempt_comes_late(struct bng_pkt *pkt, __u32 entry)
 		return 0;
 	return exempt_is_preceded(pkt->slot, bng_mapping_key(pkt->protocol, pkt->source_port_be), entry,
 				  pkt->tick);
+}
+
+/* True if the packet, its ports read, goes out untranslated for its destination port. */
+static __always_inline int exempt_by_port(struct bng_pkt *pkt)
+{
+	__u32 entry;
+
+	if (!exempt_has_ports())
+		return 0;
+	entry = exempt_port_find(pkt->ip->daddr, bng_mapping_key(pkt->protocol, pkt->destination_port_be));
+	return entry && !exempt_comes_late(pkt, entry);
+}
+
+/* The same from the other side: the packet comes from a port that is exempt. */
+static __always_inline int exempt_from_port(const struct bng_pkt *pkt)
+{
+	return exempt_port_find(pkt->ip->saddr, bng_mapping_key(pkt->protocol, pkt->source_port_be)) != 0;
 }
 
 #endif

@@ -10,6 +10,7 @@
 #include "abi/fragment.h"
 #include "cgnat.h"
 #include "deliver.h"
+#include "exempt.h"
 
 #define FRAGMENT_TICKS BNG_TICKS_OF_SECONDS(BNG_FRAGMENT_SECONDS)
 
@@ -110,12 +111,16 @@ static __always_inline int fragment_follow(struct bng_pkt *pkt, const struct fra
 	return 0;
 }
 
-static __always_inline int fragment_first_up(struct bng_pkt *pkt, struct fragment_search *search)
+/* Of one to an exempt port it is noted that the source stays what it is. */
+static __always_inline int fragment_first_up(struct bng_pkt *pkt, struct fragment_search *search,
+					     int is_leaving)
 {
 	int verdict = packet_parse_ports(pkt);
 	__be32 public_be = 0;
 	__be16 port_be = 0;
 
+	if (!verdict && is_leaving && exempt_by_port(pkt))
+		return fragment_note(pkt, search, pkt->ip->saddr);
 	if (!verdict)
 		verdict = cgnat_up(pkt, &public_be, &port_be);
 	if (!verdict)
@@ -128,6 +133,7 @@ static __always_inline int fragment_first_up(struct bng_pkt *pkt, struct fragmen
 /* From the outcome's session: the source is translated in place. 0, or an outcome. */
 __noinline int fragment_up(struct xdp_md *ctx, __u64 outcome)
 {
+	int is_leaving = outcome_action(outcome) == STEP_FRAGMENT_UP;
 	struct fragment_search search = {};
 	__be32 public_be = 0;
 	struct bng_pkt pkt;
@@ -139,11 +145,11 @@ __noinline int fragment_up(struct xdp_md *ctx, __u64 outcome)
 	pkt.session = subscriber_get(pkt.slot);
 	if (!pkt.session)
 		return BNG_DROP_INTERNAL;
-	if (outcome_action(outcome) == STEP_FRAGMENT_UP && is_source_routed(&pkt))
+	if (is_leaving && is_source_routed(&pkt))
 		return BNG_DROP_ICMP_SOURCE_ROUTE;
 	fragment_find(&pkt, BNG_FRAGMENT_UP, &search);
 	if (is_first_fragment(&pkt))
-		return fragment_first_up(&pkt, &search);
+		return fragment_first_up(&pkt, &search, is_leaving);
 	verdict = fragment_follow(&pkt, &search, &public_be);
 	if (!verdict)
 		rewrite_address(pkt.ip, &pkt.ip->saddr, public_be);
@@ -167,10 +173,26 @@ static __always_inline int fragment_first_down(struct bng_pkt *pkt, struct fragm
 	return verdict;
 }
 
-/* For the public address that is the outcome's parameter; its slot is a hairpinned
- * packet's sender. The verdict. */
+/* For a subscriber's own address: from an exempt port only. */
+static __always_inline int fragment_first_exempt(struct bng_pkt *pkt, struct fragment_search *search)
+{
+	struct bng_ranges *ranges = ranges_get();
+	int verdict = packet_parse_ports(pkt);
+
+	if (!verdict && !exempt_from_port(pkt))
+		verdict = BNG_DROP_NOT_EXEMPT;
+	if (!verdict)
+		verdict = ranges ? session_find(pkt, ranges, pkt->ip->daddr) : BNG_DROP_INTERNAL;
+	if (!verdict)
+		verdict = outcome_verdict(deliver_check(pkt));
+	return verdict ? verdict : fragment_note(pkt, search, 0);
+}
+
+/* For the public address that is the outcome's parameter, or with _EXEMPT a subscriber's
+ * own; its slot is a hairpinned packet's sender. The verdict. */
 __noinline int fragment_down(struct xdp_md *ctx, __u64 outcome)
 {
+	int is_exempt = outcome_action(outcome) == STEP_FRAGMENT_DOWN_EXEMPT;
 	struct fragment_search search = {};
 	__be32 unused_be = 0;
 	struct bng_pkt pkt;
@@ -180,7 +202,8 @@ __noinline int fragment_down(struct xdp_md *ctx, __u64 outcome)
 		return verdict;
 	fragment_find(&pkt, BNG_FRAGMENT_DOWN, &search);
 	if (is_first_fragment(&pkt)) {
-		verdict = fragment_first_down(&pkt, &search, outcome_parameter(outcome));
+		verdict = is_exempt ? fragment_first_exempt(&pkt, &search)
+				    : fragment_first_down(&pkt, &search, outcome_parameter(outcome));
 	} else {
 		verdict = fragment_follow(&pkt, &search, &unused_be);
 		if (!verdict)
@@ -190,7 +213,8 @@ __noinline int fragment_down(struct xdp_md *ctx, __u64 outcome)
 	}
 	if (verdict)
 		return verdict;
-	return deliver_from(&pkt, outcome_slot(outcome), BNG_FORWARD_DOWN);
+	return deliver_from(&pkt, outcome_slot(outcome),
+			    is_exempt ? BNG_FORWARD_DOWN_EXEMPT : BNG_FORWARD_DOWN);
 }
 
 #endif

@@ -107,9 +107,12 @@ static __always_inline __u64 held_down(struct bng_pkt *pkt, struct bng_ranges *r
 	__u32 destination = bpf_ntohl(pkt->ip->daddr);
 	struct bng_range *hit = range_public(ranges, destination);
 
-	return hit ? outcome_step(BNG_DROP_FRAGMENT, STEP_FRAGMENT_DOWN,
-				  hit->base + (destination - hit->first))
-		   : BNG_DROP_NOT_SUBSCRIBER;
+	if (hit)
+		return outcome_step(BNG_DROP_FRAGMENT, STEP_FRAGMENT_DOWN,
+				    hit->base + (destination - hit->first));
+	return session_find(pkt, ranges, pkt->ip->daddr)
+		       ? BNG_DROP_NOT_SUBSCRIBER
+		       : outcome_step(BNG_DROP_FRAGMENT, STEP_FRAGMENT_DOWN_EXEMPT, 0);
 }
 
 /* An FTP command, rewritten or not. */

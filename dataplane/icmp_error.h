@@ -9,6 +9,7 @@
 
 #include "cgnat.h"
 #include "deliver.h"
+#include "exempt.h"
 #include "tunnel.h"
 
 #define ICMP_PARAMETER_PROBLEM 12
@@ -225,11 +226,48 @@ __noinline int icmp_error_down(struct xdp_md *ctx, __u64 outcome)
 	return deliver_from(&pkt, outcome_slot(outcome), BNG_FORWARD_ICMP_DOWN);
 }
 
+/* For a subscriber's own address, about a packet of its to an exempt port. The verdict. */
+__noinline int icmp_error_down_exempt(struct xdp_md *ctx)
+{
+	struct bng_ranges *ranges = ranges_get();
+	struct icmp_quote quote = {};
+	struct bng_pkt pkt;
+	int verdict = packet_again(&pkt, ctx);
+
+	if (!verdict)
+		verdict = quote_parse(&pkt, &quote);
+	if (verdict)
+		return verdict;
+	if (quote.ip->saddr != pkt.ip->daddr ||
+	    !exempt_port_find(quote.ip->daddr, bng_mapping_key(quote.protocol, quote.destination_port_be)))
+		return BNG_DROP_NOT_EXEMPT;
+	verdict = ranges ? session_find(&pkt, ranges, pkt.ip->daddr) : BNG_DROP_INTERNAL;
+	if (!verdict)
+		verdict = outcome_verdict(deliver_check(&pkt));
+	return verdict ? verdict : deliver(&pkt, BNG_FORWARD_DOWN_EXEMPT);
+}
+
+/* True for an error to who has sent the quoted packet from an exempt port, unless that
+ * was to a mapping's public end. */
+static __always_inline int quote_is_exempt(const struct bng_pkt *pkt, const struct icmp_quote *quote,
+					   __u32 slot, __u32 key)
+{
+	__u32 entry;
+
+	if (!exempt_has_ports() || quote->ip->saddr != pkt->ip->daddr)
+		return 0;
+	entry = exempt_port_find(pkt->ip->daddr, bng_mapping_key(quote->protocol, quote->source_port_be));
+	if (!(entry >> BNG_EXEMPT_EPOCH_SHIFT))
+		return entry != 0;
+	return !exempt_is_preceded(slot, key, entry, pkt->tick);
+}
+
 /* From the outcome's session, about a packet it was sent: REQ-5. Translated in place, to
  * be forwarded by the caller: 0 or a verdict. */
 __noinline int icmp_error_up(struct xdp_md *ctx, __u64 outcome)
 {
-	__u32 slot = outcome_slot(outcome);
+	int is_leaving = outcome_action(outcome) == STEP_ICMP_ERROR_UP;
+	__u32 slot = outcome_slot(outcome), key;
 	struct bng_subscriber *session = subscriber_get(slot);
 	struct bng_pool_address *address;
 	struct cgnat_target target = {};
@@ -243,11 +281,14 @@ __noinline int icmp_error_up(struct xdp_md *ctx, __u64 outcome)
 		verdict = quote_parse(&pkt, &quote);
 	if (verdict)
 		return verdict;
-	if (outcome_action(outcome) == STEP_ICMP_ERROR_UP && is_source_routed(&pkt))
+	if (is_leaving && is_source_routed(&pkt))
 		return BNG_DROP_ICMP_SOURCE_ROUTE;
 	if (!session || quote.ip->daddr != session->address_be)
 		return BNG_DROP_ICMP_QUOTE;
-	port = cgnat_search(slot, bng_mapping_key(quote.protocol, quote.destination_port_be));
+	key = bng_mapping_key(quote.protocol, quote.destination_port_be);
+	if (is_leaving && quote_is_exempt(&pkt, &quote, slot, key))
+		return 0;
+	port = cgnat_search(slot, key);
 	if (port == PORT_NONE || cgnat_owner(&pkt, port, quote.protocol, &target))
 		return BNG_DROP_ICMP_QUOTE;
 	address = target.address;

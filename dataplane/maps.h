@@ -107,6 +107,15 @@ struct {
 } exempt SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, struct bng_exempt_port_key);
+	__type(value, __u32);
+	DURABLE;
+} exempt_port SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, BNG_VERDICT_SLOTS);
 	__type(key, __u32);

@@ -68,6 +68,8 @@ __noinline int access_onward(struct xdp_md *ctx, __u32 slot, int forward)
 	pkt.session = subscriber_get(slot);
 	if (!pkt.session)
 		return BNG_DROP_INTERNAL;
+	if (pkt.ip->saddr == pkt.session->address_be)
+		forward = BNG_FORWARD_UP_EXEMPT;
 	verdict = access_route(&pkt, &route);
 	if (verdict && !is_pass(verdict))
 		return outcome_verdict(verdict);

@@ -22,9 +22,11 @@ enum step {
 	STEP_FRAGMENT_UP,
 	STEP_FRAGMENT_HAIRPIN, /* parameter: public address index */
 	STEP_FRAGMENT_DOWN,    /* parameter: public address index */
+	STEP_FRAGMENT_DOWN_EXEMPT,
 	STEP_ICMP_ERROR_UP,
 	STEP_ICMP_ERROR_HAIRPIN, /* parameter: public address index */
 	STEP_ICMP_ERROR_DOWN,    /* parameter: public address index */
+	STEP_ICMP_ERROR_DOWN_EXEMPT,
 	STEP_TUNNEL_UP,
 	STEP_TUNNEL_DOWN,   /* parameter: public address index */
 	STEP_HOLD_FRAGMENT, /* its first has not been seen: to controld */

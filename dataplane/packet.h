@@ -260,6 +260,12 @@ static __always_inline int packet_parse_ports(struct bng_pkt *pkt)
 	return packet_parse_protocol(pkt, 0);
 }
 
+/* Of a later fragment, too. */
+static __always_inline int has_ports(const struct bng_pkt *pkt)
+{
+	return pkt->ip->protocol == IPPROTO_TCP || pkt->ip->protocol == IPPROTO_UDP;
+}
+
 static __always_inline int is_fragment(const struct bng_pkt *pkt)
 {
 	return (pkt->ip->frag_off & bpf_htons(IP_FRAGMENT_MASK)) != 0;

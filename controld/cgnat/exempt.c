@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,21 +24,41 @@ struct exempt {
 	bool unsettled; /* some entry still has its epoch */
 };
 
+/* Whole addresses, and ports of addresses. */
+enum trie { TRIE_ADDRESS, TRIE_PORT, TRIES };
+
+static const struct {
+	enum map_id map;
+	size_t key_size;
+	const char *what;
+} tries[TRIES] = {
+	[TRIE_ADDRESS] = {MAP_exempt, sizeof(struct bng_exempt_key), "prefixes"},
+	[TRIE_PORT] = {MAP_exempt_port, sizeof(struct bng_exempt_port_key), "ports"},
+};
+
+/* What is behind the smaller key is 0. */
+union key {
+	struct bng_exempt_key address;
+	struct bng_exempt_port_key port;
+};
+
 struct entry {
-	struct bng_exempt_key key;
+	union key key;
 	uint32_t found; /* its value in the map; 0: not there */
 };
 
+/* What is to be in one map. */
 struct list {
 	struct entry *entries; /* sorted, none twice */
 	size_t count;
 };
 
-/* What map `exempt` has. */
+/* What one map has. */
 struct present {
-	struct bng_exempt_key *keys;
+	uint8_t *keys;
 	uint32_t *values;
-	uint32_t count;
+	uint32_t before; /* entries when it was read, which are in the arrays */
+	uint32_t count;  /* ... and now */
 };
 
 int exempt_new(struct exempt **exempt)
@@ -57,156 +78,226 @@ void exempt_free(struct exempt *exempt)
 
 static int key_compare(const void *a, const void *b)
 {
-	return memcmp(a, b, sizeof(struct bng_exempt_key));
+	return memcmp(a, b, sizeof(union key));
 }
 
-static void list_fill(struct list *list, const struct config_prefix *prefixes, size_t count)
+static union key key_at(enum trie trie, const struct present *present, uint32_t index)
 {
-	for (size_t i = 0; i < count; i++)
-		list->entries[list->count++].key = (struct bng_exempt_key){
-			.prefix_length = prefixes[i].length, .address_be = htonl(prefixes[i].first)};
+	union key key = {0};
+
+	memcpy(&key, present->keys + index * tries[trie].key_size, tries[trie].key_size);
+	return key;
 }
 
-/* The configuration's list and the file's in one. */
-static int list_make(const struct config *config, struct list *list, char *error, size_t size)
+static void lists_done(struct list lists[static TRIES])
 {
-	struct config_prefix *more = NULL;
-	size_t count = 0, kept = 0;
-	int failure = config->exempt_file ? exempt_load(config->exempt_file, &more, &count, error, size) : 0;
+	for (enum trie trie = 0; trie < TRIES; trie++)
+		free(lists[trie].entries);
+}
 
-	*list = (struct list){0};
-	if (failure)
-		return failure;
-	list->entries = calloc(config->exempt_count + count + 1, sizeof(*list->entries));
-	if (!list->entries) {
-		free(more);
-		snprintf(error, size, "/cgnat/exempt: out of memory for %zu prefixes",
-			 config->exempt_count + count);
-		return -ENOMEM;
+static union key key_of(const struct config_exempt *exempt)
+{
+	union key key = {0};
+
+	if (exempt->protocol)
+		key.port = (struct bng_exempt_port_key){
+			.prefix_length = BNG_EXEMPT_SERVICE_BITS + exempt->prefix.length,
+			.port_be = htons(exempt->port),
+			.protocol = exempt->protocol,
+			.address_be = htonl(exempt->prefix.first),
+		};
+	else
+		key.address = (struct bng_exempt_key){
+			.prefix_length = exempt->prefix.length,
+			.address_be = htonl(exempt->prefix.first),
+		};
+	return key;
+}
+
+static void lists_fill(struct list lists[static TRIES], const struct config_exempt *exempt, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct list *list = &lists[exempt[i].protocol ? TRIE_PORT : TRIE_ADDRESS];
+
+		list->entries[list->count++].key = key_of(&exempt[i]);
 	}
-	list_fill(list, config->exempt, config->exempt_count);
-	list_fill(list, more, count);
-	free(more);
+}
+
+static void list_sort(struct list *list)
+{
+	size_t kept = 0;
+
 	qsort(list->entries, list->count, sizeof(*list->entries), key_compare);
 	for (size_t i = 0; i < list->count; i++)
 		if (!kept || key_compare(&list->entries[kept - 1], &list->entries[i]))
 			list->entries[kept++] = list->entries[i];
 	list->count = kept;
-	return 0;
 }
 
-static struct entry *list_find(const struct list *list, const struct bng_exempt_key *key)
+/* The configuration's list and the file's in one, for each map. */
+static int lists_make(const struct config *config, struct list lists[static TRIES], char *error, size_t size)
+{
+	struct config_exempt *more = NULL;
+	size_t count = 0;
+	int failure = config->exempt_file ? exempt_load(config->exempt_file, &more, &count, error, size) : 0;
+
+	memset(lists, 0, TRIES * sizeof(*lists));
+	if (failure)
+		return failure;
+	for (enum trie trie = 0; trie < TRIES; trie++) {
+		lists[trie].entries = calloc(config->exempt_count + count + 1, sizeof(struct entry));
+		if (!lists[trie].entries)
+			failure = -ENOMEM;
+	}
+	if (failure) {
+		snprintf(error, size, "/cgnat/exempt: out of memory for %zu destinations",
+			 config->exempt_count + count);
+	} else {
+		lists_fill(lists, config->exempt, config->exempt_count);
+		lists_fill(lists, more, count);
+		list_sort(&lists[TRIE_ADDRESS]);
+		list_sort(&lists[TRIE_PORT]);
+	}
+	free(more);
+	return failure;
+}
+
+static struct entry *list_find(const struct list *list, const union key *key)
 {
 	return bsearch(key, list->entries, list->count, sizeof(*list->entries), key_compare);
 }
 
-static int present_read(const struct controld *controld, struct present *present)
+static void present_done(struct present present[static TRIES])
 {
-	*present = (struct present){0};
-	return maps_snapshot(controld->maps, MAP_exempt, (void **)&present->keys, (void **)&present->values,
-			     &present->count);
+	for (enum trie trie = 0; trie < TRIES; trie++) {
+		free(present[trie].keys);
+		free(present[trie].values);
+	}
 }
 
-static void present_done(struct present *present)
+static int present_read(const struct controld *controld, struct present present[static TRIES], char *error,
+			size_t size)
 {
-	free(present->keys);
-	free(present->values);
+	int failure = 0;
+
+	for (enum trie trie = 0; !failure && trie < TRIES; trie++) {
+		failure = maps_snapshot(controld->maps, tries[trie].map, (void **)&present[trie].keys,
+					(void **)&present[trie].values, &present[trie].before);
+		present[trie].count = present[trie].before;
+	}
+	if (failure)
+		snprintf(error, size, "/cgnat/exempt: reading the list in use failed: %s",
+			 strerror(-failure));
+	return failure;
 }
 
 /* Marks what is there already. The old and the new list must fit side by side. */
-static int list_compare(const struct controld *controld, struct list *list, const struct present *present,
-			char *error, size_t size)
+static int list_compare(const struct controld *controld, enum trie trie, struct list *list,
+			const struct present *present, char *error, size_t size)
 {
-	uint32_t room = maps_entries(controld->maps, MAP_exempt);
+	uint32_t room = maps_entries(controld->maps, tries[trie].map);
 	size_t missing = list->count;
 
-	for (uint32_t i = 0; i < present->count; i++) {
-		struct entry *hit = list_find(list, &present->keys[i]);
+	for (uint32_t i = 0; i < present->before; i++) {
+		union key key = key_at(trie, present, i);
+		struct entry *hit = list_find(list, &key);
 
 		if (!hit)
 			continue;
 		hit->found = present->values[i];
 		missing--;
 	}
-	if (present->count + missing <= room)
+	if (present->before + missing <= room)
 		return 0;
 	snprintf(error, size,
-		 "/cgnat/exempt: %zu prefixes, %zu of them new beside %u in use, and there is room for %u: "
+		 "/cgnat/exempt: %zu %s, %zu of them new beside %u in use, and there is room for %u: "
 		 "the "
 		 "list stays as it was; change it in steps, or raise /sizes/exempt for the next start of the "
 		 "gateway from nothing",
-		 list->count, missing, present->count, room);
+		 list->count, tries[trie].what, missing, present->before, room);
 	return -ENOSPC;
+}
+
+static int lists_compare(const struct controld *controld, struct list lists[static TRIES],
+			 const struct present present[static TRIES], char *error, size_t size)
+{
+	int failure = 0;
+
+	for (enum trie trie = 0; !failure && trie < TRIES; trie++)
+		failure = list_compare(controld, trie, &lists[trie], &present[trie], error, size);
+	return failure;
 }
 
 int exempt_check(const struct controld *controld, const struct config *next, char *error, size_t error_size)
 {
-	struct present present;
-	struct list list;
-	int failure = list_make(next, &list, error, error_size);
+	struct present present[TRIES] = {0};
+	struct list lists[TRIES];
+	int failure = lists_make(next, lists, error, error_size);
 
-	if (failure)
-		return failure;
-	failure = present_read(controld, &present);
-	if (failure)
-		snprintf(error, error_size, "/cgnat/exempt: reading the list in use failed: %s",
-			 strerror(-failure));
-	else
-		failure = list_compare(controld, &list, &present, error, error_size);
-	present_done(&present);
-	free(list.entries);
+	if (!failure)
+		failure = present_read(controld, present, error, error_size);
+	if (!failure)
+		failure = lists_compare(controld, lists, present, error, error_size);
+	present_done(present);
+	lists_done(lists);
 	return failure;
 }
 
-/* Packets look at the list while it holds anything. */
-static void set_count(struct maps *maps, uint32_t count)
+/* Packets look at a list while it holds anything. */
+static void set_counts(struct maps *maps, const struct present present[static TRIES])
 {
-	__atomic_store_n(&maps->meta->exempt_count, count, __ATOMIC_RELEASE);
+	uint32_t ports = present[TRIE_PORT].count ? BNG_EXEMPT_PORTS : 0;
+
+	__atomic_store_n(&maps->meta->exempt_count, present[TRIE_ADDRESS].count | ports, __ATOMIC_RELEASE);
 }
 
-static int write_new(struct controld *controld, struct exempt *exempt, const struct list *list,
-		     uint32_t *count)
+/* That of a wider entry, under which it was exempt already; or `fresh`, which is new. */
+static uint32_t epoch_of(struct maps *maps, enum map_id map, const union key *key, uint32_t fresh)
 {
-	struct maps *maps = controld->maps;
-	uint32_t epoch = maps->meta->exempt_epoch + 1, added = 0;
+	uint32_t wider;
+
+	return maps_get(maps, map, key, &wider) ? fresh : wider >> BNG_EXEMPT_EPOCH_SHIFT;
+}
+
+/* *added: something has the new epoch. */
+static int write_new(struct maps *maps, enum trie trie, const struct list *list,
+		     struct present present[static TRIES], uint32_t epoch, bool *added)
+{
 	int failure = 0;
 
 	for (size_t i = 0; !failure && i < list->count; i++) {
 		const struct entry *entry = &list->entries[i];
-		uint32_t value = entry->found ? entry->found | BNG_EXEMPT_PERMANENT
-					      : epoch << BNG_EXEMPT_EPOCH_SHIFT | BNG_EXEMPT_PERMANENT;
+		uint32_t value = entry->found;
 
+		if (!value)
+			value = epoch_of(maps, tries[trie].map, &entry->key, epoch) << BNG_EXEMPT_EPOCH_SHIFT;
+		value |= BNG_EXEMPT_PERMANENT;
 		if (entry->found == value)
 			continue;
-		failure = maps_set(maps, MAP_exempt, &entry->key, &value);
+		failure = maps_set(maps, tries[trie].map, &entry->key, &value);
 		if (failure || entry->found)
 			continue;
-		added++;
-		set_count(maps, ++*count);
-	}
-	/* Mappings made from here on are not older than what was added. */
-	if (added) {
-		__atomic_store_n(&maps->meta->exempt_epoch, epoch, __ATOMIC_RELEASE);
-		exempt->unsettled = true;
+		*added |= value >> BNG_EXEMPT_EPOCH_SHIFT == epoch;
+		present[trie].count++;
+		set_counts(maps, present);
 	}
 	return failure;
 }
 
 /* What is no longer named goes, or stays as a dynamic entry. */
-static void remove_stale(struct maps *maps, const struct list *list, const struct present *present,
-			 uint32_t *count)
+static void remove_stale(struct maps *maps, enum trie trie, const struct list *list, struct present *present)
 {
-	for (uint32_t i = 0; i < present->count; i++) {
+	for (uint32_t i = 0; i < present->before; i++) {
 		uint32_t value = present->values[i] & ~(uint32_t)BNG_EXEMPT_PERMANENT;
+		union key key = key_at(trie, present, i);
 
-		if (!(present->values[i] & BNG_EXEMPT_PERMANENT) || list_find(list, &present->keys[i]))
+		if (!(present->values[i] & BNG_EXEMPT_PERMANENT) || list_find(list, &key))
 			continue;
 		if (value & BNG_EXEMPT_FLAGS)
-			maps_set(maps, MAP_exempt, &present->keys[i], &value);
-		else if (!maps_delete(maps, MAP_exempt, &present->keys[i]))
-			--*count;
+			maps_set(maps, tries[trie].map, &key, &value);
+		else if (!maps_delete(maps, tries[trie].map, &key))
+			present->count--;
 	}
-	set_count(maps, *count);
 }
 
 /* A controld that died before it announced its last epoch is caught up with. */
@@ -214,7 +305,7 @@ static void adopt_epochs(struct maps *maps, struct exempt *exempt, const struct 
 {
 	uint32_t last = maps->meta->exempt_epoch;
 
-	for (uint32_t i = 0; i < present->count; i++) {
+	for (uint32_t i = 0; i < present->before; i++) {
 		uint32_t epoch = present->values[i] >> BNG_EXEMPT_EPOCH_SHIFT;
 
 		exempt->unsettled |= epoch != 0;
@@ -225,54 +316,66 @@ static void adopt_epochs(struct maps *maps, struct exempt *exempt, const struct 
 		__atomic_store_n(&maps->meta->exempt_epoch, last, __ATOMIC_RELEASE);
 }
 
-static int write_list(struct controld *controld, struct exempt *exempt, struct list *list, char *error,
-		      size_t size)
+/* All that is new, then its epoch, then what goes. */
+static int lists_write(struct maps *maps, struct exempt *exempt, const struct list lists[static TRIES],
+		       struct present present[static TRIES], char *error, size_t size)
 {
-	struct present present;
-	int failure = present_read(controld, &present);
-	uint32_t count = present.count;
+	uint32_t epoch = maps->meta->exempt_epoch + 1;
+	bool added = false;
+	int failure = 0;
 
-	if (failure) {
-		snprintf(error, size, "/cgnat/exempt: reading the list in use failed: %s",
-			 strerror(-failure));
-		return failure;
-	}
-	adopt_epochs(controld->maps, exempt, &present);
-	failure = list_compare(controld, list, &present, error, size);
-	if (!failure) {
-		failure = write_new(controld, exempt, list, &count);
+	for (enum trie trie = 0; !failure && trie < TRIES; trie++) {
+		failure = write_new(maps, trie, &lists[trie], present, epoch, &added);
 		if (failure)
-			snprintf(error, size, "/cgnat/exempt: writing %zu prefixes failed: %s", list->count,
-				 strerror(-failure));
+			snprintf(error, size, "/cgnat/exempt: writing %zu %s failed: %s", lists[trie].count,
+				 tries[trie].what, strerror(-failure));
 	}
-	if (!failure)
-		remove_stale(controld->maps, list, &present, &count);
-	present_done(&present);
+	/* Mappings made from here on are not older than what was added. */
+	if (added) {
+		__atomic_store_n(&maps->meta->exempt_epoch, epoch, __ATOMIC_RELEASE);
+		exempt->unsettled = true;
+	}
+	for (enum trie trie = 0; !failure && trie < TRIES; trie++)
+		remove_stale(maps, trie, &lists[trie], &present[trie]);
+	set_counts(maps, present);
 	return failure;
 }
 
 static int make_and_write(struct controld *controld, struct exempt *exempt, const struct config *config,
 			  char *error, size_t size)
 {
-	struct list list;
-	int failure = list_make(config, &list, error, size);
+	struct present present[TRIES] = {0};
+	struct list lists[TRIES];
+	int failure = lists_make(config, lists, error, size);
 
 	if (!failure)
-		failure = write_list(controld, exempt, &list, error, size);
-	free(list.entries);
+		failure = present_read(controld, present, error, size);
+	for (enum trie trie = 0; !failure && trie < TRIES; trie++)
+		adopt_epochs(controld->maps, exempt, &present[trie]);
+	if (!failure)
+		failure = lists_compare(controld, lists, present, error, size);
+	if (!failure)
+		failure = lists_write(controld->maps, exempt, lists, present, error, size);
+	present_done(present);
+	lists_done(lists);
 	return failure;
 }
 
 static void on_written(void *context)
 {
 	struct exempt *exempt = context;
+	struct maps *maps = exempt->controld->maps;
 	char error[CONFIG_ERROR_TEXT];
+	uint64_t prefixes = 0, ports = 0;
 
-	if (make_and_write(exempt->controld, exempt, exempt->controld->config, error, sizeof(error)))
+	if (make_and_write(exempt->controld, exempt, exempt->controld->config, error, sizeof(error))) {
 		log_error("exempt destinations not changed, the old list stays: %s", error);
-	else
-		log_notice("exempt destinations read from %s: %u in use", exempt->watched,
-			   exempt->controld->maps->meta->exempt_count);
+		return;
+	}
+	maps_used(maps, MAP_exempt, &prefixes);
+	maps_used(maps, MAP_exempt_port, &ports);
+	log_notice("exempt destinations read from %s: %" PRIu64 " prefixes and %" PRIu64 " ports in use",
+		   exempt->watched, prefixes, ports);
 }
 
 static int watch_file(struct controld *controld, struct exempt *exempt, const char *file)
@@ -324,26 +427,39 @@ static void look_at(const struct cgnat_mapping *mapping, void *context)
 		oldest->age = age;
 }
 
+/* True while an entry of the map has its epoch. */
+static bool settle(struct maps *maps, enum trie trie, const struct present *present,
+		   const struct oldest *oldest)
+{
+	bool unsettled = false;
+
+	for (uint32_t i = 0; i < present->before; i++) {
+		uint32_t epoch = present->values[i] >> BNG_EXEMPT_EPOCH_SHIFT;
+		uint32_t value = present->values[i] & BNG_EXEMPT_FLAGS;
+		union key key = key_at(trie, present, i);
+
+		if (!epoch)
+			continue;
+		if (oldest->age > oldest->epoch - epoch)
+			unsettled = true;
+		else
+			maps_set(maps, tries[trie].map, &key, &value);
+	}
+	return unsettled;
+}
+
 void exempt_settle(struct controld *controld, struct exempt *exempt)
 {
 	struct oldest oldest = {.epoch = controld->maps->meta->exempt_epoch};
 	const struct cgnat_filter all = {0};
-	struct present present;
+	struct present present[TRIES] = {0};
+	char error[CONFIG_ERROR_TEXT];
 
-	if (!exempt->unsettled || present_read(controld, &present))
-		return;
-	cgnat_walk(controld->maps, &all, look_at, &oldest);
-	exempt->unsettled = false;
-	for (uint32_t i = 0; i < present.count; i++) {
-		uint32_t epoch = present.values[i] >> BNG_EXEMPT_EPOCH_SHIFT;
-		uint32_t value = present.values[i] & BNG_EXEMPT_FLAGS;
-
-		if (!epoch)
-			continue;
-		if (oldest.age > oldest.epoch - epoch)
-			exempt->unsettled = true;
-		else
-			maps_set(controld->maps, MAP_exempt, &present.keys[i], &value);
+	if (exempt->unsettled && !present_read(controld, present, error, sizeof(error))) {
+		cgnat_walk(controld->maps, &all, look_at, &oldest);
+		exempt->unsettled = false;
+		for (enum trie trie = 0; trie < TRIES; trie++)
+			exempt->unsettled |= settle(controld->maps, trie, &present[trie], &oldest);
 	}
-	present_done(&present);
+	present_done(present);
 }

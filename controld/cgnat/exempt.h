@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
  * Exempt destinations: the configuration's own and those of /cgnat/exempt_file, in
- * map `exempt` by difference.
+ * maps `exempt` (addresses) and `exempt_port` (ports of addresses) by difference.
  *
  * 1. A list that cannot be used changes nothing; the one in the map stays.
  * 2. New entries are there before stale ones go.

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controld/config/exempt.h"
 #include "controld/config/parse.h"
 #include "lib/address.h"
 
@@ -210,27 +211,23 @@ static void check_cgnat(struct check *check)
 	}
 }
 
-static int exempt_compare(const void *a, const void *b)
+static int exempt_order(const void *a, const void *b)
 {
-	const struct config_prefix *x = *(const struct config_prefix *const *)a;
-	const struct config_prefix *y = *(const struct config_prefix *const *)b;
-
-	if (x->first != y->first)
-		return x->first < y->first ? -1 : 1;
-	return (int)x->length - (int)y->length;
+	return exempt_compare(*(const struct config_exempt *const *)a,
+			      *(const struct config_exempt *const *)b);
 }
 
 static void check_exempt(struct check *check)
 {
 	const struct config *config = check->config;
-	const struct config_prefix **sorted = calloc(config->exempt_count + 1, sizeof(*sorted));
+	const struct config_exempt **sorted = calloc(config->exempt_count + 1, sizeof(*sorted));
 
 	for (size_t i = 0; sorted && i < config->exempt_count; i++)
 		sorted[i] = &config->exempt[i];
 	if (sorted)
-		qsort(sorted, config->exempt_count, sizeof(*sorted), exempt_compare);
+		qsort(sorted, config->exempt_count, sizeof(*sorted), exempt_order);
 	for (size_t i = 1; sorted && i < config->exempt_count; i++)
-		if (!exempt_compare(&sorted[i - 1], &sorted[i]))
+		if (!exempt_compare(sorted[i - 1], sorted[i]))
 			fail_at(check, "cgnat", "exempt", (size_t)(sorted[i] - config->exempt), NULL,
 				"is listed twice");
 	free(sorted);

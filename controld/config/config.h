@@ -40,6 +40,13 @@ struct config_prefix {
 	unsigned length;
 };
 
+/* A destination that is not translated. */
+struct config_exempt {
+	struct config_prefix prefix;
+	uint8_t protocol; /* BNG_PROTOCOL_UDP or BNG_PROTOCOL_TCP; 0: whatever is sent there */
+	uint16_t port;    /* with a protocol */
+};
+
 struct config_dhcp4_pool {
 	char name[CONFIG_NAME_MAX];
 	char (*interfaces)[IF_NAMESIZE];
@@ -172,7 +179,7 @@ struct config {
 	size_t session_count;
 	struct config_nat_pool *nat_pools;
 	size_t nat_pool_count;
-	struct config_prefix *exempt;
+	struct config_exempt *exempt;
 	size_t exempt_count;
 	char *exempt_file; /* more of them, one a line (exempt.h); NULL: none */
 	uint32_t hold_down_s;

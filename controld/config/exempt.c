@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
- * Reading a file of exempt destinations: all of it is good, or none of it is used.
+ * Reading exempt destinations: all of a file is good, or none of it is used.
  */
 #include "controld/config/exempt.h"
 
@@ -12,50 +12,73 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "controld/config/service.h"
 #include "lib/address.h"
 #include "lib/file.h"
 
 #define EXEMPT_FILE_MAX (128u << 20)
-#define WORD_MAX        32 /* longer than any prefix */
+#define WORD_MAX        64 /* longer than any prefix and port, with room to line them up */
 #define SHOWN_MAX       40
+#define BLANKS          " \t"
+#define EXPECTED                                                                                             \
+	"must be an IPv4 prefix such as 192.0.2.0/24, no bits set behind its length; behind it a port such " \
+	"as tcp/443 if only that is exempt"
 
 struct list {
-	struct config_prefix *prefix;
+	struct config_exempt *exempt;
 	size_t count;
 	size_t room;
 };
 
-/* 0, or what is wrong with the word. */
-static const char *read_prefix(const char *word, size_t length, struct config_prefix *prefix)
+static const char *read_prefix(const char *text, struct config_prefix *prefix)
 {
-	char text[WORD_MAX];
 	uint32_t address_be;
 
-	if (length >= sizeof(text))
-		return "must be an IPv4 prefix such as 192.0.2.0/24";
-	memcpy(text, word, length);
-	text[length] = '\0';
 	if (!prefix_parse(text, &prefix->first, &prefix->last, &prefix->length))
 		return NULL;
 	if (address_parse(text, &address_be))
-		return "must be an IPv4 prefix such as 192.0.2.0/24, no bits set behind its length";
+		return EXPECTED;
 	prefix->first = prefix->last = ntohl(address_be);
 	prefix->length = 32;
 	return NULL;
 }
 
-static int list_add(struct list *list, const struct config_prefix *prefix)
+const char *exempt_read(const char *text, size_t length, struct config_exempt *exempt)
+{
+	struct config_exempt found = {0};
+	char word[WORD_MAX], *port;
+	const char *fault;
+
+	if (length >= sizeof(word) || memchr(text, '\0', length))
+		return EXPECTED;
+	memcpy(word, text, length);
+	word[length] = '\0';
+	port = strpbrk(word, BLANKS);
+	if (port) {
+		*port++ = '\0';
+		port += strspn(port, BLANKS);
+	}
+	fault = read_prefix(word, &found.prefix);
+	if (fault)
+		return fault;
+	if (port && service_parse(port, &found.protocol, &found.port))
+		return "must have nothing behind the prefix but a destination port such as tcp/443 or udp/53";
+	*exempt = found;
+	return NULL;
+}
+
+static int list_add(struct list *list, const struct config_exempt *exempt)
 {
 	if (list->count == list->room) {
 		size_t room = list->room ? 2 * list->room : 256;
-		struct config_prefix *more = realloc(list->prefix, room * sizeof(*more));
+		struct config_exempt *more = realloc(list->exempt, room * sizeof(*more));
 
 		if (!more)
 			return -ENOMEM;
-		list->prefix = more;
+		list->exempt = more;
 		list->room = room;
 	}
-	list->prefix[list->count++] = *prefix;
+	list->exempt[list->count++] = *exempt;
 	return 0;
 }
 
@@ -72,7 +95,7 @@ static void show(const char *word, size_t length, char shown[static SHOWN_MAX])
 static int read_line(struct list *list, const char *line, size_t length, const char **fault, char *shown)
 {
 	const char *comment = memchr(line, '#', length);
-	struct config_prefix prefix;
+	struct config_exempt exempt;
 
 	if (comment)
 		length = (size_t)(comment - line);
@@ -84,20 +107,27 @@ static int read_line(struct list *list, const char *line, size_t length, const c
 	}
 	if (!length)
 		return 0;
-	*fault = read_prefix(line, length, &prefix);
+	*fault = exempt_read(line, length, &exempt);
 	if (!*fault)
-		return list_add(list, &prefix);
+		return list_add(list, &exempt);
 	show(line, length, shown);
 	return -EINVAL;
 }
 
-static int prefix_compare(const void *a, const void *b)
+int exempt_compare(const struct config_exempt *a, const struct config_exempt *b)
 {
-	const struct config_prefix *x = a, *y = b;
+	if (a->prefix.first != b->prefix.first)
+		return a->prefix.first < b->prefix.first ? -1 : 1;
+	if (a->prefix.length != b->prefix.length)
+		return (int)a->prefix.length - (int)b->prefix.length;
+	if (a->protocol != b->protocol)
+		return (int)a->protocol - (int)b->protocol;
+	return (int)a->port - (int)b->port;
+}
 
-	if (x->first != y->first)
-		return x->first < y->first ? -1 : 1;
-	return (int)x->length - (int)y->length;
+static int compare(const void *a, const void *b)
+{
+	return exempt_compare(a, b);
 }
 
 /* Twice the same is one. */
@@ -106,18 +136,18 @@ static void list_sort(struct list *list)
 	size_t kept = 0;
 
 	if (list->count)
-		qsort(list->prefix, list->count, sizeof(*list->prefix), prefix_compare);
+		qsort(list->exempt, list->count, sizeof(*list->exempt), compare);
 	for (size_t i = 0; i < list->count; i++)
-		if (!kept || prefix_compare(&list->prefix[kept - 1], &list->prefix[i]))
-			list->prefix[kept++] = list->prefix[i];
+		if (!kept || exempt_compare(&list->exempt[kept - 1], &list->exempt[i]))
+			list->exempt[kept++] = list->exempt[i];
 	list->count = kept;
 }
 
-int exempt_parse(const char *text, size_t length, const char *name, struct config_prefix **prefixes,
+int exempt_parse(const char *text, size_t length, const char *name, struct config_exempt **list,
 		 size_t *count, char *error, size_t error_size)
 {
 	const char *end = text + length, *fault = NULL;
-	struct list list = {0};
+	struct list all = {0};
 	char shown[SHOWN_MAX] = "";
 	unsigned long line = 0;
 	int failure = 0;
@@ -126,25 +156,24 @@ int exempt_parse(const char *text, size_t length, const char *name, struct confi
 		const char *newline = memchr(at, '\n', (size_t)(end - at));
 		const char *stop = newline ? newline : end;
 
-		failure = read_line(&list, at, (size_t)(stop - at), &fault, shown);
+		failure = read_line(&all, at, (size_t)(stop - at), &fault, shown);
 		at = stop + 1;
 	}
 	if (failure) {
-		free(list.prefix);
+		free(all.exempt);
 		if (fault)
 			snprintf(error, error_size, "%s line %lu: \"%s\": %s", name, line, shown, fault);
 		else
 			snprintf(error, error_size, "%s line %lu: %s", name, line, strerror(-failure));
 		return failure;
 	}
-	list_sort(&list);
-	*prefixes = list.prefix;
-	*count = list.count;
+	list_sort(&all);
+	*list = all.exempt;
+	*count = all.count;
 	return 0;
 }
 
-int exempt_load(const char *file, struct config_prefix **prefixes, size_t *count, char *error,
-		size_t error_size)
+int exempt_load(const char *file, struct config_exempt **list, size_t *count, char *error, size_t error_size)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK), failure = fd < 0 ? -errno : 0;
 	size_t length = 0;
@@ -160,7 +189,7 @@ int exempt_load(const char *file, struct config_prefix **prefixes, size_t *count
 			 file, strerror(-failure));
 		return failure;
 	}
-	failure = exempt_parse(text, length, file, prefixes, count, error, error_size);
+	failure = exempt_parse(text, length, file, list, count, error, error_size);
 	free(text);
 	return failure;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "controld/config/exempt.h"
 #include "controld/config/parse.h"
 #include "lib/address.h"
 
@@ -267,8 +268,12 @@ static void read_exempt_file(struct json_reader *reader, json_t *cgnat, struct c
 
 static void read_exempt(struct json_reader *reader, json_t *element, void *target, void *context)
 {
+	const char *text = json_string_value(element);
+	const char *fault = exempt_read(text ? text : "", text ? strlen(text) : 0, target);
+
 	(void)context;
-	config_prefix(reader, element, target);
+	if (fault)
+		json_reader_fail(reader, element, "%s", fault);
 }
 
 void config_read_cgnat(struct json_reader *reader, json_t *root, struct config *config)

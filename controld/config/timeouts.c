@@ -3,11 +3,8 @@
  * Reading the timers of a NAT pool: by what a mapping is for, and by the port it
  * talks to.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "controld/config/parse.h"
+#include "controld/config/service.h"
 
 #define TIMEOUT_MAX    (30 * 86400)
 #define UDP_MIN        120  /* RFC 4787 REQ-5, which excepts */
@@ -39,26 +36,10 @@ static void read_by_state(struct json_reader *reader, json_t *element, struct co
 	json_leave(reader);
 }
 
-/* "udp/53": 0, or -1. */
-static int parse_port(const char *text, struct config_port_timer *timer)
-{
-	char *end;
-	long port;
-
-	if (strncmp(text, "udp/", 4) && strncmp(text, "tcp/", 4))
-		return -1;
-	timer->protocol = text[0] == 'u' ? BNG_PROTOCOL_UDP : BNG_PROTOCOL_TCP;
-	if (text[4] < '1' || text[4] > '9')
-		return -1;
-	port = strtol(text + 4, &end, 10);
-	timer->port = (uint16_t)port;
-	return *end || port > 65535 ? -1 : 0;
-}
-
 static void read_port_timer(struct json_reader *reader, json_t *object, const char *name,
 			    struct config_port_timer *timer)
 {
-	if (parse_port(name, timer)) {
+	if (service_parse(name, &timer->protocol, &timer->port)) {
 		json_reader_fail(reader, json_enter(reader, object, name),
 				 "the name must be a protocol and a destination port, such as \"udp/53\" or "
 				 "\"tcp/22\"");

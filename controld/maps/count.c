@@ -185,13 +185,14 @@ bool maps_used(struct maps *maps, enum map_id id, uint64_t *used)
 	case MAP_interface_of_ifindex:
 	case MAP_gateway:
 	case MAP_alg:
+	case MAP_exempt_port:
 		*used = used_keys(maps, id);
 		return true;
 	case MAP_pcp:
 		*used = used_leases(maps);
 		return true;
 	case MAP_exempt:
-		*used = maps->meta->exempt_count;
+		*used = maps->meta->exempt_count & ~BNG_EXEMPT_PORTS;
 		return true;
 	case MAP_events:
 		*used = maps_events_waiting(maps);

@@ -52,6 +52,7 @@
 	X(tx_interface, 4, 4)                                      \
 	X(alg, sizeof(struct bng_alg_key), sizeof(struct bng_alg)) \
 	X(exempt, sizeof(struct bng_exempt_key), 4)                \
+	X(exempt_port, sizeof(struct bng_exempt_port_key), 4)      \
 	X(reason_count, 4, sizeof(struct bng_count))               \
 	X(events, 0, 0)
 

@@ -68,6 +68,7 @@ static json_t *map_sizes(const struct config *config)
 	set_size(sizes, MAP_mapping, config->sizes.public_addresses * (65536ull / BNG_PORTS_PER_BUCKET));
 	set_size(sizes, MAP_port_block, config->sizes.port_blocks);
 	set_size(sizes, MAP_exempt, config->sizes.exempt);
+	set_size(sizes, MAP_exempt_port, config->sizes.exempt);
 	set_size(sizes, MAP_pcp, config->sizes.pcp);
 	set_size(sizes, MAP_flow, config->sizes.flows / BNG_FLOWS_PER_BUCKET);
 	return sizes;

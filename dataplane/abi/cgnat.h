@@ -27,11 +27,12 @@
  * own: bng_pool.fixed_blocks of them from bng_subscriber.fixed on. Their bits are always
  * set; a session claims them by their state alone, and takes dynamic ones beyond.
  *
- * The exempt destinations are in the LPM trie `exempt`:
- * {__u32 prefix_length, __be32 address} -> __u32: flags (enum bng_exempt_flag), and
- * from BNG_EXEMPT_EPOCH_SHIFT on the epoch in which the entry was added, 0 once no
- * mapping is older. A mapping that was made in an earlier epoch than the entry goes
- * on translating to that destination, so that no flow changes its address.
+ * The exempt destinations are in two LPM tries: whole addresses in `exempt`
+ * (bng_exempt_key), single ports of addresses in `exempt_port` (bng_exempt_port_key).
+ * Value: __u32, flags (enum bng_exempt_flag), and from BNG_EXEMPT_EPOCH_SHIFT on the
+ * epoch in which the entry was added, 0 once no mapping is older. A mapping that was
+ * made in an earlier epoch than the entry goes on translating to that destination, so
+ * that no flow changes its address.
  */
 #ifndef BNG_ABI_CGNAT_H
 #define BNG_ABI_CGNAT_H
@@ -229,5 +230,21 @@ struct bng_exempt_key {
 	__u32 prefix_length;
 	__u32 address_be;
 };
+
+/* Protocol and port must be the entry's, so they come before the address. */
+#define BNG_EXEMPT_SERVICE_BITS 32
+
+struct bng_exempt_port_key {
+	__u32 prefix_length; /* BNG_EXEMPT_SERVICE_BITS and the address's */
+	__u16 port_be;
+	__u8 protocol; /* enum bng_protocol: UDP or TCP */
+	__u8 reserved0;
+	__u32 address_be;
+};
+
+_Static_assert(sizeof(struct bng_exempt_port_key) == 12, "no padding");
+
+/* bng_meta.exempt_count: set while `exempt_port` holds anything. */
+#define BNG_EXEMPT_PORTS (1u << 31)
 
 #endif

@@ -32,7 +32,7 @@ struct bng_meta {
 	__s64 clock_injected_ns;
 	__u32 hold_down_ticks;  /* a freed port block stays unused this long */
 	__u32 hold_down_blocks; /* ... but of one public address so many at most; 0: no limit */
-	__u32 exempt_count;     /* entries in map `exempt`; 0 skips the lookup */
+	__u32 exempt_count;     /* entries in map `exempt`, and BNG_EXEMPT_PORTS; 0 skips every lookup */
 	__u32 block_high;       /* 1 + highest index in use in map `port_block` */
 	__u32 sweep_budget;     /* port blocks looked at in one run; 0: the default */
 	__u32 sweep_cursor;     /* next port block; written by bng_sweep only */
@@ -44,7 +44,7 @@ struct bng_meta {
 	__u32 icmp_error_rate;   /* ICMP errors per second the gateway sends to either side; 0: the default */
 	__u64 icmp_error_due_ns; /* written by the data plane */
 	__u32 flow_mask;         /* buckets in map `flow`, a power of two, less one */
-	__u32 exempt_epoch;      /* raised after entries were added to map `exempt` */
+	__u32 exempt_epoch;      /* raised after entries were added to map `exempt` or `exempt_port` */
 	__u64 icmp_error_core_due_ns; /* the same for those that go to the core */
 	__u32 steered_tick;       /* when scores were taken last; this and what follows is controld's alone */
 	__u8 steering_mode;       /* enum bng_steering_mode */

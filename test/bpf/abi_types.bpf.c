@@ -56,6 +56,7 @@ enum constants {
 	CONSTANT(BNG_ABI_VERSION),
 	CONSTANT(BNG_MAPPING_EPOCH_SHIFT),
 	CONSTANT(BNG_EXEMPT_EPOCH_SHIFT),
+	CONSTANT(BNG_EXEMPT_PORTS),
 };
 
 struct abi_types {
@@ -78,6 +79,7 @@ struct abi_types {
 	struct bng_tunnel_bucket tunnel_bucket;
 	struct bng_fragment fragment;
 	struct bng_exempt_key exempt_key;
+	struct bng_exempt_port_key exempt_port_key;
 	struct bng_event event;
 	struct bng_punt punt;
 	struct bng_pin pin;

@@ -176,7 +176,7 @@ class Plane:
             self.object = BpfObject(abi.OBJECT, {
                 "subscriber": SUBSCRIBERS, "pool_address": ADDRESSES, "port_block": ADDRESSES * BLOCKS,
                 "mapping": ADDRESSES * 8192, "slot_of_address": 1024, "events": EVENTS_BYTES,
-                "exempt": 1024, "flow": FLOW_BUCKETS, "pcp": LEASES})
+                "exempt": 1024, "exempt_port": 1024, "flow": FLOW_BUCKETS, "pcp": LEASES})
         self.meta_array = self._array("meta", "bng_meta")
         self.meta = self.meta_array[0]
         self.subscriber = self._array("subscriber", "bng_subscriber")
@@ -215,6 +215,7 @@ class Plane:
             ctypes.memset(array, 0, ctypes.sizeof(array))
         self.maps["slot_of_address"].clear(4)
         self.maps["exempt"].clear(8)
+        self.maps["exempt_port"].clear(12)
         self.maps["gateway"].clear(8)
         self.maps["interface_of_ifindex"].clear(4)
         self.ring.read()
@@ -319,11 +320,17 @@ class Plane:
     def outside_sessions(self):
         return (slot for slot in range(6000, 6100) if self.subscriber[slot].session_id)
 
-    def exempt_add(self, network):
+    def exempt_add(self, network, epoch=0):
         network = ipaddress.ip_network(network)
         self.maps["exempt"].update(struct.pack("=II", network.prefixlen, be32(network[0])),
-                                   struct.pack("=I", abi.EXEMPT_PERMANENT))
+                                   struct.pack("=I", abi.EXEMPT_PERMANENT | epoch << abi.EXEMPT_EPOCH_SHIFT))
         self.meta.exempt_count += 1
+
+    def exempt_port_add(self, network, protocol, port, epoch=0):
+        network, number = ipaddress.ip_network(network), abi.ENUMERATORS[f"PROTOCOL_{protocol.upper()}"]
+        key = struct.pack("=I", 32 + network.prefixlen) + struct.pack(">HBB", port, number, 0) + network[0].packed
+        self.maps["exempt_port"].update(key, struct.pack("=I", abi.EXEMPT_PERMANENT | epoch << abi.EXEMPT_EPOCH_SHIFT))
+        self.meta.exempt_count |= abi.EXEMPT_PORTS & 0xffffffff
 
     def close_session(self, session):
         """As controld ends one."""

@@ -189,6 +189,7 @@ def test_noise(plane, program):
     chance = random.Random(program)
     session = plane.session("10.0.0.5", tags=TAGS)
     plane.exempt_add("192.0.2.128/25")
+    plane.exempt_port_add("192.0.2.0/25", "udp", 4001)
     public = frames.public_end(plane.access(frames.up(session, frames.udp(4000))))
     base = totals(plane)
     seeds = [build(session) for build in WHOLE.values()]

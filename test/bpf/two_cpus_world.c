@@ -28,6 +28,7 @@ static const struct {
 	{"mapping", PUBLIC_PORTS / BNG_PORTS_PER_BUCKET},
 	{"slot_of_address", 16},
 	{"exempt", 16},
+	{"exempt_port", 16},
 	{"events", 4096},
 };
 

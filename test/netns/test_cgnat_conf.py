@@ -15,7 +15,7 @@ from scapy.layers.l2 import Ether
 import sandbox
 from lab import INTERNET, Lab, default_config, wait_for
 from rpc import RpcError
-from traffic import WhoCalled, ask, udp_socket
+from traffic import WhoCalled, ask, tcp_ask, udp_socket
 
 NOT_FOUND, CONFLICT = -32002, -32003
 SECOND = "198.18.0.2"   # the other address of the STUN server
@@ -181,8 +181,8 @@ def write_exempt(lab, text):
     return path
 
 
-def exempt_count(lab):
-    return {entry["name"]: entry["used"] for entry in lab.call("maps")["maps"]}["exempt"]
+def exempt_count(lab, name="exempt"):
+    return {entry["name"]: entry["used"] for entry in lab.call("maps")["maps"]}[name]
 
 
 def test_rfc6888_req6_exempt_file_is_followed_and_flows_keep_their_mapping(lab):
@@ -213,6 +213,47 @@ def test_rfc6888_req6_exempt_file_is_followed_and_flows_keep_their_mapping(lab):
             assert ask(new, INTERNET)[0] == public[0]
     del lab.config["cgnat"]["exempt_file"]
     reload(lab)
+
+
+def test_rfc6888_req6_ports_in_the_file_are_followed_and_flows_keep_their_mapping(lab):
+    lab.config["cgnat"]["exempt_file"] = str(write_exempt(lab, "# none yet\n"))
+    reload(lab)
+    with WhoCalled(lab.internet, INTERNET), udp_socket(lab.alice.namespace) as old:
+        public = ask(old, INTERNET)
+        assert public[0].startswith("203.0.113.")
+        write_exempt(lab, f"{INTERNET} udp/7000\n")
+        wait_for("the file to be read", lambda: exempt_count(lab, "exempt_port") == 1)
+        assert exempt_count(lab) == 1
+        with udp_socket(lab.alice.namespace) as new:
+            assert ask(new, INTERNET)[0] == lab.alice.address
+        assert ask(old, INTERNET) == public
+        assert tcp_ask(lab.alice.namespace, INTERNET)[0] == public[0]
+        write_exempt(lab, f"{INTERNET} udp/7000\n{INTERNET} tcp/70000\n")
+        wait_for("the error", lambda: f"exempt.list line 2: \"{INTERNET} tcp/70000\": must have nothing behind the prefix "
+                 "but a destination port such as tcp/443 or udp/53" in lab.log("controld"))
+        # With nobody there, and after a restart with the wrong file, the list is what it was.
+        lab.stop(lab.controld)
+        with udp_socket(lab.alice.namespace) as new:
+            assert ask(new, INTERNET)[0] == lab.alice.address
+            lab.start_controld()
+            assert ask(new, INTERNET)[0] == lab.alice.address and ask(old, INTERNET) == public
+        assert exempt_count(lab, "exempt_port") == 1
+        write_exempt(lab, f"{INTERNET}\ttcp/7000\n")
+        wait_for("the file to be read", lambda: tcp_ask(lab.alice.namespace, INTERNET)[0] == lab.alice.address)
+        with udp_socket(lab.alice.namespace) as new:
+            assert ask(new, INTERNET)[0] == public[0]
+        assert exempt_count(lab, "exempt_port") == 1
+    lab.config["cgnat"]["exempt"].append(f"{INTERNET} tcp/x")
+    assert f"/cgnat/exempt/1: \"{INTERNET} tcp/x\": must have nothing behind" in refused_reload(lab)
+    lab.config["cgnat"]["exempt"].pop()
+    del lab.config["cgnat"]["exempt_file"]
+    reload(lab)
+    assert exempt_count(lab, "exempt_port") == 0
+
+
+def refused_reload(lab):
+    lab.write_config()
+    return refused(lab, "config.reload", None).message
 
 
 # ---- port forwardings -------------------------------------------------------------------

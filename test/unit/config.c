@@ -44,7 +44,7 @@ static const char example[] =
 	"\"steering\": {\"mode\": \"enforce\", \"interval_seconds\": 5, \"share_per_interval\": 0.1, "
 	"\"weights\": {\"drops\": 7}, \"degraded_below\": 40, \"threshold\": 66.5},"
 	"\"hold_down_seconds\": 60, \"hold_down_blocks\": 77, \"exempt\": [\"192.0.2.0/24\", "
-	"\"100.64.0.0/10\"],"
+	"\"100.64.0.0/10\", \"198.51.100.7 \\ttcp/443\"],"
 	"\"log\": {\"file\": {\"path\": \"/var/log/b.log\", \"max_bytes\": 8192}, \"syslog\": {\"path\": "
 	"\"/dev/log\", "
 	"\"facility\": \"daemon\"}, \"ipfix\": {\"address\": \"192.0.2.6\", \"observation_domain\": 9}}},"
@@ -96,8 +96,11 @@ START_TEST(everything_is_read)
 	ck_assert_uint_eq(config->nat_pools[1].port_timers[1].protocol, BNG_PROTOCOL_TCP);
 	ck_assert_uint_eq(config->nat_pools[1].port_timers[1].port, 22);
 	ck_assert_uint_eq(config->nat_pools[1].port_timers[1].seconds, 86400);
-	ck_assert_uint_eq(config->exempt_count, 2);
-	ck_assert_uint_eq(config->exempt[1].length, 10);
+	ck_assert_uint_eq(config->exempt_count, 3);
+	ck_assert_uint_eq(config->exempt[1].prefix.length, 10);
+	ck_assert(!config->exempt[1].protocol && !config->exempt[1].port);
+	ck_assert(config->exempt[2].prefix.first == 0xc6336407 && config->exempt[2].prefix.length == 32);
+	ck_assert(config->exempt[2].protocol == BNG_PROTOCOL_TCP && config->exempt[2].port == 443);
 	ck_assert_uint_eq(config->hold_down_s, 60);
 	ck_assert_uint_eq(config->hold_down_blocks, 77);
 	ck_assert_str_eq(config->exempt_file, "/etc/bng/exempt");
@@ -267,7 +270,7 @@ static const struct {
 	{"\"public_addresses\": 64", "\"public_addresses\": 10",
 	 "/sizes/public_addresses: 10: must be at least 11"},
 	{"\"port_blocks\": 8192", "\"port_blocks\": 1343", "/sizes/port_blocks: 1343: must be at least 1344"},
-	{"\"exempt\": 3", "\"exempt\": 1", "/cgnat/exempt: missing: 2 elements found, at most 1"},
+	{"\"exempt\": 3", "\"exempt\": 1", "/cgnat/exempt: missing: 3 elements found, at most 1"},
 	{"\"prefix\": \"10.0.0.0/16\"", "\"prefix\": \"10.0.0.0/33\"",
 	 "/dhcp4/pools/0/prefix: \"10.0.0.0/33\": prefix length must be 0-32"},
 	{"\"prefix\": \"10.0.0.0/16\"", "\"prefix\": \"10.0.0.1/16\"",
@@ -364,6 +367,20 @@ static const struct {
 	{"\"hold_down_blocks\": 77", "\"hold_down_blocks\": 0",
 	 "/cgnat/hold_down_blocks: 0: must be an integer 1-1024"},
 	{"\"100.64.0.0/10\"", "\"192.0.2.0/24\"", "/cgnat/exempt/1: \"192.0.2.0/24\": is listed twice"},
+	{"\"100.64.0.0/10\"", "\"198.51.100.7/32 tcp/443\"",
+	 "/cgnat/exempt/2: \"198.51.100.7 \\ttcp/443\": is listed twice"},
+	{"\"100.64.0.0/10\"", "\"192.0.2.0/33\"",
+	 "/cgnat/exempt/1: \"192.0.2.0/33\": must be an IPv4 prefix such as 192.0.2.0/24, no bits set behind "
+	 "its length; behind it a port"},
+	{"\"100.64.0.0/10\"", "7", "/cgnat/exempt/1: 7: must be an IPv4 prefix"},
+	{"\"100.64.0.0/10\"", "\"10.0.0.0/8 tcp/0\"",
+	 "/cgnat/exempt/1: \"10.0.0.0/8 tcp/0\": must have nothing behind the prefix but a destination port "
+	 "such as tcp/443 or udp/53"},
+	{"\"100.64.0.0/10\"", "\"10.0.0.0/8 sctp/1\"",
+	 "/cgnat/exempt/1: \"10.0.0.0/8 sctp/1\": must have nothing behind"},
+	{"\"100.64.0.0/10\"", "\"10.0.0.0/8 \"",
+	 "/cgnat/exempt/1: \"10.0.0.0/8 \": must have nothing behind"},
+	{"\"100.64.0.0/10\"", "\"tcp/443\"", "/cgnat/exempt/1: \"tcp/443\": must be an IPv4 prefix"},
 	{"\"flows\": 1024", "\"flows\": 1000", "/sizes/flows: 1000: must be a power of two"},
 	{"\"address-dependent\"", "\"full-cone\"",
 	 "/cgnat/pools/1/filtering: \"full-cone\": must be one of \"endpoint-independent\", "

@@ -107,6 +107,8 @@ static void make_maps(const struct fixture_sizes *sizes)
 		make_map(MAP_alg, BPF_MAP_TYPE_HASH, sizeof(struct bng_alg_key), sizeof(struct bng_alg), 64);
 	fixture.fds[MAP_exempt] =
 		make_map(MAP_exempt, BPF_MAP_TYPE_LPM_TRIE, sizeof(struct bng_exempt_key), 4, 1024);
+	fixture.fds[MAP_exempt_port] =
+		make_map(MAP_exempt_port, BPF_MAP_TYPE_LPM_TRIE, sizeof(struct bng_exempt_port_key), 4, 1024);
 	fixture.fds[MAP_reason_count] = make_map(MAP_reason_count, BPF_MAP_TYPE_PERCPU_ARRAY, 4,
 						 sizeof(struct bng_count), BNG_VERDICT_SLOTS);
 	fixture.fds[MAP_events] = make_map(MAP_events, BPF_MAP_TYPE_RINGBUF, 0, 0, 65536);
