@@ -200,9 +200,9 @@ def test_events_are_followed(lab):
     follower.stdout.readable()
     deadline = 20
     while follower.poll() is None and deadline:
+        wait_for("the last session to be released", lambda: lab.call("status")["sessions"]["closing"] == 0)
         lab.call("session.add", {"sessions": [{"address": ADDRESS, "mac": MAC, "interface": "access0"}]})
         lab.call("session.disconnect", {"address": ADDRESS})
-        wait_for("the session to be released", lambda: lab.call("status")["sessions"]["closing"] == 0)
         deadline -= 1
     assert follower.wait(5) == 0
     event = json.loads(follower.stdout.read())
