@@ -534,7 +534,6 @@ int main(void)
 	tcase_add_test(plan, pieces_run_out_with_a_message);
 	suite_add_tcase(suite, plan);
 	tcase_add_checked_fixture(walk, setup, NULL);
-	tcase_set_timeout(walk, 60);
 	tcase_add_test(walk, only_live_mappings_of_active_sessions_are_walked);
 	tcase_add_test(walk, what_is_left_counts_from_the_promise);
 	tcase_add_test(walk, only_tunnels_whose_mapping_lives_are_walked);

@@ -323,7 +323,6 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
-	tcase_set_timeout(test, 60);
 	tcase_add_checked_fixture(test, setup, NULL);
 	tcase_add_test(test, rfc7422_sessions_and_addresses_are_told_the_rule);
 	tcase_add_test(test, a_rule_comes_changes_and_goes_live);

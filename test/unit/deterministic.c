@@ -285,7 +285,6 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
-	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, rfc7422_algorithm_by_example);
 	tcase_add_test(tests, defaults);
 	tcase_add_loop_test(tests, refused_with_place_and_reason, 0, sizeof(refusals) / sizeof(*refusals));

@@ -249,7 +249,6 @@ int main(void)
 {
 	Suite *suite = suite_create("rpc");
 	TCase *tests = tcase_create("rpc");
-	tcase_set_timeout(tests, 60);
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, call_and_answer);
 	tcase_add_test(tests, errors_arrive);

@@ -235,7 +235,6 @@ int main(void)
 {
 	Suite *suite = suite_create("rpc_hostile");
 	TCase *tests = tcase_create("rpc_hostile");
-	tcase_set_timeout(tests, 60);
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, too_many_descriptors);
 	tcase_add_test(tests, descriptors_of_unread_and_refused_lines_are_closed);

@@ -190,7 +190,6 @@ int main(void)
 {
 	Suite *suite = suite_create("rpc_text");
 	TCase *tests = tcase_create("rpc_text");
-	tcase_set_timeout(tests, 30);
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_loop_test(tests, parameters_as_text, 0, sizeof(calls) / sizeof(calls[0]));
 	tcase_add_test(tests, permission_is_asked);

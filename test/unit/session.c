@@ -472,11 +472,9 @@ int main(void)
 	tcase_add_test(slots, gateways_outside_ranges_are_known_as_this_side);
 	suite_add_tcase(suite, slots);
 	tcase_add_checked_fixture(large, setup, NULL);
-	tcase_set_timeout(large, 60);
 	tcase_add_test(large, indexes_agree_with_the_records);
 	suite_add_tcase(suite, large);
 	TCase *quick = tcase_create("quick");
-	tcase_set_timeout(quick, 60);
 	tcase_add_test(quick, a_hundred_thousand_sessions_are_adopted);
 	suite_add_tcase(suite, quick);
 

@@ -401,7 +401,6 @@ int main(void)
 	tcase_add_test(test, a_deterministic_pool_says_itself_who_is_where);
 	tcase_add_test(test, a_mode_set_live_stays_until_the_configurations_changes);
 	suite_add_tcase(suite, test);
-	tcase_set_timeout(killed, 60);
 	tcase_add_test(killed, a_controller_that_is_killed_in_a_batch_leaves_it_to_the_next);
 	suite_add_tcase(suite, killed);
 

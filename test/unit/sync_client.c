@@ -319,7 +319,6 @@ int main(void)
 {
 	Suite *suite = suite_create("sync_client");
 	TCase *tests = tcase_create("sync_client");
-	tcase_set_timeout(tests, 120);
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, acknowledged_is_durable);
 	tcase_add_loop_test(tests, wrong_records_are_refused_at_once, 0, sizeof(wrong) / sizeof(wrong[0]));

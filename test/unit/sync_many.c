@@ -102,7 +102,6 @@ int main(void)
 {
 	Suite *suite = suite_create("sync_many");
 	TCase *tests = tcase_create("sync_many");
-	tcase_set_timeout(tests, 120);
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, a_hundred_come_back_one_by_one);
 	suite_add_tcase(suite, tests);

@@ -238,7 +238,6 @@ int main(void)
 	tcase_add_loop_test(parameters, parameters_of_delete, 0, sizeof(keys) / sizeof(keys[0]));
 	tcase_add_test(parameters, parameters_are_bounded);
 	tcase_add_checked_fixture(tests, setup, teardown);
-	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, calls_of_one_turn_are_one_batch);
 	tcase_add_test(tests, what_fits_is_written);
 	tcase_add_test(tests, whoever_waits_at_the_end_is_told);

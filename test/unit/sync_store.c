@@ -433,7 +433,6 @@ int main(void)
 {
 	Suite *suite = suite_create("sync_store");
 	TCase *tests = tcase_create("sync_store");
-	tcase_set_timeout(tests, 60);
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, rows_come_back);
 	tcase_add_test(tests, durable_is_on_the_disk);

@@ -191,7 +191,6 @@ int main(void)
 {
 	Suite *suite = suite_create("sync_topics");
 	TCase *tests = tcase_create("sync_topics");
-	tcase_set_timeout(tests, 60);
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, random_changes);
 	tcase_add_test(tests, floor_survives);
