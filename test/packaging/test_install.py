@@ -19,6 +19,7 @@ FILES = {
     "usr/lib/bng/bng.bpf.o": 0o644, "etc/bng/bng.json": 0o644,
     "lib/systemd/system/bpfholder.service": 0o644, "lib/systemd/system/bng-controld.service": 0o644,
     "lib/systemd/system/bngsync.service": 0o644,
+    "usr/share/bng/radius/dictionary": 0o644, "usr/share/bng/radius/dictionary.holdfast": 0o644,
     "usr/share/bash-completion/completions/bngcli": 0o644, "usr/share/man/man8/bngcli.8": 0o644,
 }
 
