@@ -13,6 +13,7 @@ static const char *const session_states[] = {"active", "closing", NULL};
 static const char *const protocols[] = {"tcp", "udp", "icmp", NULL};
 static const char *const forwarded[] = {"tcp", "udp", NULL};
 static const char *const steering_modes[] = {"off", "observe", "enforce", NULL};
+static const char *const radius_methods[] = {"pap", "chap", NULL};
 static const char *const tpids[] = {"802.1Q", "802.1ad", NULL};
 
 /* clang-format off */
@@ -131,6 +132,13 @@ const struct command commands[] = {
 	{.path = "dhcp4 stats", .help = "DHCP messages and refusals",
 	 .arguments = {{"--all", ARGUMENT_FLAG, "all reasons, also those that never came", 0, 0, NULL}},
 	 .method = "dhcp4.stats", .print = print_dhcp4},
+	{.path = "radius servers", .help = "RADIUS servers: alive or not, how fast, what they answered",
+	 .method = "radius.servers", .print = print_radius_servers},
+	{.path = "radius test", .help = "ask whether a user gets in; the password comes from standard input",
+	 .arguments = {
+		 {"USER", ARGUMENT_TEXT, "the user's name", 0, 0, NULL},
+		 {"--method", ARGUMENT_CHOICE, "how the password is proven (pap)", 0, 0, radius_methods}},
+	 .run = run_radius_test},
 	{.path = "issu upgrade", .help = "replace the data plane's programs without losing a packet",
 	 .arguments = {{"FILE", ARGUMENT_FILE, "the new object", 0, 0, NULL}},
 	 .run = run_upgrade},

@@ -40,6 +40,10 @@ cli_print print_issu_status;
 /* The last line of an upgrade or rollback: CLI_OK or CLI_NOT_HITLESS. */
 int issu_report(const struct cli *cli, const char *what, const json_t *report);
 
+/* radius.c */
+cli_run run_radius_test;
+cli_print print_radius_servers;
+
 /* config.c, events.c, commands.c */
 cli_run run_config_check, run_events, run_help, run_version;
 cli_print print_config, print_reloaded;

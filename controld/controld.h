@@ -31,6 +31,7 @@ struct hold;
 struct pcp;
 struct steering;
 struct alg;
+struct radius;
 
 struct controld {
 	struct event_base *base;
@@ -56,6 +57,7 @@ struct controld {
 	struct pcp *pcp;               /* controld/pcp */
 	struct steering *steering;     /* controld/steering */
 	struct alg *alg;               /* controld/alg */
+	struct radius *radius;         /* controld/radius */
 	uint64_t epoch;                /* of this start, unique on this machine */
 	uint64_t started_ns;           /* boottime */
 };

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define FOUND_TEXT 80
+#define HIDDEN     "(hidden)"
 
 _Static_assert(JSON_ERROR_TEXT > JSON_POINTER_TEXT + FOUND_TEXT + 4, "pointer and value always fit");
 
@@ -25,9 +26,43 @@ bool json_reader_ok(const struct json_reader *reader)
 	return reader->error[0] == '\0';
 }
 
-static void describe(const json_t *found, char text[static FOUND_TEXT])
+/* Errors are shown and logged: what a member named so is worth, is not. */
+static bool is_secret(const char *name)
 {
-	char *dump = found ? json_dumps(found, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+	return strstr(name, "secret") || strstr(name, "password");
+}
+
+static void hide_secrets(json_t *value)
+{
+	const char *name;
+	json_t *member;
+	size_t i;
+
+	json_array_foreach(value, i, member) hide_secrets(member);
+	json_object_foreach(value, name, member)
+	{
+		if (is_secret(name))
+			json_object_iter_set_new(value, json_object_key_to_iter(name), json_string(HIDDEN));
+		else
+			hide_secrets(member);
+	}
+}
+
+static char *dump_shown(const struct json_reader *reader, const json_t *found)
+{
+	const char *last = strrchr(reader->pointer, '/');
+	json_t *shown = last && is_secret(last) ? json_string(HIDDEN) : json_deep_copy(found);
+	char *dump;
+
+	hide_secrets(shown);
+	dump = json_dumps(shown, JSON_COMPACT | JSON_ENCODE_ANY);
+	json_decref(shown);
+	return dump;
+}
+
+static void describe(const struct json_reader *reader, const json_t *found, char text[static FOUND_TEXT])
+{
+	char *dump = found ? dump_shown(reader, found) : NULL;
 	if (!dump)
 		snprintf(text, FOUND_TEXT, "%s", found ? "unprintable" : "missing");
 	else if (strlen(dump) < FOUND_TEXT)
@@ -42,7 +77,7 @@ void json_reader_fail(struct json_reader *reader, const json_t *found, const cha
 	if (!json_reader_ok(reader))
 		return;
 	char text[FOUND_TEXT];
-	describe(found, text);
+	describe(reader, found, text);
 	int length = snprintf(reader->error, sizeof(reader->error),
 			      "%s: %s: ", reader->pointer[0] ? reader->pointer : "/", text);
 	va_list arguments;

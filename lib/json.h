@@ -6,6 +6,7 @@
  * nothing and return the default, so that a caller reads everything and checks
  * once. An error names the JSON pointer, what was found and what was expected:
  *   /pools/0/prefix: "203.0.113.0/33": prefix length must be 0-32
+ * What a member with "secret" or "password" in its name holds is never told.
  */
 #ifndef BNG_LIB_JSON_H
 #define BNG_LIB_JSON_H

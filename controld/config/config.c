@@ -93,8 +93,8 @@ static void read_punt(struct json_reader *reader, json_t *root, struct config *c
 
 static void read_root(struct json_reader *reader, json_t *root, struct config *config)
 {
-	static const char *const members[] = {"interfaces", "sizes", "dhcp4", "gateways",
-					      "sessions",   "cgnat", "punt",  NULL};
+	static const char *const members[] = {"interfaces", "sizes", "dhcp4",  "gateways", "sessions",
+					      "cgnat",      "punt",  "radius", NULL};
 
 	json_read_only(reader, root, members);
 	config_array(reader, root, "interfaces", BNG_INTERFACE_PUNT - 1, sizeof(*config->interfaces),
@@ -107,6 +107,7 @@ static void read_root(struct json_reader *reader, json_t *root, struct config *c
 	config_read_dhcp4(reader, root, config);
 	config_read_sessions(reader, root, config);
 	read_punt(reader, root, config);
+	config_read_radius(reader, root, config);
 }
 
 static void hash_text(const char *text, size_t length, char hex[static 65])
@@ -116,6 +117,15 @@ static void hash_text(const char *text, size_t length, char hex[static 65])
 	SHA256((const unsigned char *)text, length, digest);
 	for (int i = 0; i < SHA256_DIGEST_LENGTH; i++)
 		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+}
+
+/* The parser tells what it stumbled over, which must not be a shared secret. */
+static void hide_secrets(const char *text, size_t length, json_error_t *syntax)
+{
+	char *near = strstr(syntax->text, " near ");
+
+	if (near && memmem(text, length, "\"secret\"", strlen("\"secret\"")))
+		*near = '\0';
 }
 
 int config_parse(const char *text, size_t length, const char *name, struct config **config, char *error,
@@ -131,6 +141,7 @@ int config_parse(const char *text, size_t length, const char *name, struct confi
 	}
 	new->document = json_loadb(text, length, JSON_REJECT_DUPLICATES, &syntax);
 	if (!new->document) {
+		hide_secrets(text, length, &syntax);
 		snprintf(error, error_size, "%s line %d column %d: not JSON: %s", name, syntax.line,
 			 syntax.column, syntax.text);
 		config_free(new);
@@ -214,6 +225,7 @@ void config_free(struct config *config)
 	free(config->nat_pools);
 	free(config->exempt);
 	free(config->exempt_file);
+	config_radius_free(&config->radius);
 	json_decref(config->document);
 	free(config);
 }

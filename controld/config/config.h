@@ -168,6 +168,39 @@ struct config_steering {
 	double max_fill; /* of an address's port blocks, 0-1 */
 };
 
+#define CONFIG_RADIUS_SERVERS    8
+#define CONFIG_RADIUS_PORTS      16
+#define CONFIG_RADIUS_QUEUE      65536
+#define CONFIG_RADIUS_DICTIONARY "/usr/share/bng/radius/dictionary"
+
+struct config_radius_server {
+	char name[CONFIG_NAME_MAX];
+	uint32_t address_be;
+	uint16_t port;
+	uint16_t acct_port;
+	char secret[129]; /* "": it is in secret_file */
+	char secret_file[256];
+	uint32_t timeout_ms; /* of the first try; it doubles */
+	uint32_t retries;
+	bool needs_message_authenticator; /* in replies */
+};
+
+/* Who authorises subscribers; not `on`: nobody. */
+struct config_radius {
+	bool on;
+	struct config_radius_server *servers; /* in the order of preference */
+	size_t server_count;
+	char dictionary[256];
+	char nas_identifier[64];
+	uint32_t nas_address_be; /* 0: not told */
+	uint32_t source_be;      /* 0: what the route says */
+	uint32_t ports;          /* source ports, 256 requests each */
+	uint32_t rate;           /* packets a second, to all servers together */
+	uint32_t burst;
+	uint32_t queue; /* requests that wait, for their turn or for a reply */
+	uint32_t dead_seconds;
+};
+
 struct config {
 	struct config_interface *interfaces;
 	size_t interface_count;
@@ -186,6 +219,7 @@ struct config {
 	uint32_t hold_down_blocks; /* of one public address at most */
 	struct config_log log;
 	struct config_steering steering;
+	struct config_radius radius;
 	uint32_t dhcp4_rate;
 	uint32_t dhcp4_burst;
 	uint32_t fragment_rate; /* of each direction */

@@ -51,6 +51,8 @@ void config_read_steering(struct json_reader *reader, json_t *cgnat, struct conf
 uint8_t config_steering_mode(struct json_reader *reader, json_t *object, const char *member,
 			     const char *fallback);
 const char *config_steering_mode_name(uint8_t mode);
+void config_read_radius(struct json_reader *reader, json_t *root, struct config *config);
+void config_radius_free(struct config_radius *config);
 void config_read_sessions(struct json_reader *reader, json_t *root, struct config *config);
 
 /* One session, of the configuration or of session.add; `pool_member` names its

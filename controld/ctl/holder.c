@@ -22,7 +22,7 @@
 #define PROBE_TIMEOUT_MS 500
 #define BACKOFF_MIN_MS   20
 #define BACKOFF_MAX_MS   5000
-#define KEPT_MAX         8
+#define KEPT_MAX         32
 
 struct kept {
 	char name[64];

@@ -81,6 +81,17 @@ class RpcClient:
             raise RpcError(method, reply["error"])
         return reply["result"]
 
+    def send_all(self, calls):
+        """Requests (method, params) without waiting; the replies come in any order by next_reply."""
+        lines = []
+        for method, params in calls:
+            self.last_id += 1
+            lines.append(json.dumps({"jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params}) + "\n")
+        self.socket.sendall("".join(lines).encode())
+
+    def next_reply(self):
+        return self._read_line()
+
     def call_fds(self, method, params=None):
         """As call, for methods that answer with descriptors: (result, list of descriptors)."""
         result = self.call(method, params)

@@ -289,6 +289,8 @@ static const struct {
 	{"--json --state /x cg", "cgnat\n"},
 	{"--st", "--state\n"},
 	{"--state _", ":file\n"},
+	{"radius _", "servers\ntest\n"},
+	{"radius test nemo --method _", "pap\nchap\n"},
 	{"issu upgrade _", ":file\n"},
 	{"issu upgrade file _", ""},
 	{"status _", ""},
