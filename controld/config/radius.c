@@ -21,6 +21,8 @@ static void fail_at(struct json_reader *reader, json_t *object, const char *memb
 	json_leave(reader);
 }
 
+#define HIDDEN "(hidden"
+
 /* "(hidden, 1f0c23ab)" */
 static json_t *mark_of(const char *secret)
 {
@@ -32,8 +34,8 @@ static json_t *mark_of(const char *secret)
 		has_key = RAND_bytes(key, sizeof(key)) == 1;
 	if (!has_key || !HMAC(EVP_sha256(), key, sizeof(key), (const unsigned char *)secret, strlen(secret),
 			      digest, NULL))
-		return json_string("(hidden)");
-	return json_sprintf("(hidden, %02x%02x%02x%02x)", digest[0], digest[1], digest[2], digest[3]);
+		return json_string(HIDDEN ")");
+	return json_sprintf(HIDDEN ", %02x%02x%02x%02x)", digest[0], digest[1], digest[2], digest[3]);
 }
 
 static void read_secret(struct json_reader *reader, json_t *server, struct config_radius_server *config)
@@ -45,6 +47,9 @@ static void read_secret(struct json_reader *reader, json_t *server, struct confi
 	if (!text || !text[0] || json_string_length(value) != strlen(text) ||
 	    strlen(text) >= sizeof(config->secret))
 		json_reader_fail(reader, value, "must be a text of 1-%zu bytes", sizeof(config->secret) - 1);
+	/* Somebody made a file of what config.show says. */
+	if (text && !strncmp(text, HIDDEN, strlen(HIDDEN)))
+		json_reader_fail(reader, value, "must be the secret itself, not what is shown in its place");
 	json_leave(reader);
 	if (!json_reader_ok(reader))
 		return;

@@ -110,7 +110,7 @@ def test_cli_reads_the_password_from_standard_input(lab):
     assert "free" in lab.cli("radius", "servers").stdout and "WARNING" not in lab.cli("radius", "servers").stdout
 
 
-def test_rfc3579_s3_2_a_reply_without_message_authenticator_is_refused(lab):
+def test_a_reply_without_message_authenticator_is_refused(lab):
     configure(lab, server("plain", INTERNET, PLAIN))
     assert try_user(lab)["outcome"] == "unanswered"
     entry = servers(lab)["plain"]
@@ -121,7 +121,7 @@ def test_rfc3579_s3_2_a_reply_without_message_authenticator_is_refused(lab):
     assert "CVE-2024-3596" in lab.log("controld")
 
 
-def test_rfc2865_s3_a_reply_by_another_secret_is_dropped_and_counted(lab, own):
+def test_a_reply_by_another_secret_is_dropped_and_counted(lab, own):
     stranger = own(secret="another secret")
     configure(lab, server("stranger", INTERNET, OWN))
     assert try_user(lab)["outcome"] == "unanswered"

@@ -34,7 +34,7 @@ static const char telnet_request[] = "01 00 00 38 0f 40 3f 94 73 97 80 57 bd 83 
 static const char telnet_accept[] = "02 00 00 26 86 fe 22 0e 76 24 ba 2a 10 05 f6 bf 9b 55 e0 b2"
 				    "06 06 00 00 00 01 0f 06 00 00 00 00 0e 06 c0 a8 01 03";
 
-START_TEST(rfc2865_s7_1_reply_is_genuine)
+START_TEST(example_reply_is_genuine)
 {
 	uint8_t request[RADIUS_PACKET_MAX], reply[RADIUS_PACKET_MAX];
 	size_t length;
@@ -58,7 +58,7 @@ START_TEST(rfc2865_s7_1_reply_is_genuine)
 END_TEST
 
 /* The password hidden as in section 7.1, signed as RFC 3579 section 3.2 says. */
-START_TEST(rfc2865_s5_2_password_is_found_again)
+START_TEST(hidden_password_is_found_again)
 {
 	uint8_t request[RADIUS_PACKET_MAX], *value, before[RADIUS_PACKET_MAX];
 	size_t length = hex(telnet_request, request), size = 0;
@@ -82,7 +82,7 @@ START_TEST(rfc2865_s5_2_password_is_found_again)
 END_TEST
 
 /* Section 7.2. */
-START_TEST(rfc2865_s7_2_chap)
+START_TEST(example_of_chap)
 {
 	uint8_t data[RADIUS_PACKET_MAX], challenge[16], expected[17], *value;
 	struct radius_builder builder;
@@ -112,7 +112,7 @@ static size_t request_of(uint8_t *data, const char *password)
 	return radius_end(&builder);
 }
 
-START_TEST(rfc3579_s3_2_a_request_goes_from_one_secret_to_another)
+START_TEST(a_request_goes_from_one_secret_to_another)
 {
 	static const char *const passwords[] = {"", "a", "exactly 16 bytes", "seventeen bytes..",
 						"0123456789abcdef0123456789abcdef0123456789abcdef"};
@@ -140,7 +140,7 @@ START_TEST(rfc3579_s3_2_a_request_goes_from_one_secret_to_another)
 }
 END_TEST
 
-START_TEST(rfc2866_s3_accounting_is_signed_in_its_header)
+START_TEST(accounting_is_signed_in_its_header)
 {
 	uint8_t data[RADIUS_PACKET_MAX];
 	struct radius_builder builder;
@@ -186,7 +186,7 @@ static size_t reply_to(const uint8_t *request, uint8_t code, unsigned authentica
 	return length;
 }
 
-START_TEST(rfc3579_s3_2_replies)
+START_TEST(replies_are_judged)
 {
 	static const struct {
 		uint8_t request, reply;
@@ -221,7 +221,7 @@ END_TEST
 
 /* The response authenticator is right, the Message-Authenticator is not: what
  * Blast-RADIUS would look like. */
-START_TEST(rfc3579_s3_2_a_wrong_message_authenticator_is_refused)
+START_TEST(a_wrong_message_authenticator_is_refused)
 {
 	uint8_t request[RADIUS_PACKET_MAX], reply[RADIUS_PACKET_MAX], message[RADIUS_PACKET_MAX];
 	size_t length = request_of(request, "secret"), told;
@@ -321,13 +321,13 @@ int main(void)
 	TCase *tcase = tcase_create("all");
 	SRunner *runner = srunner_create(suite);
 
-	tcase_add_test(tcase, rfc2865_s7_1_reply_is_genuine);
-	tcase_add_test(tcase, rfc2865_s5_2_password_is_found_again);
-	tcase_add_test(tcase, rfc2865_s7_2_chap);
-	tcase_add_test(tcase, rfc3579_s3_2_a_request_goes_from_one_secret_to_another);
-	tcase_add_test(tcase, rfc2866_s3_accounting_is_signed_in_its_header);
-	tcase_add_test(tcase, rfc3579_s3_2_replies);
-	tcase_add_test(tcase, rfc3579_s3_2_a_wrong_message_authenticator_is_refused);
+	tcase_add_test(tcase, example_reply_is_genuine);
+	tcase_add_test(tcase, hidden_password_is_found_again);
+	tcase_add_test(tcase, example_of_chap);
+	tcase_add_test(tcase, a_request_goes_from_one_secret_to_another);
+	tcase_add_test(tcase, accounting_is_signed_in_its_header);
+	tcase_add_test(tcase, replies_are_judged);
+	tcase_add_test(tcase, a_wrong_message_authenticator_is_refused);
 	tcase_add_test(tcase, cut_packets_are_malformed);
 	tcase_add_test(tcase, vendor_attributes_come_one_by_one);
 	tcase_add_test(tcase, what_does_not_fit_is_told);
