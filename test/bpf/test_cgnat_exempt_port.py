@@ -128,6 +128,11 @@ def test_to_a_public_address_of_ours_it_is_hairpinned(plane, protocol):
     results = [plane.access(piece) for piece in cut(whole)]
     assert [result.verdict for result in results] == ["FORWARD_HAIRPIN"] * 3
     assert together(results) == frames.translated(whole, frames.endpoint(source), (second.address, 5000))
+    plane.exempt_port_add("0.0.0.0/0", protocol, source & 0xffff)
+    quoted = IP(src=PUBLIC[source >> 16], dst=second.address) / build(protocol, source & 0xffff, 5000)
+    told = frames.up(second, error(quoted), remote=PUBLIC[source >> 16])
+    result = plane.access(told, ACC2)
+    assert result.verdict == "FORWARD_ICMP_DOWN" and frames.ip_of(result.frame).src == PUBLIC[target >> 16]
 
 
 # ---- flows that were there before -----------------------------------------------------
@@ -198,8 +203,9 @@ def test_rfc6888_req6_errors_about_packets_from_a_port_go_out(plane, protocol):
     frame = frames.up(session, error(IP(src=REMOTE, dst=ADDRESS) / build(protocol, PORTS[protocol], 4000)))
     result = plane.access(frame)
     assert (result.verdict, result.frame) == ("FORWARD_UP_EXEMPT", frames.expected_up(frame, None))
-    to_another = frames.up(session, error(IP(src=REMOTE, dst=ADDRESS) / build(protocol, PORTS[protocol], 4000)), remote="192.0.2.9")
-    assert plane.access(to_another).verdict == "DROP_ICMP_QUOTE"  # who must not hear of the inner address
+    for other in ("192.0.2.9", "192.0.2.2"):  # exempt or not: it is told of nothing but its own packets
+        to_another = frames.up(session, error(IP(src=REMOTE, dst=ADDRESS) / build(protocol, PORTS[protocol], 4000)), remote=other)
+        assert plane.access(to_another).verdict == "DROP_ICMP_QUOTE"
     other_port = frames.up(session, error(IP(src=REMOTE, dst=ADDRESS) / build(protocol, 9, 4000)))
     assert plane.access(other_port).verdict == "DROP_ICMP_QUOTE"
 

@@ -55,8 +55,8 @@ RFC6888 = ("RFC 6888", "Carrier-grade NAT", (
     R("rfc6888_req7", "3", SHOULD, "Endpoint-independent filtering by default"),
     R("rfc6888_req8", "3", SHOULD, "A freed public port is not given to another subscriber for 120 s; the time, and how many wait, is configurable"),
     R("rfc6888_req8_own", "3", SHOULD, "... nor to another mapping of the same subscriber",
-      gap="a port of a block that stays with its subscriber may be used again at once; for TCP, whose sessions are tracked, "
-          "and with address-dependent filtering the RFC allows it"),
+      gap="a UDP port or ICMP identifier in a block that stays with its subscriber may be used again at once. The RFC allows "
+          "that of TCP, whose sessions are tracked, with address-dependent filtering, and in blocks of deterministic pools"),
     R("rfc6888_req9", "3", MUST, "A protocol by which subscribers control their mappings (PCP)",
       note="for each pool that has it switched on"),
     R("rfc6888_req10", "3", SHOULD, "Manageable", note="JSON-RPC described by OpenRPC, `bngcli`, events"),
