@@ -10,6 +10,7 @@
 #include "controld/cgnat/cgnat.h"
 #include "controld/cgnat/deterministic.h"
 #include "controld/cgnat/exempt.h"
+#include "controld/cgnat/held.h"
 #include "controld/cgnat/plan.h"
 #include "controld/controld.h"
 #include "controld/ctl/ctl.h"
@@ -100,8 +101,10 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 	controld->cgnat->strays = false;
 	if (controld->cgnat->draining && controld->config)
 		apply_pools(controld, controld->config);
-	if (++controld->cgnat->rounds % SETTLE_ROUNDS == 0)
-		exempt_settle(controld, controld->cgnat->exempt);
+	if (++controld->cgnat->rounds % SETTLE_ROUNDS)
+		return;
+	exempt_settle(controld, controld->cgnat->exempt);
+	held_recount(controld->maps);
 }
 
 static int init(struct controld *controld)

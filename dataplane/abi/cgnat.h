@@ -144,7 +144,7 @@ struct bng_pool_address {
 	__u64 fallbacks;
 	__u16 dynamic_from; /* blocks below have one owner each by the pool's rule, or none (live) */
 	__u8 reserved1[2];
-	__s32 held_blocks; /* atomic: in their hold-down. Blocks held before there was a count are none */
+	__s32 held_blocks; /* atomic: in their hold-down; controld counts anew, by compare-and-swap */
 	/* Bitmap, bit = port >> block_shift: not free. Set too: blocks that touch ports
 	 * below BNG_FIRST_PORT, those below dynamic_from, and the bits beyond the last
 	 * block. Atomic or/and. */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "cgnat_fixture.h"
+#include "controld/cgnat/held.h"
 #include "controld/cgnat/plan.h"
 #include "controld/maps/mappings.h"
 #include "controld/session/digest.h"
@@ -445,6 +446,31 @@ START_TEST(only_tunnels_whose_mapping_lives_are_walked)
 }
 END_TEST
 
+/* Of each address that is in use; one that is right is left alone. */
+START_TEST(rfc6888_req8_held_blocks_are_counted_anew)
+{
+	struct session session = make_mappings();
+	struct maps *maps = fixture.controld.maps;
+	struct bng_port_block *first = take_block("203.0.113.1", 9, &session);
+	struct bng_port_block *last = take_block("203.0.113.1", 127, &session);
+	struct bng_pool_address *full = &maps->pool_address[first->first >> 16];
+	struct bng_pool_address *empty = &maps->pool_address[1 - (first->first >> 16)];
+
+	first->state = last->state = BNG_BLOCK_HELD;
+	full->held_blocks = -3;
+	empty->held_blocks = 7;
+	maps->pool_address[2].held_blocks = 1;
+	held_recount(maps);
+	ck_assert_int_eq(full->held_blocks, 2);
+	ck_assert_int_eq(empty->held_blocks, 0);
+	ck_assert_int_eq(maps->pool_address[2].held_blocks, 0);
+	last->state = BNG_BLOCK_FREE;
+	held_recount(maps);
+	ck_assert_int_eq(full->held_blocks, 1);
+	fixture_stop();
+}
+END_TEST
+
 static const char *sha256_of(const char *text)
 {
 	static char hex[65];
@@ -537,6 +563,7 @@ int main(void)
 	tcase_add_test(walk, only_live_mappings_of_active_sessions_are_walked);
 	tcase_add_test(walk, what_is_left_counts_from_the_promise);
 	tcase_add_test(walk, only_tunnels_whose_mapping_lives_are_walked);
+	tcase_add_test(walk, rfc6888_req8_held_blocks_are_counted_anew);
 	tcase_add_test(walk, the_digest_is_of_sorted_lines);
 	tcase_add_test(walk, a_million_mappings_are_counted_and_hashed);
 	suite_add_tcase(suite, walk);
