@@ -51,26 +51,43 @@ static int phase_hello(struct controld *controld, struct startup *startup)
 	return 0;
 }
 
-static void set_size(json_t *sizes, enum map_id id, uint64_t entries)
+static bool is_pinned(const json_t *pinned, const char *name)
 {
-	json_object_set_new(sizes, maps_name(id), json_integer((json_int_t)entries));
+	json_t *map;
+	size_t i;
+
+	json_array_foreach(pinned, i, map)
+	{
+		if (!strcmp(json_string_value(json_object_get(map, "name")), name))
+			return true;
+	}
+	return false;
 }
 
-/* How large the maps are made. Only the first load decides. */
-static json_t *map_sizes(const struct config *config)
+/* How large maps are made. One that is there stays as large as it is. */
+static json_t *map_sizes(const struct config *config, const json_t *pinned)
 {
+	const struct {
+		enum map_id id;
+		uint64_t entries;
+	} wanted[] = {
+		{MAP_subscriber, config->sizes.subscribers},
+		{MAP_closing, BNG_SLOT_GROUPS(config->sizes.subscribers)},
+		{MAP_slot_of_address, config->sizes.subscribers},
+		{MAP_pool_address, config->sizes.public_addresses},
+		{MAP_mapping, config->sizes.public_addresses * (65536ull / BNG_PORTS_PER_BUCKET)},
+		{MAP_port_block, config->sizes.port_blocks},
+		{MAP_exempt, config->sizes.exempt},
+		{MAP_exempt_port, config->sizes.exempt},
+		{MAP_pcp, config->sizes.pcp},
+		{MAP_flow, config->sizes.flows / BNG_FLOWS_PER_BUCKET},
+	};
 	json_t *sizes = json_object();
 
-	set_size(sizes, MAP_subscriber, config->sizes.subscribers);
-	set_size(sizes, MAP_closing, BNG_SLOT_GROUPS(config->sizes.subscribers));
-	set_size(sizes, MAP_slot_of_address, config->sizes.subscribers);
-	set_size(sizes, MAP_pool_address, config->sizes.public_addresses);
-	set_size(sizes, MAP_mapping, config->sizes.public_addresses * (65536ull / BNG_PORTS_PER_BUCKET));
-	set_size(sizes, MAP_port_block, config->sizes.port_blocks);
-	set_size(sizes, MAP_exempt, config->sizes.exempt);
-	set_size(sizes, MAP_exempt_port, config->sizes.exempt);
-	set_size(sizes, MAP_pcp, config->sizes.pcp);
-	set_size(sizes, MAP_flow, config->sizes.flows / BNG_FLOWS_PER_BUCKET);
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		if (!is_pinned(pinned, maps_name(wanted[i].id)))
+			json_object_set_new(sizes, maps_name(wanted[i].id),
+					    json_integer((json_int_t)wanted[i].entries));
 	return sizes;
 }
 
@@ -87,7 +104,7 @@ static int stage(struct controld *controld, struct startup *startup, json_int_t 
 	}
 	failure = holder_call(controld->holder, "object.stage",
 			      json_pack("{s:s, s:o}", "name", name ? name + 1 : object, "max_entries",
-					map_sizes(startup->config)),
+					map_sizes(startup->config, startup->pinned)),
 			      &fd, 1, &result);
 	close(fd);
 	if (failure)
@@ -154,6 +171,7 @@ static int phase_object(struct controld *controld, struct startup *startup)
 	}
 	drop_staged(controld, status.value);
 	startup->attached = json_array_size(json_object_get(status.value, "links")) > 0;
+	startup->pinned = json_incref(json_object_get(status.value, "maps"));
 	rpc_result_done(&status);
 	if (generation) {
 		phase_say(startup, "generation %" JSON_INTEGER_FORMAT " is current", generation);

@@ -23,8 +23,9 @@ struct startup {
 	const struct startup_options *options;
 	struct config *config; /* read, not applied yet */
 	struct holder_hello hello;
-	bool attached; /* the holder has links: a controller was here before */
-	bool loaded;   /* this start loaded the object */
+	bool attached;  /* the holder has links: a controller was here before */
+	bool loaded;    /* this start loaded the object */
+	json_t *pinned; /* maps that are there already, from the holder's status */
 	int listener;
 	int inits; /* features that were initialised */
 	struct sessions_adopted sessions;

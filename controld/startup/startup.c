@@ -131,6 +131,7 @@ void startup_free(struct controld *controld)
 		if (startup->listener >= 0)
 			close(startup->listener);
 	}
+	json_decref(startup->pinned);
 	free(startup);
 	controld->startup = NULL;
 }
