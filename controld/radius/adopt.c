@@ -11,6 +11,8 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 
+#define PATIENCE_MAX_NS 66000000000ull /* the longest timeout_ms and 10 % */
+
 /* Who has the secret that it is sealed with; NULL: it is not configured any more, or the
  * memory holds what no client of ours wrote. */
 static struct server *sealer_of(const struct request *request)
@@ -50,7 +52,8 @@ static bool adopt_sent(struct request *request, struct server *server)
 	request->id = id;
 	if (server->state->dead_until_ns)
 		server->probe = request->index + 1;
-	client_set_timer(request->due, due_ns > now_ns ? due_ns - now_ns : 0);
+	due_ns = due_ns > now_ns ? due_ns - now_ns : 0;
+	client_set_timer(request->due, due_ns < PATIENCE_MAX_NS ? due_ns : PATIENCE_MAX_NS);
 	return true;
 }
 

@@ -7,3 +7,5 @@ bng_check(check_radius_dictionary ${BNG_TEST_DIR}/radius_dictionary.c ${RADIUS_D
           ${RADIUS_DIR}/describe.c
           LIBS bng_lib)
 target_compile_definitions(check_radius_dictionary PRIVATE DICTIONARY="${CMAKE_SOURCE_DIR}/packaging/radius/dictionary")
+bng_check(check_radius_client ${BNG_TEST_DIR}/radius_client.c ${BNG_TEST_DIR}/controld_fixture.c LIBS bng_controld_core)
+target_compile_definitions(check_radius_client PRIVATE DICTIONARY="${CMAKE_SOURCE_DIR}/packaging/radius/dictionary")
