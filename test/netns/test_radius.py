@@ -16,7 +16,7 @@ SIGNING, PLAIN, OWN = 18120, 18122, 18124  # ports; accounting is the next one
 
 
 def server(name, address, port, **more):
-    return {"name": name, "address": address, "port": port, "acct_port": port + 1, "secret": radius.SECRET, "timeout_ms": 300,
+    return {"name": name, "address": address, "port": port, "acct_port": port + 1, "secret": radius.SECRET, "timeout_ms": 5000,
             "retries": 1, **more}
 
 
@@ -111,7 +111,7 @@ def test_cli_reads_the_password_from_standard_input(lab):
 
 
 def test_a_reply_without_message_authenticator_is_refused(lab):
-    configure(lab, server("plain", INTERNET, PLAIN))
+    configure(lab, server("plain", INTERNET, PLAIN, timeout_ms=400))
     assert try_user(lab)["outcome"] == "unanswered"
     entry = servers(lab)["plain"]
     assert (entry["no_message_authenticator"], entry["timeouts"], entry["accepts"], entry["state"]) == (2, 1, 0, "dead")
@@ -123,7 +123,7 @@ def test_a_reply_without_message_authenticator_is_refused(lab):
 
 def test_a_reply_by_another_secret_is_dropped_and_counted(lab, own):
     stranger = own(secret="another secret")
-    configure(lab, server("stranger", INTERNET, OWN))
+    configure(lab, server("stranger", INTERNET, OWN, timeout_ms=400))
     assert try_user(lab)["outcome"] == "unanswered"
     entry = servers(lab)["stranger"]
     assert (entry["bad_authenticator"], entry["requests"], entry["retransmissions"]) == (2, 1, 1)
@@ -137,7 +137,7 @@ def test_a_reply_by_another_secret_is_dropped_and_counted(lab, own):
 def test_failover_dead_time_and_return(lab, own):
     first = own(decide=lambda user: None)
     own(address=EXEMPT)
-    configure(lab, server("first", INTERNET, OWN), server("second", EXEMPT, OWN))
+    configure(lab, server("first", INTERNET, OWN, timeout_ms=400), server("second", EXEMPT, OWN))
     answer = try_user(lab)
     assert (answer["outcome"], answer["server"]) == ("accept", "second") and len(first.requests) == 2
     assert servers(lab)["first"]["state"] == "dead" and servers(lab)["first"]["dead_s"] > 0
@@ -151,7 +151,7 @@ def test_failover_dead_time_and_return(lab, own):
 
 def test_without_a_server_requests_fail_at_once(lab, own):
     silent = own(decide=lambda user: None)
-    configure(lab, server("silent", INTERNET, OWN))
+    configure(lab, server("silent", INTERNET, OWN, timeout_ms=200))
     before = lab.call("radius.servers")
     assert try_user(lab)["outcome"] == "unanswered"
     refused = lab.cli("radius", "test", "nemo", input="x\n", check=False)
@@ -182,7 +182,7 @@ def submit(lab, count, outcomes, prefix="user"):
 
 def test_thousands_outstanding_over_several_ports(lab, own):
     slow = own(decide=lambda user: None)
-    configure(lab, server("slow", INTERNET, OWN, timeout_ms=20000), ports=10, rate=100000, burst=3000, queue=2300)
+    configure(lab, server("slow", INTERNET, OWN, timeout_ms=30000), ports=10, rate=100000, burst=3000, queue=2300)
     before = lab.call("radius.servers")
     outcomes = []
     threads = submit(lab, 2300, outcomes)
@@ -203,7 +203,7 @@ def test_thousands_outstanding_over_several_ports(lab, own):
 
 def test_the_governor_holds_and_ids_are_waited_for(lab, own):
     quick = own()
-    configure(lab, server("quick", INTERNET, OWN, timeout_ms=20000), ports=1, rate=400, burst=10)
+    configure(lab, server("quick", INTERNET, OWN, timeout_ms=30000), ports=1, rate=400, burst=10)
     outcomes = []
     for thread in submit(lab, 300, outcomes):
         thread.join(30)
@@ -211,7 +211,7 @@ def test_the_governor_holds_and_ids_are_waited_for(lab, own):
     times = sorted(request[0] for request in quick.requests)
     assert times[-1] - times[0] >= 290 / 400 * 0.95
     quick.decide = lambda user: None
-    configure(lab, server("quick", INTERNET, OWN, timeout_ms=20000), ports=1, rate=100000, burst=3000)
+    configure(lab, server("quick", INTERNET, OWN, timeout_ms=30000), ports=1, rate=100000, burst=3000)
     threads = submit(lab, 300, outcomes)
     wait_for("all ids to be in use", lambda: lab.call("radius.servers")["waiting"] == 44)
     assert servers(lab)["quick"]["outstanding"] == 256
@@ -228,7 +228,7 @@ def test_the_governor_holds_and_ids_are_waited_for(lab, own):
 @pytest.mark.parametrize("how", ["term", "kill"])
 def test_a_restart_loses_no_request_and_no_reply(lab, own, how):
     slow = own(decide=lambda user: None)
-    configure(lab, server("slow", INTERNET, OWN, timeout_ms=20000), ports=2, rate=100000, burst=1000)
+    configure(lab, server("slow", INTERNET, OWN, timeout_ms=30000), ports=2, rate=100000, burst=1000)
     before = lab.call("radius.servers")
     submit(lab, 300, [])
     wait_for("300 requests at the server", lambda: len(slow.held) == 300)
@@ -260,7 +260,7 @@ def test_what_was_on_its_way_fails_over_after_a_restart(lab, own):
 
 def test_a_reload_leaves_requests_to_the_old_server(lab, own):
     slow = own(decide=lambda user: None)
-    configure(lab, server("slow", INTERNET, OWN, timeout_ms=20000))
+    configure(lab, server("slow", INTERNET, OWN, timeout_ms=30000))
     outcomes = []
     threads = submit(lab, 50, outcomes)
     wait_for("50 requests", lambda: len(slow.held) == 50)
@@ -274,11 +274,11 @@ def test_a_reload_leaves_requests_to_the_old_server(lab, own):
 
 def test_another_secret_is_used_at_once_and_the_old_one_for_what_it_signed(lab, own):
     both = own(decide=lambda user: None)
-    configure(lab, server("slow", INTERNET, OWN, timeout_ms=20000))
+    configure(lab, server("slow", INTERNET, OWN, timeout_ms=30000))
     outcomes = []
     threads = submit(lab, 20, outcomes)
     wait_for("20 requests", lambda: len(both.held) == 20)
-    configure(lab, server("slow", INTERNET, OWN, secret="new", timeout_ms=20000))
+    configure(lab, server("slow", INTERNET, OWN, secret="new", timeout_ms=30000))
     more = []
     threads += submit(lab, 20, more, "new")
     wait_for("20 more", lambda: len(both.held) == 40)
