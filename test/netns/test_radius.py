@@ -247,7 +247,7 @@ def test_what_was_on_its_way_fails_over_after_a_restart(lab, own):
     """The password goes to FreeRADIUS by another secret, though nobody kept it."""
     silent = own(decide=lambda user: None, secret="the first one's secret")
     free = server("free", INTERNET, SIGNING)
-    configure(lab, server("silent", INTERNET, OWN, secret="the first one's secret", timeout_ms=1000, retries=0), free)
+    configure(lab, server("mute", INTERNET, OWN, secret="the first one's secret", timeout_ms=1000, retries=0), free)
     before = servers(lab)["free"]["accepts"]
     waiting = threading.Thread(target=lambda: lab.cli("radius", "test", "nemo", input="arctangent\n", check=False))
     waiting.start()
