@@ -70,6 +70,7 @@ static int check_sizes(const struct config *old, const struct config *next, char
 		{"port_blocks", old->sizes.port_blocks, next->sizes.port_blocks},
 		{"exempt", old->sizes.exempt, next->sizes.exempt},
 		{"flows", old->sizes.flows, next->sizes.flows},
+		{"pcp", old->sizes.pcp, next->sizes.pcp},
 	};
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {

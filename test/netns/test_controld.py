@@ -229,12 +229,13 @@ def test_reload_without_being_asked_by_rpc(clean, how):
 
 @pytest.mark.parametrize("change, text", [
     (lambda config: config["sizes"].update(subscribers=70000), "/sizes/subscribers: 70000: must stay 131072"),
+    (lambda config: config["sizes"].update(pcp=128), "/sizes/pcp: 128: must stay 65536"),
     (lambda config: config["interfaces"][2].update(role="access"), "/interfaces/2: role and mode of core0 cannot change"),
     (lambda config: config["interfaces"].append({"name": "nothere", "role": "core"}), "/interfaces/4/name: \"nothere\""),
     (lambda config: config["dhcp4"]["pools"][0].update(router="10.0.0.2"), "/dhcp4/pools/0/router: \"10.0.0.2\""),
     (lambda config: config["cgnat"]["pools"][0].update(block_size=100), "/cgnat/pools/0/block_size: 100"),
     (lambda config: config.update(unknown=1), "/unknown"),
-], ids=["size", "role", "device", "router", "block", "member"])
+], ids=["size", "size of PCP", "role", "device", "router", "block", "member"])
 def test_a_wrong_file_changes_nothing(clean, change, text):
     lab = clean
     before = running(lab)
