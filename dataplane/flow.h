@@ -13,12 +13,15 @@
 #define POOL_FILTERS   (BNG_POOL_FILTER_ADDRESS | BNG_POOL_FILTER_PORT)
 #define POOL_BY_REMOTE (POOL_FILTERS | BNG_POOL_PORT_TIMERS | BNG_POOL_ALG_FTP)
 
+#define FLOW_TRUSTED_TICKS 8 /* two seconds */
+
 struct flow_search {
 	__u64 head; /* port | remote_be << 32, as in struct bng_flow */
 	__u64 tail; /* the rest, without the tick */
 	__u32 hash;
 	__u32 mask; /* of bucket indexes */
 	__u32 tick;
+	__u32 trusted; /* ticks for which an entry is alive without another look */
 	struct bng_flow *found;
 };
 
@@ -68,10 +71,13 @@ static long flow_step(__u32 probe, struct flow_search *search)
 		return 1;
 #pragma unroll
 	for (int i = 0; i < BNG_FLOWS_PER_BUCKET; i++) {
-		if (!flow_matches(&bucket->entry[i], search))
+		struct bng_flow *entry = &bucket->entry[i];
+
+		if (!flow_matches(entry, search))
 			continue;
-		if (flow_alive(&bucket->entry[i], search->tick))
-			search->found = &bucket->entry[i];
+		if ((__u32)(search->tick - entry->last_tick) < search->trusted ||
+		    flow_alive(entry, search->tick))
+			search->found = entry;
 		return 1;
 	}
 	return 0;
@@ -111,10 +117,11 @@ static __always_inline void flow_search_run(struct flow_search *search, __u32 po
 }
 
 /* Notes that `port` has sent to a remote end: 0, or a verdict when there is no
- * room. */
+ * room. Its mapping is alive, so an entry that was noted a moment ago is good: what
+ * else says so lies in lines that a packet from inside has no other use for. */
 __noinline int flow_note(__u32 port, __u32 remote_be, __u32 remote, __u32 tick)
 {
-	struct flow_search search = {.tick = tick};
+	struct flow_search search = {.tick = tick, .trusted = FLOW_TRUSTED_TICKS};
 	__u64 before;
 
 	flow_search_run(&search, port, remote_be, remote);

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
-# Features that cost something on the packet path, each as the difference it makes
-# to the gateway's configuration. "all" is every one of them at once.
+# Features, each as the difference it makes to the gateway's configuration. "all" is
+# every one of them at once, with the filtering that the RFCs ask for by default
+# (endpoint-independent); "filtered" is all of them with the strictest one, which
+# remembers every remote end.
 import ipaddress
 
-ALL = "all"
+ALL, FILTERED = "all", "filtered"
 EXEMPT_NETWORKS = 1000  # none of them is where the meter sends
 
 
@@ -48,7 +50,8 @@ def log(config, directory, **_):
     config["cgnat"]["log"] = {"file": {"path": str(folder / "blocks")}}
 
 
-FEATURES = {feature.__name__: feature for feature in (filtering, refresh, rate, timers, pcp, steering, exempt, log)}
+FEATURES = {feature.__name__: feature for feature in (refresh, rate, timers, pcp, steering, exempt, log, filtering)}
+SETS = {ALL: [name for name in FEATURES if name != "filtering"], FILTERED: list(FEATURES)}
 
 
 def kinds(*names):
@@ -58,5 +61,5 @@ def kinds(*names):
 
 def turn_on(config, name, flows, directory):
     """In the first pool. `flows`: remote ends that will be talked to; `directory`: for files."""
-    for feature in FEATURES.values() if name == ALL else [FEATURES[name]]:
-        feature(config=config, pool=config["cgnat"]["pools"][0], flows=flows, directory=directory)
+    for feature in SETS.get(name, [name]):
+        FEATURES[feature](config=config, pool=config["cgnat"]["pools"][0], flows=flows, directory=directory)

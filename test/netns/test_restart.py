@@ -25,7 +25,7 @@ AWAY_SECONDS = float(os.environ.get("BNG_TEST_AWAY_SECONDS", "60"))
 @pytest.fixture(scope="module")
 def lab():
     with Lab() as lab:
-        features.turn_on(lab.config, features.ALL, 4 * FLOWS, lab.directory)
+        features.turn_on(lab.config, features.FILTERED, 4 * FLOWS, lab.directory)
         lab.start_daemons()
         add_sessions(lab, SUBSCRIBERS)
         lab.alice = lab.client("alice", "02:00:00:00:00:0a")

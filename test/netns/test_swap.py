@@ -22,7 +22,7 @@ SWAPS = 1000
 @pytest.fixture(scope="module")
 def lab():
     with Lab() as lab:
-        features.turn_on(lab.config, features.ALL, 2 * FLOWS, lab.directory)
+        features.turn_on(lab.config, features.FILTERED, 2 * FLOWS, lab.directory)
         lab.start_daemons()
         add_sessions(lab, SUBSCRIBERS)
         yield lab
