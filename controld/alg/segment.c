@@ -6,43 +6,17 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/if_ether.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
 #include <string.h>
 
-#define TAGS_MAX  2
-#define TAG_BYTES 4
-
-static uint16_t read_be16(const uint8_t *from)
-{
-	uint16_t value_be;
-
-	memcpy(&value_be, from, sizeof(value_be));
-	return value_be;
-}
+#include "controld/punt/frame.h"
 
 static void write_be16(uint8_t *to, uint16_t value)
 {
 	to[0] = (uint8_t)(value >> 8);
 	to[1] = (uint8_t)value;
-}
-
-/* Where L3 begins, if it is IPv4; 0: it is not. */
-static size_t find_ip(const uint8_t *frame, size_t length)
-{
-	size_t at = ETH_HLEN - 2;
-
-	for (int tags = 0; at + 2 <= length; tags++, at += TAG_BYTES) {
-		uint16_t type = ntohs(read_be16(frame + at));
-
-		if (type == ETH_P_IP)
-			return at + 2;
-		if ((type != ETH_P_8021Q && type != ETH_P_8021AD) || tags == TAGS_MAX)
-			return 0;
-	}
-	return 0;
 }
 
 static int parse_tcp(const uint8_t *frame, struct segment *segment)
@@ -61,7 +35,7 @@ static int parse_tcp(const uint8_t *frame, struct segment *segment)
 
 int segment_parse(const uint8_t *frame, size_t length, struct segment *segment)
 {
-	struct segment found = {.ip = find_ip(frame, length)};
+	struct segment found = {.ip = frame_find_ipv4(frame, length)};
 	struct iphdr ip;
 
 	if (!found.ip || length > SEGMENT_FRAME_MAX || found.ip + sizeof(ip) > length)
@@ -100,7 +74,7 @@ static uint16_t fold(uint32_t total)
 /* The checksum field at `at`, when what it covers was `before` and is `after`. */
 static void fix(uint8_t *at, uint16_t before, uint16_t after)
 {
-	uint16_t old = ntohs(read_be16(at));
+	uint16_t old = ntohs(frame_read_be16(at));
 
 	write_be16(at, (uint16_t)~fold((uint16_t)~old + (uint32_t)(uint16_t)~before + after));
 }

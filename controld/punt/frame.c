@@ -19,6 +19,8 @@
 #endif
 #define FRAGMENT_MASK 0x3fff /* more fragments, offset */
 #define REPLY_TTL     64
+#define TAGS_MAX      2
+#define TAG_BYTES     4
 
 struct cursor {
 	const uint8_t *at;
@@ -63,6 +65,21 @@ static uint16_t udp_checksum(uint32_t source_be, uint32_t destination_be, const 
 	return checksum_fold(checksum_add(sum, udp, length));
 }
 
+size_t frame_find_ipv4(const uint8_t *data, size_t length)
+{
+	size_t at = ETH_HLEN - 2;
+
+	for (int tags = 0; at + 2 <= length; tags++, at += TAG_BYTES) {
+		uint16_t type = ntohs(frame_read_be16(data + at));
+
+		if (type == ETHERTYPE_IP)
+			return at + 2;
+		if ((type != ETHERTYPE_VLAN && type != ETHERTYPE_QINQ) || tags == TAGS_MAX)
+			return 0;
+	}
+	return 0;
+}
+
 static int parse_link(struct cursor *cursor, struct frame_link *link)
 {
 	uint16_t type_be, tci_be;
@@ -72,7 +89,7 @@ static int parse_link(struct cursor *cursor, struct frame_link *link)
 	    !take(cursor, &type_be, 2))
 		return -EBADMSG;
 	while (ntohs(type_be) == ETHERTYPE_VLAN || ntohs(type_be) == ETHERTYPE_QINQ) {
-		if (link->tags == 2)
+		if (link->tags == TAGS_MAX)
 			return -EPROTO;
 		link->tag[link->tags].tpid = ntohs(type_be);
 		if (!take(cursor, &tci_be, 2) || !take(cursor, &type_be, 2))

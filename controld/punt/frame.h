@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define FRAME_MAX 1522 /* Ethernet, two tags, 1,500 bytes of IP */
 
@@ -39,6 +40,17 @@ struct frame {
 	const uint8_t *payload;
 	size_t payload_length;
 };
+
+/* Where IPv4 begins behind up to two tags; 0: it is something else, or too short. */
+size_t frame_find_ipv4(const uint8_t *data, size_t length);
+
+static inline uint16_t frame_read_be16(const uint8_t *from)
+{
+	uint16_t value_be;
+
+	memcpy(&value_be, from, sizeof(value_be));
+	return value_be;
+}
 
 /* -EBADMSG: malformed, -EILSEQ: wrong checksum, -EPROTO: no UDP over IPv4, or a
  * fragment; *frame is then undefined. */
