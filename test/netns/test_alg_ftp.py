@@ -282,7 +282,7 @@ def test_an_entry_ends_with_its_mapping(ftp):
     assert control.asks(control.port(ftp.alice.address)).startswith("200")
     control.close()
     assert used(ftp) >= 1
-    time.sleep(3)
+    time.sleep(3)  # every timer above runs out while controld is there; nothing shows it
     ftp.stop(ftp.controld)
     ftp.start_controld()
     wait_for("the entries to go", lambda: used(ftp) == 0, timeout=10)

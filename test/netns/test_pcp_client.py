@@ -279,7 +279,7 @@ def test_rfc6887_s15_lease_ends_in_time_with_controld_dead(lab, client):
         lab.controld.kill()
         lab.reap(lab.controld)
         assert reached(lab, inside, (granted.address, granted.port))
-        time.sleep(3.6)
+        time.sleep(3.6)  # the lease of two seconds and a run of the sweep; a packet would tell nothing more
         assert not reached(lab, inside, (granted.address, granted.port))
         lab.start_controld()
         assert not leases(lab)

@@ -297,7 +297,7 @@ def test_allocation_failures_stop_and_nobody_moves_twice(world):
     assert len(moves) >= 2 and HOT not in {move["to"] for move in moves.values()}
     wait_for("healthy addresses", lambda: {entry["status"] for entry in addresses(world.lab.call("cgnat.reputation")).values()}
              == {"healthy"})
-    time.sleep(2)
+    time.sleep(2)  # several rounds in which nobody may be moved
     assert {move["session"]: move for move in world.steering()["moves"]} == moves  # and it is over
 
 
