@@ -8,19 +8,29 @@
 #ifndef BNG_CONTROLD_FEATURE_H
 #define BNG_CONTROLD_FEATURE_H
 
+#include "controld/session/session.h"
 #include "lib/rpc.h"
 
 struct bng_event; /* dataplane/abi/event.h */
 struct config;
 struct controld; /* event base, maps, sessions, rpc server, holder client: controld.h */
-struct session;
+struct session_detail;
 
-/* A session came up, changed or is about to go down. Adopted sessions (found in
- * the maps at start-up) are not announced with `up`. */
+/* A session came up, changed or is about to go down. Adopted sessions (found in the maps
+ * at start-up) are not announced with `up`, but with `adopted`, once, when what the bus
+ * knows of them is there too. `gone`: nobody remembers it any more: the bus has forgotten
+ * its record, durably. */
 struct session_hooks {
 	void (*up)(struct controld *controld, const struct session *session);
+	void (*adopted)(struct controld *controld, const struct session *session);
 	void (*change)(struct controld *controld, const struct session *session);
-	void (*down)(struct controld *controld, const struct session *session, const char *why);
+	void (*down)(struct controld *controld, const struct session *session, enum session_end end,
+		     const char *why);
+	/* The record of a session that ended while nobody looked: as `down` would have told
+	 * it. `record`: the slot's, if still of this session, else NULL. */
+	void (*ended)(struct controld *controld, const struct session_detail *detail,
+		      const struct bng_subscriber *record);
+	void (*gone)(struct controld *controld, uint64_t session_id);
 };
 
 /* What the data plane told, in its order. An event that was handed over is gone

@@ -299,8 +299,10 @@ static int feature_apply(struct controld *controld, const struct config *old, co
 	return 0;
 }
 
-static void on_session_down(struct controld *controld, const struct session *session, const char *why)
+static void on_session_down(struct controld *controld, const struct session *session, enum session_end end,
+			    const char *why)
 {
+	(void)end;
 	(void)session;
 	(void)why;
 	evtimer_add(controld->alg->sweep, &soon);

@@ -100,8 +100,10 @@ static int feature_apply(struct controld *controld, const struct config *old, co
 	return failure;
 }
 
-static void on_session_down(struct controld *controld, const struct session *session, const char *why)
+static void on_session_down(struct controld *controld, const struct session *session, enum session_end end,
+			    const char *why)
 {
+	(void)end;
 	(void)why;
 	dhcp4_remember(controld->dhcp4, session, clock_boottime_ns());
 }

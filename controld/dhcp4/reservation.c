@@ -41,7 +41,7 @@ static struct reservation_chain *client_chain(const struct reservations *table,
 {
 	uint64_t words[2] = {0};
 
-	_Static_assert(sizeof(*client) == 12, "no padding, fits two words");
+	_Static_assert(sizeof(*client) == 14, "no padding, fits two words");
 	memcpy(words, client, sizeof(*client));
 	uint64_t half = mix(words[0] ^ table->seed);
 	return &table->by_client[mix(words[1] ^ half << 32 ^ table->seed) & (table->capacity - 1)];

@@ -108,7 +108,8 @@ static enum dhcp4_refusal offer_bound(struct dhcp4_exchange *exchange)
 
 	if (!is_leased(exchange) || dhcp4_pool_leasing(exchange, address_be))
 		return dhcp4_reply(exchange, DHCP4_OFFER, address_be);
-	session_close(exchange->dhcp4->controld, &exchange->session, "its address is in no pool any more");
+	session_close(exchange->dhcp4->controld, &exchange->session, SESSION_END_NAS_REQUEST,
+		      "its address is in no pool any more");
 	return offer_new(exchange);
 }
 
@@ -140,7 +141,8 @@ static enum dhcp4_refusal extend(struct dhcp4_exchange *exchange)
 	if (!is_leased(exchange))
 		return dhcp4_reply(exchange, DHCP4_ACK, address_be);
 	if (!pool) {
-		session_close(dhcp4->controld, &exchange->session, "its address is in no pool any more");
+		session_close(dhcp4->controld, &exchange->session, SESSION_END_NAS_REQUEST,
+			      "its address is in no pool any more");
 		return dhcp4_refuse(exchange, DHCP4_REFUSED_WRONG_NETWORK);
 	}
 	session_renew(dhcp4->controld, &exchange->session, pool->lease_seconds);
@@ -211,7 +213,8 @@ static enum dhcp4_refusal decline_bound(struct dhcp4_exchange *exchange)
 	if (!is_leased(exchange))
 		return DHCP4_REFUSED_NOT_LEASED;
 	dhcp4_quarantine(dhcp4, address_be, exchange->now_ns);
-	return session_close(dhcp4->controld, &exchange->session, "client declined its address")
+	return session_close(dhcp4->controld, &exchange->session, SESSION_END_USER_ERROR,
+			     "client declined its address")
 		       ? DHCP4_REFUSED_SYSTEM
 		       : DHCP4_ACCEPTED;
 }
@@ -222,7 +225,8 @@ static enum dhcp4_refusal release(struct dhcp4_exchange *exchange)
 		return DHCP4_REFUSED_WRONG_ADDRESS;
 	if (!is_leased(exchange))
 		return DHCP4_REFUSED_NOT_LEASED;
-	return session_close(exchange->dhcp4->controld, &exchange->session, "released by the client")
+	return session_close(exchange->dhcp4->controld, &exchange->session, SESSION_END_USER_REQUEST,
+			     "released by the client")
 		       ? DHCP4_REFUSED_SYSTEM
 		       : DHCP4_ACCEPTED;
 }
@@ -424,22 +428,17 @@ void dhcp4_expire(struct dhcp4 *dhcp4, uint32_t budget, uint64_t now_ns)
 		    record->lease_expires_ns > now_ns)
 			continue;
 		dhcp4->stats.expired++;
-		session_close(dhcp4->controld, &session, "lease expired");
+		session_close(dhcp4->controld, &session, SESSION_END_LOST_CARRIER, "lease expired");
 	}
 }
 
 void dhcp4_remember(struct dhcp4 *dhcp4, const struct session *session, uint64_t now_ns)
 {
 	const struct bng_subscriber *record = session->record;
-	struct session_client client = {
-		.interface = record->interface,
-		.outer_vid = record->outer_vid,
-		.inner_vid = record->inner_vid,
-	};
+	struct session_client client = session_client_of(record);
 
 	if (record->kind != BNG_SESSION_DHCP)
 		return;
-	memcpy(client.mac, record->mac, sizeof(client.mac));
 	reservation_add(dhcp4->previous, &client, record->address_be, now_ns);
 }
 

@@ -194,8 +194,10 @@ static void on_up(struct controld *controld, const struct session *session)
 		pcp_announce_later(controld->pcp, session->slot);
 }
 
-static void on_down(struct controld *controld, const struct session *session, const char *why)
+static void on_down(struct controld *controld, const struct session *session, enum session_end end,
+		    const char *why)
 {
+	(void)end;
 	struct leases *leases = controld->pcp ? controld->pcp->leases : NULL;
 
 	(void)why;

@@ -216,7 +216,7 @@ static void handle_disconnect(struct rpc_request *request, void *context)
 		return;
 	result = json_pack("{s:I, s:s}", "id", (json_int_t)session.record->session_id, "address",
 			   address_format(session.record->address_be, address));
-	session_close(controld, &session, "disconnected by RPC");
+	session_close(controld, &session, SESSION_END_ADMIN_RESET, "disconnected by RPC");
 	log_info("session of %s disconnected by RPC", address);
 	rpc_reply(request, result, NULL, 0);
 }

@@ -15,6 +15,10 @@ static const char *kind_name(uint8_t kind)
 		return "static";
 	case BNG_SESSION_DHCP:
 		return "dhcp";
+	case BNG_SESSION_PPPOE:
+		return "pppoe";
+	case BNG_SESSION_FIRST_PACKET:
+		return "first-packet";
 	default:
 		return "added";
 	}

@@ -35,18 +35,34 @@ static bool match_id(const struct bng_subscriber *record, const void *key)
 	return record->session_id == *(const uint64_t *)key;
 }
 
-static uint64_t client_hash(uint16_t interface, uint16_t outer_vid, uint16_t inner_vid,
-			    const uint8_t mac[static 6])
+static uint64_t client_hash(const struct session_client *client)
 {
-	uint64_t place = (uint64_t)interface << 32 | (uint64_t)outer_vid << 16 | inner_vid, host = 0;
+	uint64_t place =
+		(uint64_t)client->interface << 32 | (uint64_t)client->outer_vid << 16 | client->inner_vid;
+	uint64_t host = client->pppoe_session;
 
-	memcpy(&host, mac, 6);
+	memcpy((uint8_t *)&host + 2, client->mac, 6);
 	return slot_mix(slot_mix(place) + host);
+}
+
+struct session_client session_client_of(const struct bng_subscriber *record)
+{
+	struct session_client client = {
+		.interface = record->interface,
+		.outer_vid = record->outer_vid,
+		.inner_vid = record->inner_vid,
+		.pppoe_session = record->pppoe_session,
+	};
+
+	memcpy(client.mac, record->mac, sizeof(client.mac));
+	return client;
 }
 
 static uint64_t hash_client(const struct bng_subscriber *record)
 {
-	return client_hash(record->interface, record->outer_vid, record->inner_vid, record->mac);
+	struct session_client client = session_client_of(record);
+
+	return client_hash(&client);
 }
 
 static bool match_client(const struct bng_subscriber *record, const void *key)
@@ -54,7 +70,8 @@ static bool match_client(const struct bng_subscriber *record, const void *key)
 	const struct session_client *client = key;
 
 	return record->interface == client->interface && record->outer_vid == client->outer_vid &&
-	       record->inner_vid == client->inner_vid && !memcmp(record->mac, client->mac, 6);
+	       record->inner_vid == client->inner_vid && record->pppoe_session == client->pppoe_session &&
+	       !memcmp(record->mac, client->mac, 6);
 }
 
 static uint64_t hash_address(const struct bng_subscriber *record)
@@ -206,6 +223,11 @@ static bool is_same_client(const struct bng_subscriber *record, const struct ses
 	return record->session_id && match_client(record, client);
 }
 
+uint64_t session_new_id(struct controld *controld)
+{
+	return controld->sessions->next_id++;
+}
+
 static void fill_record(struct controld *controld, const struct session_spec *spec,
 			struct bng_subscriber *record)
 {
@@ -215,6 +237,7 @@ static void fill_record(struct controld *controld, const struct session_spec *sp
 	struct bng_subscriber new = {
 		.address_be = spec->address_be,
 		.interface = spec->client.interface,
+		.pppoe_session = spec->client.pppoe_session,
 		.outer_vid = spec->client.outer_vid,
 		.inner_vid = spec->client.inner_vid,
 		.flags = spec->flags,
@@ -230,12 +253,14 @@ static void fill_record(struct controld *controld, const struct session_spec *sp
 			      : pool           ? pool->max_blocks
 					       : 0,
 		.last_up_tick = maps_tick(sessions->maps),
-		.session_id = sessions->next_id++,
+		.session_id = spec->session_id ? spec->session_id : session_new_id(controld),
 		.opened_ns = now,
 		.lease_expires_ns = spec->lease_seconds ? now + spec->lease_seconds * 1000000000ULL : 0,
 		.lease_seconds = spec->lease_seconds,
 		.kind = spec->kind,
 		.mss = spec->mss,
+		.mtu = spec->mtu,
+		.ppp_magic = spec->ppp_magic,
 		.returned = is_same_client(record, &spec->client),
 	};
 
@@ -255,9 +280,7 @@ int session_prepare(struct controld *controld, const struct session_spec *spec, 
 
 	if (client->interface == 0 || client->interface >= BNG_INTERFACES)
 		return -EINVAL;
-	if (slot_table_find(&sessions->by_client,
-			    client_hash(client->interface, client->outer_vid, client->inner_vid, client->mac),
-			    client))
+	if (slot_table_find(&sessions->by_client, client_hash(client), client))
 		return -EEXIST;
 	slot = sessions_slot_of(sessions, spec->address_be);
 	if (slot && sessions->maps->subscriber[slot].state != BNG_SUBSCRIBER_FREE)
@@ -323,7 +346,20 @@ void session_set_mss(const struct session *session, uint16_t mss)
 		__atomic_store_n(&session->record->mss, mss, __ATOMIC_RELAXED);
 }
 
-int session_close(struct controld *controld, const struct session *session, const char *why)
+const char *session_end_name(enum session_end end)
+{
+	switch (end) {
+#define SESSION_END_NAME(name, text, cause)                                                                  \
+	case SESSION_END_##name:                                                                             \
+		return #text;
+		SESSION_ENDS(SESSION_END_NAME)
+#undef SESSION_END_NAME
+	}
+	return "unknown";
+}
+
+int session_close(struct controld *controld, const struct session *session, enum session_end end,
+		  const char *why)
 {
 	struct sessions *sessions = controld->sessions;
 	struct bng_subscriber *record = session->record;
@@ -333,7 +369,7 @@ int session_close(struct controld *controld, const struct session *session, cons
 		return -ENOENT;
 	for (int i = 0; bng_features[i]; i++)
 		if (bng_features[i]->hooks && bng_features[i]->hooks->down)
-			bng_features[i]->hooks->down(controld, session, why);
+			bng_features[i]->hooks->down(controld, session, end, why);
 	__atomic_store_n(&record->state, BNG_SUBSCRIBER_CLOSING, __ATOMIC_RELEASE);
 	slot_table_remove(&sessions->by_id, session->slot);
 	slot_table_remove(&sessions->by_client, session->slot);
@@ -400,9 +436,9 @@ bool session_by_id(struct controld *controld, uint64_t id, struct session *sessi
 bool session_by_client(struct controld *controld, const struct session_client *client,
 		       struct session *session)
 {
-	uint64_t hash = client_hash(client->interface, client->outer_vid, client->inner_vid, client->mac);
-
-	return found_slot(controld, slot_table_find(&controld->sessions->by_client, hash, client), session);
+	return found_slot(controld,
+			  slot_table_find(&controld->sessions->by_client, client_hash(client), client),
+			  session);
 }
 
 bool session_address_free(struct controld *controld, uint32_t address_be)

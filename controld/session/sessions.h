@@ -14,6 +14,7 @@
 
 #include "controld/config/config.h"
 #include "controld/maps/maps.h"
+#include "controld/session/authorise.h"
 #include "controld/session/session.h"
 #include "controld/session/table.h"
 
@@ -36,6 +37,8 @@ struct sessions {
 	struct config_session *waiting; /* static sessions that could not be opened yet */
 	size_t waiting_count;
 	struct event *timer;
+	authorise_handler *authorise_handlers[AUTHORISE_OWNERS];
+	authorise_backend *authorise_backend;
 };
 
 /* open.c */

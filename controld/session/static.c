@@ -100,9 +100,11 @@ static void close_or_change(struct controld *controld, const struct config_sessi
 					address_compare)
 			      : NULL;
 		if (!found || static_spec(controld, *found, &spec))
-			session_close(controld, &session, "no longer in the configuration");
+			session_close(controld, &session, SESSION_END_NAS_REQUEST,
+				      "no longer in the configuration");
 		else if (!same_session(controld, session.record, &spec))
-			session_close(controld, &session, "its configuration is different now");
+			session_close(controld, &session, SESSION_END_NAS_REQUEST,
+				      "its configuration is different now");
 		else
 			change_in_place(controld, &session, &spec);
 	}

@@ -33,6 +33,9 @@ enum bng_punt_reason {
 	BNG_PUNT_PCP = 7,    /* a session's PCP request to its gateway */
 	BNG_PUNT_FTP = 8,    /* a command with an address (abi/alg.h): handed back rewritten, or as it is */
 	BNG_PUNT_EXPECT = 9, /* downwards: struct bng_expect behind bng_punt */
+	BNG_PUNT_PPPOE_DISCOVERY = 10,
+	BNG_PUNT_PPPOE_SESSION = 11, /* PPP control, or of a PPPoE session that is not open */
+	BNG_PUNT_FIRST_PACKET = 12,  /* of an address without session, where such may come up */
 	BNG_PUNT_REASONS = 16,
 };
 

@@ -35,19 +35,33 @@ enum bng_subscriber_flag {
 	BNG_SUBSCRIBER_EXEMPT = 1 << 0,   /* never translated: has a public address */
 	BNG_SUBSCRIBER_OUTER_AD = 1 << 1, /* outer tag is 802.1ad (0x88a8), else 0x8100 */
 	BNG_SUBSCRIBER_INNER_AD = 1 << 2, /* the same for the inner tag */
+	BNG_SUBSCRIBER_RATE = 1 << 3,     /* rate_up or rate_down limits it (live) */
+	BNG_SUBSCRIBER_ROUTES = 1 << 4,   /* addresses behind it are its own too, see slot_of_address */
 };
 
 enum bng_session_kind {
 	BNG_SESSION_STATIC = 1,
 	BNG_SESSION_DHCP = 2,
 	BNG_SESSION_ADDED = 3, /* by RPC */
+	BNG_SESSION_PPPOE = 4,
+	BNG_SESSION_FIRST_PACKET = 5, /* a fixed address, authorised when it sends */
 };
+
+/* A token bucket of IP bytes, as the time at which it would be empty. A packet of n bytes
+ * costs n * interval; it passes while `due_ns` is less than burst_ns ahead of now. */
+struct bng_rate {
+	__u64 due_ns;   /* boottime; by the data plane */
+	__u32 interval; /* of a byte, in 2^-BNG_RATE_SHIFT ns; 0: unlimited (live) */
+	__u32 burst_ns; /* (live) */
+};
+
+#define BNG_RATE_SHIFT 12
 
 struct bng_subscriber {
 	/* Line 0: who it is, and where its ports are. */
 	__u32 address_be;
 	__u16 interface;     /* interface index, abi/interface.h */
-	__u16 pppoe_session; /* reserved for PPPoE; 0 */
+	__u16 pppoe_session; /* 0: IPoE */
 	__u16 outer_vid;     /* 0: untagged */
 	__u16 inner_vid;     /* 0: at most one tag */
 	__u8 mac[6];
@@ -88,7 +102,10 @@ struct bng_subscriber {
 	__u64 lease_expires_ns; /* boottime; 0: no lease (live) */
 	__u32 lease_seconds;    /* (live) */
 	__u8 kind;              /* enum bng_session_kind */
-	__u8 reserved3[35];
+	__u8 reserved3;
+	__u16 mtu; /* PPPoE: largest IP packet to the subscriber */
+	struct bng_rate rate_up;
+	struct bng_rate rate_down;
 
 	/* Line 3: off the fast path. */
 	__u32 closed_tick; /* when it first saw the session CLOSING; 0: not yet */
@@ -109,8 +126,8 @@ struct bng_subscriber {
 	__u8 reserved5[2];
 
 	__u32 refused_tick; /* when BNG_EVENT_SUBSCRIBER_REFUSED was sent last; 0: never */
-	__u8 reserved6[4];
-	__u64 punt_due_ns; /* rate of what it may say to the gateway's own services */
+	__u32 ppp_magic;    /* PPPoE: ours, in echo replies */
+	__u64 punt_due_ns;  /* rate of what it may say to the gateway's own services */
 	__u8 reserved7[8];
 };
 

@@ -37,7 +37,7 @@ MAY_INCLUDE = {
     "cli": ({"jansson", "smartcols", "zlib"}, {"cli", "lib"}),
 }
 # Folders of controld that every feature may use; the others never see each other.
-SHARED_BY_FEATURES = {"config", "ctl", "maps", "session", "punt", "startup"}
+SHARED_BY_FEATURES = {"config", "ctl", "maps", "session", "punt", "startup", "radius", "sync"}
 
 
 def rule_for(path):

@@ -195,7 +195,7 @@ START_TEST(block_size_changes_only_while_nobody_uses_the_pool)
 	ck_assert_int_eq(refused(POOL_256("n", "\"203.0.113.0/31\"")), -EBUSY);
 	ck_assert_ptr_nonnull(strstr(error, "/cgnat/pools/0/block_size"));
 	ck_assert_uint_eq(record_of("203.0.113.0")->block_shift, 9);
-	session_close(&fixture.controld, &session, "test");
+	session_close(&fixture.controld, &session, SESSION_END_USER_REQUEST, "test");
 	fixture_release(session.slot);
 	configure(POOL_256("n", "\"203.0.113.0/31\""));
 	ck_assert_uint_eq(record_of("203.0.113.0")->block_shift, 8);

@@ -259,14 +259,14 @@ static bool came_back(const char *address, uint32_t first_client, uint32_t then_
 	bool returned;
 
 	ck_assert_uint_eq(session.record->returned, 0);
-	session_close(&fixture.controld, &session, "test");
+	session_close(&fixture.controld, &session, SESSION_END_USER_REQUEST, "test");
 	fixture_release(slot);
 	sessions_reap(&fixture.controld);
 	fixture.controld.sessions->rest_cursor = slot;
 	session = open_session(address, then_client);
 	ck_assert_uint_eq(session.slot, slot);
 	returned = session.record->returned;
-	session_close(&fixture.controld, &session, "test");
+	session_close(&fixture.controld, &session, SESSION_END_USER_REQUEST, "test");
 	fixture_release(slot);
 	sessions_reap(&fixture.controld);
 	return returned;

@@ -34,9 +34,11 @@ static void count_change(struct controld *controld, const struct session *sessio
 	fixture.changes++;
 }
 
-static void count_down(struct controld *controld, const struct session *session, const char *why)
+static void count_down(struct controld *controld, const struct session *session, enum session_end end,
+		       const char *why)
 {
 	(void)controld;
+	(void)end;
 	(void)why;
 	ck_assert_uint_eq(session->record->state, BNG_SUBSCRIBER_ACTIVE);
 	fixture.downs++;
@@ -49,7 +51,7 @@ static void keep_event(struct controld *controld, const struct bng_event *event)
 	fixture.told[fixture.told_count++] = *event;
 }
 
-static const struct session_hooks hooks = {count_up, count_change, count_down};
+static const struct session_hooks hooks = {.up = count_up, .change = count_change, .down = count_down};
 static const struct event_hooks event_hooks = {.event = keep_event};
 static const struct bng_feature counter_feature = {
 	.name = "counter", .hooks = &hooks, .events = &event_hooks};

@@ -192,9 +192,19 @@ void session_renew(struct controld *controld, const struct session *session, uin
 	session->record->lease_expires_ns = world.now_ns + lease_seconds * 1000000000ULL;
 }
 
-int session_close(struct controld *controld, const struct session *session, const char *why)
+struct session_client session_client_of(const struct bng_subscriber *record)
+{
+	struct session_client client = {record->interface, record->outer_vid, record->inner_vid, {0}, 0};
+
+	memcpy(client.mac, record->mac, sizeof(client.mac));
+	return client;
+}
+
+int session_close(struct controld *controld, const struct session *session, enum session_end end,
+		  const char *why)
 {
 	(void)controld;
+	must(end);
 	must(why);
 	must(session->record->state == BNG_SUBSCRIBER_ACTIVE);
 	dhcp4_remember(world.dhcp4, session, world.now_ns);

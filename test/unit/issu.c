@@ -53,7 +53,7 @@ START_TEST(closing_a_session_meanwhile_is_no_loss)
 	struct kept *kept = kept_record(&fixture.controld);
 	struct kept_result result;
 
-	session_close(&fixture.controld, &session, "test");
+	session_close(&fixture.controld, &session, SESSION_END_USER_REQUEST, "test");
 	memset(fixture.controld.maps->mapping, 0, 16 * 65536 * 8);
 	kept_compare(kept, &result);
 	ck_assert_uint_eq(result.sessions_ended, 1);

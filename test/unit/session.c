@@ -116,7 +116,7 @@ START_TEST(closing_keeps_the_address_until_the_sweep_has_released_it)
 	configure(POOL_A, "");
 	ck_assert_int_eq(session_open(&fixture.controld, &spec, &session), 0);
 	id = session.record->session_id;
-	ck_assert_int_eq(session_close(&fixture.controld, &session, "test"), 0);
+	ck_assert_int_eq(session_close(&fixture.controld, &session, SESSION_END_USER_REQUEST, "test"), 0);
 	ck_assert_uint_eq(session.record->state, BNG_SUBSCRIBER_CLOSING);
 	ck_assert_uint_eq(fixture.downs, 1);
 	ck_assert_uint_eq(fixture_released(queue, 4), 1);
@@ -126,7 +126,8 @@ START_TEST(closing_keeps_the_address_until_the_sweep_has_released_it)
 	ck_assert(!session_by_address(&fixture.controld, spec.address_be, &found));
 	ck_assert(!session_address_free(&fixture.controld, spec.address_be));
 	ck_assert_int_eq(session_open(&fixture.controld, &spec, &found), -EADDRINUSE);
-	ck_assert_int_eq(session_close(&fixture.controld, &session, "twice"), -ENOENT);
+	ck_assert_int_eq(session_close(&fixture.controld, &session, SESSION_END_USER_REQUEST, "twice"),
+			 -ENOENT);
 	fixture_release(session.slot);
 	ck_assert(session_address_free(&fixture.controld, spec.address_be));
 	ck_assert_int_eq(session_open(&fixture.controld, &spec, &found), 0);
@@ -169,7 +170,7 @@ START_TEST(addresses_outside_ranges_get_single_slots_and_give_them_back)
 	ck_assert(!slots_in_range(maps_ranges(fixture.controld.maps), slot));
 	ck_assert_int_eq(maps_get(fixture.controld.maps, MAP_slot_of_address, &spec.address_be, &value), 0);
 	ck_assert_uint_eq(value, slot);
-	session_close(&fixture.controld, &session, "test");
+	session_close(&fixture.controld, &session, SESSION_END_USER_REQUEST, "test");
 	sessions_reap(&fixture.controld);
 	ck_assert_uint_eq(slot_of("172.16.0.1"), slot);
 	fixture_release(slot);
@@ -233,7 +234,7 @@ START_TEST(a_range_in_use_stays_until_it_is_not)
 	ck_assert_int_eq(session_open(&fixture.controld, &spec, &session), 0);
 	configure(POOL_B, "");
 	ck_assert_uint_eq(slot_of("10.0.0.20"), session.slot);
-	session_close(&fixture.controld, &session, "test");
+	session_close(&fixture.controld, &session, SESSION_END_USER_REQUEST, "test");
 	fixture_release(session.slot);
 	configure(POOL_B, "");
 	ck_assert_uint_eq(slot_of("10.0.0.20"), 0);
@@ -359,7 +360,9 @@ START_TEST(indexes_agree_with_the_records)
 		ck_assert_int_eq(session_by_client(&fixture.controld, &spec.client, &session), open[client]);
 		if (open[client]) {
 			ck_assert_uint_eq(session.record->address_be, spec.address_be);
-			ck_assert_int_eq(session_close(&fixture.controld, &session, "test"), 0);
+			ck_assert_int_eq(
+				session_close(&fixture.controld, &session, SESSION_END_USER_REQUEST, "test"),
+				0);
 			fixture_release(session.slot);
 			open[client] = false;
 			count--;
@@ -407,7 +410,7 @@ START_TEST(a_restart_changes_nothing_and_finishes_what_was_closing)
 	spec = fixture_spec("10.1.0.30", 3);
 	ck_assert_int_eq(session_open(&fixture.controld, &spec, &found), 0);
 	id = found.record->session_id;
-	session_close(&fixture.controld, &found, "test");
+	session_close(&fixture.controld, &found, SESSION_END_USER_REQUEST, "test");
 	fixture_released(queue, 4);
 	copy = fixture.controld.maps->subscriber[session.slot];
 	uint32_t session_slot = session.slot, single_slot = single.slot, closing_slot = found.slot;
