@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * controld's records on the bus (bngsync): who owns a topic registers it, is given what
+ * the bus kept, and writes to it from then on. controld is the only writer of its topics.
+ *
+ * A bus that is away stops nothing: what is written waits, in order for each key, and
+ * what it kept comes late.
+ */
+#ifndef BNG_CONTROLD_SYNC_H
+#define BNG_CONTROLD_SYNC_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "bngsync/client.h"
+
+struct controld;
+
+struct sync_topic {
+	const char *name;
+	/* What the bus kept, once for each key, never what we wrote since this start. */
+	void (*record)(struct controld *controld, const char *key, const json_t *value);
+	/* That was all of it. Called once: before the configuration is applied, or later
+	 * when the bus was away then. May be NULL. */
+	void (*synced)(struct controld *controld);
+};
+
+/* From a feature's init; `topic` is static. */
+int sync_topic_register(struct controld *controld, const struct sync_topic *topic);
+
+/* The value becomes durable (steals it); `done`, which may be NULL, is told when, and is
+ * never called before this returns. A later value of the same key may take this one's place;
+ * `done` is told then too. 0; -ENOBUFS: too much waits, told in the status and as an event;
+ * -ENOMEM; -EINVAL. */
+int sync_put(struct controld *controld, const char *topic, const char *key, json_t *value,
+	     sync_acknowledged *done, void *context);
+int sync_delete(struct controld *controld, const char *topic, const char *key, sync_acknowledged *done,
+		void *context);
+/* Whether what is written becomes durable now. */
+bool sync_is_up(const struct controld *controld);
+/* Whether `synced` was called: before, a key that is not known may be on the bus. */
+bool sync_topic_is_synced(const struct controld *controld, const char *topic);
+
+#endif
