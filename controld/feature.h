@@ -15,6 +15,7 @@ struct bng_event; /* dataplane/abi/event.h */
 struct config;
 struct controld; /* event base, maps, sessions, rpc server, holder client: controld.h */
 struct session_detail;
+struct sync_topic;
 
 /* A session came up, changed or is about to go down. Adopted sessions (found in the maps
  * at start-up) are not announced with `up`, but with `adopted`, once, when what the bus
@@ -54,6 +55,7 @@ struct bng_feature {
 	const struct rpc_method *methods;  /* or NULL; context is the struct controld */
 	const struct session_hooks *hooks; /* or NULL */
 	const struct event_hooks *events;  /* or NULL */
+	const struct sync_topic *topic;    /* kept on the bus, controld/sync/sync.h; or NULL */
 };
 
 extern const struct bng_feature *const bng_features[]; /* ends with NULL */

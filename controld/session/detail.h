@@ -31,6 +31,9 @@ struct detail_accounting {
 
 struct session_detail {
 	uint64_t session_id;
+	uint8_t kind; /* enum bng_session_kind; this and the next two as in the session's record */
+	uint32_t address_be;
+	struct session_client client;
 	char *user;   /* as authorised: profile.user, or what was asked with; NULL: nobody asked */
 	char *source; /* who authorised: "local", or the server's name; NULL: nobody */
 	struct session_line line; /* owned */
@@ -41,7 +44,8 @@ struct session_detail {
 	struct detail_event event[DETAIL_HISTORY]; /* the last ones, at event_count % HISTORY */
 };
 
-/* Zeroed but for the id. NULL: no memory. */
+/* Zeroed but for the id; session_open_durable fills kind, address, client and times. NULL:
+ * no memory. */
 struct session_detail *session_detail_new(uint64_t session_id);
 void session_detail_free(struct session_detail *detail);
 

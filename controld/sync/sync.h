@@ -16,17 +16,19 @@
 
 struct controld;
 
+/* A member of struct bng_feature. */
 struct sync_topic {
 	const char *name;
-	/* What the bus kept, once for each key, never what we wrote since this start. */
+	/* What the bus kept, once for each key, never what we wrote since this start. After
+	 * every feature's init. */
 	void (*record)(struct controld *controld, const char *key, const json_t *value);
 	/* That was all of it. Called once: before the configuration is applied, or later
 	 * when the bus was away then. May be NULL. */
 	void (*synced)(struct controld *controld);
+	/* The bus has an empty store now, or another one: everything that is to be kept is to
+	 * be written again. May be NULL. */
+	void (*rewrite)(struct controld *controld);
 };
-
-/* From a feature's init; `topic` is static. */
-int sync_topic_register(struct controld *controld, const struct sync_topic *topic);
 
 /* The value becomes durable (steals it); `done`, which may be NULL, is told when, and is
  * never called before this returns. A later value of the same key may take this one's place;
