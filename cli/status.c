@@ -52,6 +52,7 @@ int print_status(struct cli *cli, const json_t *result, const struct invocation 
 	const json_t *sessions = json_object_get(result, "sessions"),
 		     *blocks = json_object_get(result, "blocks");
 	const json_t *config = json_object_get(result, "config"), *holder = json_object_get(result, "holder");
+	const json_t *sync = json_object_get(result, "sync");
 	char a[32], b[32], c[32], up[32];
 
 	(void)invocation;
@@ -61,6 +62,11 @@ int print_status(struct cli *cli, const json_t *result, const struct invocation 
 		   member_string(result, "started"));
 	print_fact("holder", "process %lld, %s", (long long)member_integer(holder, "pid"),
 		   json_is_true(json_object_get(holder, "connected")) ? "connected" : "NOT CONNECTED");
+	if (json_is_true(json_object_get(sync, "up")))
+		print_fact("bngsync", "takes records, %lld wait", (long long)member_integer(sync, "waiting"));
+	else
+		print_fact("bngsync", "AWAY (%s): serving from memory and maps, %lld records wait",
+			   member_string(sync, "reason"), (long long)member_integer(sync, "waiting"));
 	print_fact("data plane", "generation %lld", (long long)member_integer(result, "generation"));
 	print_fact("configuration", "%s, loaded %s", member_string(config, "file"),
 		   member_string(config, "loaded"));

@@ -32,6 +32,7 @@ struct pcp;
 struct steering;
 struct alg;
 struct radius;
+struct sync;
 
 struct controld {
 	struct event_base *base;
@@ -58,6 +59,7 @@ struct controld {
 	struct steering *steering;     /* controld/steering */
 	struct alg *alg;               /* controld/alg */
 	struct radius *radius;         /* controld/radius */
+	struct sync *sync;             /* controld/sync */
 	uint64_t epoch;                /* of this start, unique on this machine */
 	uint64_t started_ns;           /* boottime */
 };

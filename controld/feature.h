@@ -18,9 +18,9 @@ struct session_detail;
 struct sync_topic;
 
 /* A session came up, changed or is about to go down. Adopted sessions (found in the maps
- * at start-up) are not announced with `up`, but with `adopted`, once, when what the bus
- * knows of them is there too. `gone`: nobody remembers it any more: the bus has forgotten
- * its record, durably. */
+ * at start-up) are not announced with `up`, but with `adopted`, once, when the
+ * configuration and what the bus knows of them are there too. `gone`: nobody remembers it any more: the bus
+ * has forgotten its record, durably. */
 struct session_hooks {
 	void (*up)(struct controld *controld, const struct session *session);
 	void (*adopted)(struct controld *controld, const struct session *session);

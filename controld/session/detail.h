@@ -30,6 +30,7 @@ struct detail_accounting {
 };
 
 struct session_detail {
+	struct session_detail *next; /* the session folder's own */
 	uint64_t session_id;
 	uint8_t kind; /* enum bng_session_kind; this and the next two as in the session's record */
 	uint32_t address_be;
@@ -79,7 +80,9 @@ int session_open_durable(struct controld *controld, const struct session_spec *s
 void session_open_cancel(struct controld *controld, uint64_t session_id);
 
 /* Takes over what `changes` gives (rates, timeouts, filter, NAT pool, ...), tells the
- * hooks, publishes. 0; -ENOMEM; -ENOENT: a NAT pool of that name is not configured. */
+ * hooks, publishes. A session timeout counts from now. 0; -ENOMEM; -ENOENT: a NAT pool of
+ * that name is not configured; -EINVAL: its port blocks have another size, or the session
+ * is not translated. Nothing was changed then. */
 int session_change(struct controld *controld, const struct session *session,
 		   const struct session_profile *changes, const char *why);
 

@@ -333,4 +333,5 @@ const struct bng_feature session_feature = {
 	.check = check,
 	.apply = apply,
 	.methods = methods,
+	.topic = &session_topic,
 };

@@ -85,14 +85,12 @@ static void set_nat(const struct controld *controld, json_t *object, const struc
 static void set_times(const struct controld *controld, json_t *object, const struct bng_subscriber *record)
 {
 	uint64_t now = clock_boottime_ns();
-	uint32_t idle = maps_tick(controld->maps) - record->last_up_tick;
+	const struct session session = {0, (struct bng_subscriber *)(uintptr_t)record};
 	char text[CLOCK_TEXT];
 
-	if (idle > UINT32_MAX / 2)
-		idle = 0; /* the packet was later than our reading */
 	json_object_set_new(object, "opened", json_string(clock_format(record->opened_ns, text)));
 	set_number(object, "uptime_s", (now - record->opened_ns) / 1000000000);
-	set_number(object, "idle_s", ((uint64_t)idle << BNG_TICK_SHIFT) / 1000000000);
+	set_number(object, "idle_s", session_idle_s(controld, &session));
 	set_number(object, "lease_seconds", record->lease_seconds);
 	json_object_set_new(object, "lease_expires",
 			    record->lease_expires_ns

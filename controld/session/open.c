@@ -19,9 +19,7 @@
 #include "controld/maps/fixed.h"
 #include "controld/maps/names.h"
 #include "controld/session/sessions.h"
-#include "lib/address.h"
 #include "lib/clock.h"
-#include "lib/log.h"
 
 #define REAP_INTERVAL_US 250000
 
@@ -92,6 +90,15 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	sessions_reap(controld);
 	static_retry(controld);
+	sessions_run(controld);
+	sessions_expire(controld, clock_boottime_ns());
+}
+
+static void on_run(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	sessions_run(context);
 }
 
 static int start_timer(struct controld *controld)
@@ -102,7 +109,8 @@ static int start_timer(struct controld *controld)
 	if (!controld->base)
 		return 0; /* unit tests reap by hand */
 	sessions->timer = event_new(controld->base, -1, EV_PERSIST, on_timer, controld);
-	return sessions->timer && !event_add(sessions->timer, &interval) ? 0 : -ENOMEM;
+	sessions->run = event_new(controld->base, -1, 0, on_run, controld);
+	return sessions->timer && sessions->run && !event_add(sessions->timer, &interval) ? 0 : -ENOMEM;
 }
 
 int sessions_new(struct controld *controld, uint64_t epoch_seconds)
@@ -118,10 +126,13 @@ int sessions_new(struct controld *controld, uint64_t epoch_seconds)
 	sessions->capacity = capacity;
 	sessions->rest_cursor = capacity - 1;
 	sessions->next_id = epoch_seconds << 20;
+	TAILQ_INIT(&sessions->openings);
+	TAILQ_INIT(&sessions->gone);
+	sessions->details = calloc(capacity, sizeof(struct session_detail *));
 	sessions->rest_used = calloc(capacity / 64 + 1, sizeof(uint64_t));
 	sessions->closing_listed = calloc(capacity / 64 + 1, sizeof(uint64_t));
 	sessions->closing = calloc(capacity, sizeof(uint32_t));
-	if (!sessions->rest_used || !sessions->closing || !sessions->closing_listed ||
+	if (!sessions->details || !sessions->rest_used || !sessions->closing || !sessions->closing_listed ||
 	    slot_table_init(&sessions->by_id, records, capacity, hash_id, match_id) ||
 	    slot_table_init(&sessions->by_client, records, capacity, hash_client, match_client) ||
 	    slot_table_init(&sessions->by_address, records, capacity, hash_address, match_address) ||
@@ -132,6 +143,19 @@ int sessions_new(struct controld *controld, uint64_t epoch_seconds)
 	return 0;
 }
 
+static void free_details(struct sessions *sessions)
+{
+	struct session_detail *left;
+
+	for (uint32_t i = 0; sessions->details && i < sessions->capacity; i++)
+		session_detail_free(sessions->details[i]);
+	free(sessions->details);
+	while ((left = sessions->left)) {
+		sessions->left = left->next;
+		session_detail_free(left);
+	}
+}
+
 void sessions_free(struct controld *controld)
 {
 	struct sessions *sessions = controld->sessions;
@@ -140,6 +164,11 @@ void sessions_free(struct controld *controld)
 		return;
 	if (sessions->timer)
 		event_free(sessions->timer);
+	if (sessions->run)
+		event_free(sessions->run);
+	free_details(sessions);
+	sessions_openings_free(sessions);
+	sessions_gone_free(sessions);
 	slot_table_done(&sessions->by_id);
 	slot_table_done(&sessions->by_client);
 	slot_table_done(&sessions->by_address);
@@ -301,11 +330,18 @@ int session_prepare(struct controld *controld, const struct session_spec *spec, 
 
 void session_publish(struct controld *controld, const struct session *session)
 {
+	struct session_client client = session_client_of(session->record);
+	bool is_known = session_detail(controld, session);
 	struct sessions *sessions = controld->sessions;
 
+	if (!is_known)
+		sessions_detail_set(sessions, session, session_detail_new(session->record->session_id));
 	__atomic_store_n(&session->record->state, BNG_SUBSCRIBER_ACTIVE, __ATOMIC_RELEASE);
 	sessions->active++;
 	sessions->active_of_interface[session->record->interface]++;
+	session_event(controld, session->record->session_id, &client, "up");
+	if (!is_known)
+		session_detail_save(controld, session);
 	for (int i = 0; bng_features[i]; i++)
 		if (bng_features[i]->hooks && bng_features[i]->hooks->up)
 			bng_features[i]->hooks->up(controld, session);
@@ -329,15 +365,20 @@ int session_open(struct controld *controld, const struct session_spec *spec, str
 	return failure;
 }
 
+void sessions_tell_change(struct controld *controld, const struct session *session)
+{
+	for (int i = 0; bng_features[i]; i++)
+		if (bng_features[i]->hooks && bng_features[i]->hooks->change)
+			bng_features[i]->hooks->change(controld, session);
+}
+
 void session_renew(struct controld *controld, const struct session *session, uint32_t lease_seconds)
 {
 	uint64_t expires = lease_seconds ? clock_boottime_ns() + lease_seconds * 1000000000ULL : 0;
 
 	__atomic_store_n(&session->record->lease_seconds, lease_seconds, __ATOMIC_RELAXED);
 	__atomic_store_n(&session->record->lease_expires_ns, expires, __ATOMIC_RELAXED);
-	for (int i = 0; bng_features[i]; i++)
-		if (bng_features[i]->hooks && bng_features[i]->hooks->change)
-			bng_features[i]->hooks->change(controld, session);
+	sessions_tell_change(controld, session);
 }
 
 void session_set_mss(const struct session *session, uint16_t mss)
@@ -363,10 +404,12 @@ int session_close(struct controld *controld, const struct session *session, enum
 {
 	struct sessions *sessions = controld->sessions;
 	struct bng_subscriber *record = session->record;
-	char address[ADDRESS_TEXT];
+	struct session_client client = session_client_of(record);
+	uint64_t session_id = record->session_id;
 
 	if (record->state != BNG_SUBSCRIBER_ACTIVE)
 		return -ENOENT;
+	session_event(controld, session_id, &client, "down: %s", why);
 	for (int i = 0; bng_features[i]; i++)
 		if (bng_features[i]->hooks && bng_features[i]->hooks->down)
 			bng_features[i]->hooks->down(controld, session, end, why);
@@ -376,8 +419,8 @@ int session_close(struct controld *controld, const struct session *session, enum
 	sessions->active--;
 	sessions->active_of_interface[record->interface]--;
 	sessions_closing_add(sessions, session->slot);
-	log_debug("session %llu of %s ends: %s", (unsigned long long)record->session_id,
-		  address_format(record->address_be, address), why);
+	sessions_detail_set(sessions, session, NULL);
+	sessions_record_delete(controld, session_id);
 	return 0;
 }
 
@@ -428,9 +471,14 @@ bool session_by_address(struct controld *controld, uint32_t address_be, struct s
 	       session->record->address_be == address_be;
 }
 
+uint32_t sessions_slot_of_id(const struct sessions *sessions, uint64_t session_id)
+{
+	return slot_table_find(&sessions->by_id, slot_mix(session_id), &session_id);
+}
+
 bool session_by_id(struct controld *controld, uint64_t id, struct session *session)
 {
-	return found_slot(controld, slot_table_find(&controld->sessions->by_id, slot_mix(id), &id), session);
+	return found_slot(controld, sessions_slot_of_id(controld->sessions, id), session);
 }
 
 bool session_by_client(struct controld *controld, const struct session_client *client,

@@ -66,11 +66,15 @@ struct session_profile {
 	uint32_t max_blocks;
 	struct profile_rate up;
 	struct profile_rate down;
-	struct profile_route route[PROFILE_ROUTES]; /* Framed-Route */
-	uint8_t route_count;
+	struct {
+		struct profile_route route[PROFILE_ROUTES]; /* Framed-Route */
+		uint8_t route_count;
+	};
 	struct profile_prefix6 delegated_prefix;
-	uint16_t class_length;
-	uint8_t *class; /* Class attributes: each its length (a byte), then its value */
+	struct {
+		uint16_t class_length;
+		uint8_t *class; /* Class attributes: each its length (a byte), then its value */
+	};
 };
 
 void profile_done(struct session_profile *profile);

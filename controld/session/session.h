@@ -90,6 +90,10 @@ int session_close(struct controld *controld, const struct session *session, enum
 		  const char *why);
 const char *session_end_name(enum session_end end);
 
+uint64_t session_age_s(const struct session *session, uint64_t now_ns);
+/* Since the last packet from the subscriber. */
+uint64_t session_idle_s(const struct controld *controld, const struct session *session);
+
 /* Only ACTIVE sessions are found. */
 bool session_by_address(struct controld *controld, uint32_t address_be, struct session *session);
 bool session_by_id(struct controld *controld, uint64_t id, struct session *session);

@@ -11,14 +11,22 @@
 #define BNG_CONTROLD_SESSIONS_H
 
 #include <jansson.h>
+#include <sys/queue.h>
 
 #include "controld/config/config.h"
 #include "controld/maps/maps.h"
 #include "controld/session/authorise.h"
+#include "controld/session/detail.h"
 #include "controld/session/session.h"
 #include "controld/session/table.h"
+#include "controld/sync/sync.h"
+
+#define SESSION_TOPIC "session"
+#define SESSION_KEY   17 /* 16 hexadecimal digits */
 
 struct event;
+struct session_opening;
+struct session_gone;
 
 struct sessions {
 	struct maps *maps;
@@ -37,6 +45,12 @@ struct sessions {
 	struct config_session *waiting; /* static sessions that could not be opened yet */
 	size_t waiting_count;
 	struct event *timer;
+	struct event *run;               /* sessions_run as soon as the loop turns */
+	struct session_detail **details; /* by slot */
+	struct session_detail *left;     /* records without a session, at a start */
+	TAILQ_HEAD(, session_opening) openings;
+	TAILQ_HEAD(, session_gone) gone; /* to be told */
+	uint64_t looked_ns;              /* when timeouts were looked at last */
 	authorise_handler *authorise_handlers[AUTHORISE_OWNERS];
 	authorise_backend *authorise_backend;
 };
@@ -52,9 +66,42 @@ void session_publish(struct controld *controld, const struct session *session);
 void session_abandon(struct controld *controld, const struct session *session);
 /* What bng_sweep has released is forgotten. */
 void sessions_reap(struct controld *controld);
+void sessions_tell_change(struct controld *controld, const struct session *session);
 /* The state is CLOSING: bng_sweep is told, and looked after. */
 void sessions_closing_add(struct sessions *sessions, uint32_t slot);
 uint32_t sessions_closing(const struct sessions *sessions);
+
+/* The slot of a session that is up or prepared; 0: none. */
+uint32_t sessions_slot_of_id(const struct sessions *sessions, uint64_t session_id);
+
+/* detail.c */
+void session_key(uint64_t session_id, char key[static SESSION_KEY]);
+/* Of a prepared or ACTIVE session; takes it, frees the one before. NULL: none. */
+void sessions_detail_set(struct sessions *sessions, const struct session *session,
+			 struct session_detail *detail);
+int sessions_detail_put(struct controld *controld, const struct session_detail *detail,
+			sync_acknowledged *done, void *context);
+
+/* durable.c */
+extern const struct sync_topic session_topic;
+/* The session has ended; the hooks are told when its record has gone. */
+void sessions_record_delete(struct controld *controld, uint64_t session_id);
+/* What waits for no bus. */
+void sessions_run(struct controld *controld);
+void sessions_run_soon(struct sessions *sessions);
+/* The adopted sessions and those that are left over are told to the hooks, once, as soon as
+ * there are a configuration and what the bus kept. */
+void sessions_resume(struct controld *controld);
+void sessions_openings_free(struct sessions *sessions);
+void sessions_gone_free(struct sessions *sessions);
+
+/* change.c */
+/* 0: the pool's default. Live. */
+void session_set_nat(const struct controld *controld, const struct session *session, uint8_t pool_index,
+		     uint8_t max_blocks, uint32_t max_mappings);
+
+/* expire.c: ends sessions whose time is over; once a second. */
+void sessions_expire(struct controld *controld, uint64_t now_ns);
 
 /* slots.c */
 bool slots_in_range(const struct bng_ranges *ranges, uint32_t slot);

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "controld/controld.h"
-#include "controld/maps/fixed.h"
 #include "controld/maps/names.h"
 #include "controld/session/sessions.h"
 #include "lib/address.h"
@@ -70,19 +69,8 @@ static bool same_session(const struct controld *controld, const struct bng_subsc
 static void change_in_place(const struct controld *controld, const struct session *session,
 			    const struct session_spec *spec)
 {
-	struct bng_subscriber *record = session->record;
-	const struct bng_pool *pool = spec->pool < BNG_POOLS ? &controld->maps->pool[spec->pool] : NULL;
-	uint8_t blocks = spec->max_blocks ? spec->max_blocks : pool ? pool->max_blocks : 0;
-	uint32_t mappings = spec->max_mappings ? spec->max_mappings : pool ? pool->max_mappings : 0;
-
-	if (record->pool != spec->pool)
-		__atomic_store_n(&record->pool, spec->pool, __ATOMIC_RELAXED);
-	if (record->max_blocks != blocks)
-		__atomic_store_n(&record->max_blocks, blocks, __ATOMIC_RELAXED);
-	if (record->max_mappings != mappings)
-		__atomic_store_n(&record->max_mappings, mappings, __ATOMIC_RELAXED);
+	session_set_nat(controld, session, spec->pool, spec->max_blocks, spec->max_mappings);
 	session_set_mss(session, spec->mss);
-	fixed_move(record, fixed_of_record(controld, record));
 }
 
 static void close_or_change(struct controld *controld, const struct config_session **wanted, size_t count)

@@ -19,9 +19,12 @@
 #include "controld/ctl/reload.h"
 #include "controld/feature.h"
 #include "controld/punt/socket.h"
+#include "controld/sync/resync.h"
 #include "dataplane/abi/version.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+
+#define RECORDS_QUIET_MS 3000
 
 void phase_say(struct startup *startup, const char *format, ...)
 {
@@ -293,6 +296,21 @@ static int phase_descriptors(struct controld *controld, struct startup *startup)
 	return failure;
 }
 
+static int phase_records(struct controld *controld, struct startup *startup)
+{
+	char path[108];
+	int failure;
+	bool is_whole;
+
+	snprintf(path, sizeof(path), "%s/control/bngsync.sock", startup->options->state);
+	failure = sync_new(controld, path);
+	if (failure)
+		return failure;
+	is_whole = sync_receive(controld, RECORDS_QUIET_MS);
+	phase_say(startup, "%s", is_whole ? "bngsync has told what it keeps" : "bngsync is away");
+	return 0;
+}
+
 static int init_features(struct controld *controld, struct startup *startup)
 {
 	int failure = 0;
@@ -310,6 +328,7 @@ static int init_features(struct controld *controld, struct startup *startup)
 
 static int phase_sessions(struct controld *controld, struct startup *startup)
 {
+	uint64_t records = 0;
 	int failure = sessions_new(controld, controld->epoch / 1000000);
 
 	if (!failure)
@@ -318,7 +337,10 @@ static int phase_sessions(struct controld *controld, struct startup *startup)
 		failure = sessions_adopt(controld, &startup->sessions);
 	if (failure)
 		log_error("adopting the sessions failed: %s", strerror(-failure));
-	phase_say(startup, "%u sessions, %u closing", startup->sessions.active, startup->sessions.closing);
+	else
+		records = sync_deliver(controld);
+	phase_say(startup, "%u sessions, %u closing, %" PRIu64 " records", startup->sessions.active,
+		  startup->sessions.closing, records);
 	return failure;
 }
 
@@ -372,6 +394,7 @@ static int phase_config(struct controld *controld, struct startup *startup)
 		return failure;
 	}
 	startup->config = NULL;
+	sessions_resume(controld);
 	phase_say(startup, "%s, %+d sessions", startup->options->config_file,
 		  (int)(session_count(controld) - before));
 	return 0;
@@ -403,6 +426,7 @@ const struct phase startup_phases[] = {
 	{"object loaded", 60, phase_object},
 	{"maps adopted", 10, phase_maps},
 	{"descriptors taken", 10, phase_descriptors},
+	{"records received", 60, phase_records},
 	{"sessions adopted", 10, phase_sessions},
 	{"port blocks adopted", 10, phase_blocks},
 	{"configuration applied", 60, phase_config},

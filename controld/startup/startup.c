@@ -21,6 +21,7 @@
 #include "controld/maps/names.h"
 #include "controld/punt/socket.h"
 #include "controld/startup/phases.h"
+#include "controld/sync/resync.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
@@ -114,6 +115,7 @@ void startup_free(struct controld *controld)
 {
 	struct startup *startup = controld->startup;
 
+	sync_free(controld);
 	for (int i = startup ? startup->inits - 1 : -1; i >= 0; i--)
 		if (bng_features[i]->free)
 			bng_features[i]->free(controld);

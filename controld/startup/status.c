@@ -11,6 +11,7 @@
 #include "controld/ctl/reload.h"
 #include "controld/feature.h"
 #include "controld/startup/phases.h"
+#include "controld/sync/resync.h"
 #include "lib/clock.h"
 
 static json_t *start_json(const struct startup *startup)
@@ -95,6 +96,7 @@ static void handle_status(struct rpc_request *request, void *context)
 	json_object_set_new(result, "holder",
 			    json_pack("{s:i, s:b}", "pid", (int)holder_pid(controld->holder), "connected",
 				      holder_connected(controld->holder)));
+	json_object_set_new(result, "sync", sync_json(controld));
 	json_object_set_new(result, "totals", totals_json(controld->maps));
 	rpc_reply(request, result, NULL, 0);
 }

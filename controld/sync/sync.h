@@ -32,8 +32,8 @@ struct sync_topic {
 
 /* The value becomes durable (steals it); `done`, which may be NULL, is told when, and is
  * never called before this returns. A later value of the same key may take this one's place;
- * `done` is told then too. 0; -ENOBUFS: too much waits, told in the status and as an event;
- * -ENOMEM; -EINVAL. */
+ * `done` is told then too. 0; -ENOBUFS: too much waits; -ENOTCONN: there is no bus at all; -ENOMEM;
+ * -EINVAL. */
 int sync_put(struct controld *controld, const char *topic, const char *key, json_t *value,
 	     sync_acknowledged *done, void *context);
 int sync_delete(struct controld *controld, const char *topic, const char *key, sync_acknowledged *done,

@@ -31,7 +31,7 @@ MAY_INCLUDE = {
     "lib/bpf": ({"libbpf", "libxdp", "jansson"}, {"lib"}),
     "holder": ({"libbpf", "libxdp", "jansson", "libevent"}, {"holder", "lib", "dataplane/abi/version.h"}),
     "bngsync": ({"jansson", "libevent", "sqlite"}, {"bngsync", "lib"}),
-    "controld": ({"jansson", "libevent", "openssl"}, {"controld", "lib", "dataplane/abi"}),
+    "controld": ({"jansson", "libevent", "openssl"}, {"controld", "lib", "dataplane/abi", "bngsync/client.h"}),
     "controld/blocklog": ({"jansson", "libevent", "libfixbuf"}, {"controld", "lib", "dataplane/abi"}),
     "controld/maps": ({"libbpf", "jansson", "libevent"}, {"controld", "lib", "dataplane/abi"}),
     "cli": ({"jansson", "smartcols", "zlib"}, {"cli", "lib"}),
