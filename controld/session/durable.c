@@ -229,14 +229,26 @@ static void on_record(struct controld *controld, const char *key, const json_t *
 	sessions->left = detail;
 }
 
-/* What `down` would have told. A slot that never was ACTIVE with this id was never up. */
-static void end_left(struct controld *controld, const struct session_detail *detail)
+/* Slots whose last session is over, by its id. */
+static int past_sessions(const struct sessions *sessions, struct slot_table *past)
 {
-	const struct bng_subscriber *record = NULL;
-	uint32_t slot = sessions_slot_of(controld->sessions, detail->address_be);
+	const struct bng_subscriber *records = sessions->maps->subscriber;
+	int failure = slot_table_init(past, records, sessions->capacity, sessions->by_id.hash,
+				      sessions->by_id.match);
 
-	if (slot && controld->maps->subscriber[slot].session_id == detail->session_id)
-		record = &controld->maps->subscriber[slot];
+	for (uint32_t slot = 1; !failure && slot < sessions->capacity; slot++)
+		if (records[slot].session_id && records[slot].state != BNG_SUBSCRIBER_ACTIVE)
+			slot_table_insert(past, slot);
+	return failure;
+}
+
+/* What `down` would have told. A slot that never was ACTIVE with this id was never up. */
+static void end_left(struct controld *controld, const struct session_detail *detail,
+		     const struct slot_table *past)
+{
+	uint32_t slot = slot_table_find(past, slot_mix(detail->session_id), &detail->session_id);
+	const struct bng_subscriber *record = slot ? &controld->maps->subscriber[slot] : NULL;
+
 	if (record && record->state == BNG_SUBSCRIBER_FREE && !record->closed_tick)
 		return;
 	for (int i = 0; bng_features[i]; i++)
@@ -259,21 +271,36 @@ static void adopt(struct controld *controld, const struct session *session)
 			bng_features[i]->hooks->adopted(controld, session);
 }
 
-void sessions_resume(struct controld *controld)
+static void end_all_left(struct controld *controld)
 {
 	struct sessions *sessions = controld->sessions;
 	struct session_detail *detail;
+	struct slot_table past;
+
+	if (!sessions->left)
+		return;
+	if (past_sessions(sessions, &past)) {
+		log_error(
+			"sessions that ended while nobody looked: out of memory; the next start looks again");
+		return;
+	}
+	while ((detail = sessions->left)) {
+		sessions->left = detail->next;
+		end_left(controld, detail, &past);
+		sessions_record_delete(controld, detail->session_id);
+		session_detail_free(detail);
+	}
+	slot_table_done(&past);
+}
+
+void sessions_resume(struct controld *controld)
+{
 	struct session session;
 	uint32_t slot = 0;
 
 	if (!sync_topic_is_synced(controld, SESSION_TOPIC))
 		return;
-	while ((detail = sessions->left)) {
-		sessions->left = detail->next;
-		end_left(controld, detail);
-		sessions_record_delete(controld, detail->session_id);
-		session_detail_free(detail);
-	}
+	end_all_left(controld);
 	while (session_next(controld, &slot, &session))
 		if (session.record->opened_ns < controld->started_ns)
 			adopt(controld, &session);

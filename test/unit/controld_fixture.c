@@ -44,6 +44,28 @@ static void count_down(struct controld *controld, const struct session *session,
 	fixture.downs++;
 }
 
+static void count_adopted(struct controld *controld, const struct session *session)
+{
+	ck_assert_ptr_nonnull(session_detail(controld, session));
+	fixture.adopted++;
+}
+
+static void count_ended(struct controld *controld, const struct session_detail *detail,
+			const struct bng_subscriber *record)
+{
+	(void)controld;
+	ck_assert(!record || record->session_id == detail->session_id);
+	fixture.ended_up_bytes = record ? record->up_bytes : 0;
+	fixture.ended++;
+}
+
+static void count_gone(struct controld *controld, uint64_t session_id)
+{
+	(void)controld;
+	ck_assert_uint_ne(session_id, 0);
+	fixture.gone++;
+}
+
 static void keep_event(struct controld *controld, const struct bng_event *event)
 {
 	(void)controld;
@@ -51,7 +73,14 @@ static void keep_event(struct controld *controld, const struct bng_event *event)
 	fixture.told[fixture.told_count++] = *event;
 }
 
-static const struct session_hooks hooks = {.up = count_up, .change = count_change, .down = count_down};
+static const struct session_hooks hooks = {
+	.up = count_up,
+	.adopted = count_adopted,
+	.change = count_change,
+	.down = count_down,
+	.ended = count_ended,
+	.gone = count_gone,
+};
 static const struct event_hooks event_hooks = {.event = keep_event};
 static const struct bng_feature counter_feature = {
 	.name = "counter", .hooks = &hooks, .events = &event_hooks};
