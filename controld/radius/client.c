@@ -386,6 +386,15 @@ int radius_submit(struct radius *radius, const uint8_t *packet, size_t length,
 	return -EHOSTUNREACH;
 }
 
+void radius_each(const struct radius *radius, enum radius_owner owner, radius_visitor *visit, void *context)
+{
+	uint32_t high = radius->requests ? radius->requests->header->high : 0;
+
+	for (uint32_t i = 0; i < high; i++)
+		if (radius->live[i] && radius->live[i]->record->ticket.owner == owner)
+			visit(context, &radius->live[i]->record->ticket);
+}
+
 void radius_register(struct radius *radius, enum radius_owner owner, radius_handler *handler)
 {
 	radius->handlers[owner] = handler;

@@ -16,7 +16,8 @@ struct controld;
 struct radius;
 
 enum radius_owner {
-	RADIUS_OWNER_TEST, /* radius.test */
+	RADIUS_OWNER_TEST,       /* radius.test */
+	RADIUS_OWNER_ACCOUNTING, /* controld/accounting */
 	RADIUS_OWNERS,
 };
 
@@ -51,5 +52,10 @@ void radius_add_nas(const struct controld *controld, struct radius_builder *buil
  * full; -EHOSTUNREACH: no server is alive; -ENOTSUP: none is configured; -EMSGSIZE. */
 int radius_submit(struct radius *radius, const uint8_t *packet, size_t length,
 		  const struct radius_ticket *ticket);
+
+/* The tickets of an owner's requests whose answers will come; also of those that were
+ * adopted, from the first configuration on. */
+typedef void radius_visitor(void *context, const struct radius_ticket *ticket);
+void radius_each(const struct radius *radius, enum radius_owner owner, radius_visitor *visit, void *context);
 
 #endif

@@ -13,11 +13,12 @@
 
 #include "controld/radius/packet.h"
 
-#define REQUESTS_MAGIC 0x3173757569646172ull /* "radiuus1": also the layout's version */
+#define REQUESTS_MAGIC 0x3273757569646172ull /* "radiuus2": also the layout's version */
 
 _Static_assert(sizeof(struct radius_endpoint) == 8, "part of the layout");
 _Static_assert(sizeof(struct request_sealed) == 12 + RADIUS_REQUEST_MAX, "part of the layout");
-_Static_assert(sizeof(struct request_record) == 40 + 64 + 64 + 2 * 1036, "part of the layout");
+_Static_assert(sizeof(struct request_record) == 40 + 64 + 64 + 2 * (12 + RADIUS_REQUEST_MAX),
+	       "part of the layout");
 _Static_assert(sizeof(struct server_state) == 32 + 8 + 14 * 8, "part of the layout");
 _Static_assert(sizeof(struct requests_header) == 80 + RADIUS_STATES * 152, "part of the layout");
 

@@ -19,7 +19,7 @@
 
 #include "controld/config/config.h"
 
-#define RADIUS_REQUEST_MAX 1024 /* bytes of a packet of ours */
+#define RADIUS_REQUEST_MAX 2048 /* bytes of a packet of ours */
 #define RADIUS_CONTEXT     56
 #define RADIUS_STATES      32
 
