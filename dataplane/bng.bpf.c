@@ -12,6 +12,7 @@
 #include "hold.h"
 #include "icmp_error.h"
 #include "onward.h"
+#include "rate.h"
 #include "rewrite.h"
 #include "session.h"
 #include "sweep.h"
@@ -55,7 +56,7 @@ static __always_inline int access_without_ports(struct bng_pkt *pkt, int verdict
 /* Translated, if it is to be. */
 static __always_inline int access_translate(struct bng_pkt *pkt)
 {
-	__u32 entry = exempt_find(pkt, pkt->ip->daddr);
+	__u32 entry = exempt_find(pkt, pkt->ip->saddr, pkt->ip->daddr);
 	int verdict = packet_parse_leaving(pkt);
 
 	if (verdict)
@@ -70,10 +71,44 @@ static __always_inline int is_forward(int verdict)
 	return verdict == BNG_FORWARD_UP || verdict == BNG_FORWARD_UP_EXEMPT;
 }
 
+/* What has no ports that could be looked up: `verdict` says why. */
+static __always_inline int core_later(const struct bng_pkt *pkt, int verdict, __u32 address_index)
+{
+	enum step step = STEP_NONE;
+
+	if (verdict == BNG_DROP_ICMP_TYPE && is_icmp_error(pkt))
+		step = STEP_ICMP_ERROR_DOWN;
+	else if (verdict == BNG_DROP_FRAGMENT || verdict == BNG_DROP_PROTOCOL)
+		step = tunnel_protocol(pkt->ip)       ? STEP_TUNNEL_DOWN
+		       : verdict == BNG_DROP_FRAGMENT ? STEP_FRAGMENT_DOWN
+						      : STEP_NONE;
+	if (step == STEP_NONE)
+		return verdict;
+	if (pkt->ip->ttl <= 1)
+		return outcome_step(BNG_DROP_TTL, STEP_TELL_TTL, 0);
+	return outcome_step(BNG_DROP_INTERNAL, step, address_index);
+}
+
+/* To a public address of ours, from an address that is routed to the session: as if from
+ * the core. */
+static __always_inline int access_hairpin_routed(struct bng_pkt *pkt, __u32 address_index)
+{
+	int verdict = packet_parse_l4(pkt);
+
+	if (verdict)
+		return tunnel_protocol(pkt->ip) ? BNG_DROP_TUNNEL_HAIRPIN
+						: core_later(pkt, verdict, address_index);
+	mss_apply(pkt);
+	return outcome_step(BNG_DROP_INTERNAL, STEP_HAIRPIN, address_index);
+}
+
+/* To a public address of ours. */
 static __always_inline int access_hairpin(struct bng_pkt *pkt, __u32 address_index)
 {
 	int verdict;
 
+	if (session_routes(pkt->session, pkt->ip->saddr))
+		return access_hairpin_routed(pkt, address_index);
 	if (is_fragment(pkt) && !tunnel_protocol(pkt->ip))
 		return outcome_step(BNG_DROP_FRAGMENT, STEP_FRAGMENT_HAIRPIN, address_index);
 	verdict = access_nat(pkt, packet_parse_l4(pkt), 1);
@@ -90,6 +125,7 @@ static __always_inline int access_destination(struct bng_pkt *pkt, struct bng_ra
 {
 	__u32 destination = bpf_ntohl(pkt->ip->daddr);
 	struct bng_range *hit;
+	int verdict;
 
 	if (range_inner(ranges, destination))
 		return outcome_step(BNG_DROP_INTERNAL, STEP_CONTROL, 0);
@@ -97,6 +133,9 @@ static __always_inline int access_destination(struct bng_pkt *pkt, struct bng_ra
 		return BNG_DROP_ADDRESS;
 	if (pkt->ip->ttl <= 1)
 		return outcome_step(BNG_DROP_TTL, STEP_TELL_TTL, 0);
+	verdict = rate_charge_up(pkt);
+	if (verdict)
+		return verdict;
 	hit = range_public(ranges, destination);
 	return hit ? access_hairpin(pkt, hit->base + (destination - hit->first)) : 0;
 }
@@ -296,12 +335,14 @@ static __always_inline int access_frame(struct bng_pkt *pkt)
 	}
 }
 
-/* The fast path from subscribers: an outcome. */
-__noinline __u64 access_run(struct xdp_md *ctx)
+/* The fast path from subscribers: an outcome. `is_charged`: a second time, with the mapping
+ * made. */
+__noinline __u64 access_run(struct xdp_md *ctx, int is_charged)
 {
 	struct bng_pkt pkt;
 	__u32 outcome = packet_init(&pkt, ctx);
 
+	pkt.is_charged = is_charged;
 	if (!outcome)
 		outcome = access_frame(&pkt);
 	return outcome_of(outcome, pkt.slot);
@@ -321,24 +362,6 @@ static __always_inline int core_other(struct bng_pkt *pkt)
 	if (answer == BPF_FIB_LKUP_RET_NOT_FWDED)
 		return BNG_PASS_LOCAL;
 	return answer == BPF_FIB_LKUP_RET_FWD_DISABLED ? BNG_DROP_FORWARDING_OFF : BNG_DROP_NOT_SUBSCRIBER;
-}
-
-/* What has no ports that could be looked up: `verdict` says why. */
-static __always_inline int core_later(const struct bng_pkt *pkt, int verdict, __u32 address_index)
-{
-	enum step step = STEP_NONE;
-
-	if (verdict == BNG_DROP_ICMP_TYPE && is_icmp_error(pkt))
-		step = STEP_ICMP_ERROR_DOWN;
-	else if (verdict == BNG_DROP_FRAGMENT || verdict == BNG_DROP_PROTOCOL)
-		step = tunnel_protocol(pkt->ip)       ? STEP_TUNNEL_DOWN
-		       : verdict == BNG_DROP_FRAGMENT ? STEP_FRAGMENT_DOWN
-						      : STEP_NONE;
-	if (step == STEP_NONE)
-		return verdict;
-	if (pkt->ip->ttl <= 1)
-		return outcome_step(BNG_DROP_TTL, STEP_TELL_TTL, 0);
-	return outcome_step(BNG_DROP_INTERNAL, step, address_index);
 }
 
 static __always_inline int core_translated(struct bng_pkt *pkt, __u32 address_index)
@@ -464,12 +487,12 @@ SEC("xdp")
 int bng_access(struct xdp_md *ctx)
 {
 	__u32 length = frame_length(ctx);
-	__u64 outcome = access_run(ctx);
+	__u64 outcome = access_run(ctx, 0);
 
 	if (outcome_action(outcome) == STEP_CREATE) {
 		__u64 refused = access_create(ctx, outcome_slot(outcome));
 
-		outcome = refused ? refused : access_run(ctx);
+		outcome = refused ? refused : access_run(ctx, 1);
 	}
 	outcome = access_step(ctx, outcome);
 	return verdict_act(step_take(ctx, outcome), length, outcome_slot(outcome));

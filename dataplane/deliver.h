@@ -6,6 +6,7 @@
 #ifndef BNG_DATAPLANE_DELIVER_H
 #define BNG_DATAPLANE_DELIVER_H
 
+#include "rate.h"
 #include "rewrite.h"
 #include "session.h"
 
@@ -29,6 +30,9 @@ static __always_inline int deliver(struct bng_pkt *pkt, int forward)
 
 	if (!egress)
 		return BNG_DROP_INTERNAL;
+	verdict = rate_charge_down(pkt);
+	if (verdict)
+		return verdict;
 	rewrite_ttl(pkt);
 	verdict = rewrite_down(pkt, egress->mac);
 	if (verdict)

@@ -9,17 +9,26 @@
 #define BNG_DATAPLANE_EXEMPT_H
 
 #include "cgnat_find.h"
+#include "session.h"
 
 #define EXEMPT_SESSION BNG_EXEMPT_PERMANENT /* since always */
+#define EXEMPT_FLAGS   (BNG_SUBSCRIBER_EXEMPT | BNG_SUBSCRIBER_ROUTES)
+
+/* The subscriber's end of the packet, `own_be`, is translated to nowhere. */
+static __always_inline int exempt_is_own(const struct bng_subscriber *session, __be32 own_be)
+{
+	return (session->flags & EXEMPT_FLAGS) &&
+	       ((session->flags & BNG_SUBSCRIBER_EXEMPT) || session_routes(session, own_be));
+}
 
 /* The entry that `remote_be` falls under, 0: none. */
-static __always_inline __u32 exempt_find(const struct bng_pkt *pkt, __be32 remote_be)
+static __always_inline __u32 exempt_find(const struct bng_pkt *pkt, __be32 own_be, __be32 remote_be)
 {
 	struct bng_exempt_key key = {.prefix_length = 32, .address_be = remote_be};
 	struct bng_meta *facts = meta_get();
 	__u32 *entry;
 
-	if (pkt->session->flags & BNG_SUBSCRIBER_EXEMPT)
+	if (exempt_is_own(pkt->session, own_be))
 		return EXEMPT_SESSION;
 	if (!facts || !(facts->exempt_count & ~BNG_EXEMPT_PORTS))
 		return 0;

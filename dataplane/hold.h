@@ -17,8 +17,18 @@
 #include "icmp_send.h"
 #include "punt.h"
 
+/* True if the packet's source is routed to the session of `slot`, and not translated. */
+static __always_inline int hold_is_routed(const struct bng_pkt *pkt, __u32 slot)
+{
+	__be32 source_be = pkt->ip->saddr;
+	__u32 *owner = bpf_map_lookup_elem(&slot_of_address, &source_be);
+
+	return owner && *owner == slot;
+}
+
 /* STEP_HOLD_FRAGMENT. A hairpinned one may have its public source already, when its
- * first is noted on one side only: it gets its own back. The verdict. */
+ * first is noted on one side only: it gets its own back. One that has no public source
+ * goes on as if it came from the core. The verdict. */
 __noinline int hold_fragment(struct xdp_md *ctx, __u32 slot)
 {
 	struct bng_pkt pkt;
@@ -26,10 +36,14 @@ __noinline int hold_fragment(struct xdp_md *ctx, __u32 slot)
 
 	if (verdict)
 		return verdict;
-	pkt.slot = slot;
 	pkt.session = slot ? subscriber_get(slot) : NULL;
-	if (pkt.session && pkt.ip->saddr != pkt.session->address_be)
-		rewrite_address(pkt.ip, &pkt.ip->saddr, pkt.session->address_be);
+	if (pkt.session && pkt.ip->saddr != pkt.session->address_be) {
+		if (hold_is_routed(&pkt, slot))
+			slot = 0;
+		else
+			rewrite_address(pkt.ip, &pkt.ip->saddr, pkt.session->address_be);
+	}
+	pkt.slot = slot;
 	verdict = punt(&pkt, slot ? BNG_PUNT_FRAGMENT_UP : BNG_PUNT_FRAGMENT_DOWN, BNG_PUNTED_FRAGMENT);
 	return verdict == BNG_DROP_PUNT_LIMIT ? BNG_DROP_HOLD_FULL : verdict;
 }

@@ -45,13 +45,20 @@ static __always_inline __u32 session_slot(struct bng_ranges *ranges, __be32 addr
 	return slot ? *slot : 0;
 }
 
+/* True for an address that is routed to the session instead of being its own. */
+static __always_inline int session_routes(const struct bng_subscriber *session, __be32 address_be)
+{
+	return (session->flags & BNG_SUBSCRIBER_ROUTES) && session->address_be != address_be;
+}
+
 /* Fills slot and subscriber with the active session of `address_be`. */
 static __always_inline int session_find(struct bng_pkt *pkt, struct bng_ranges *ranges, __be32 address_be)
 {
 	__u32 slot = session_slot(ranges, address_be);
 	struct bng_subscriber *session = slot ? subscriber_get(slot) : NULL;
 
-	if (!session || session->state != BNG_SUBSCRIBER_ACTIVE || session->address_be != address_be)
+	if (!session || session->state != BNG_SUBSCRIBER_ACTIVE ||
+	    (session->address_be != address_be && !(session->flags & BNG_SUBSCRIBER_ROUTES)))
 		return BNG_DROP_NO_SESSION;
 	pkt->slot = slot;
 	pkt->session = session;

@@ -20,7 +20,7 @@ static __always_inline int is_exempt_error(struct bng_pkt *pkt)
 	return packet_parse_l4(pkt) == BNG_DROP_ICMP_TYPE && is_icmp_error(pkt) &&
 	       pkt->ip_length >= pkt->ip->ihl * 4 + sizeof(*icmp) + sizeof(*quoted) &&
 	       (void *)(quoted + 1) <= pkt->end && quoted->saddr == pkt->ip->daddr &&
-	       exempt_find(pkt, quoted->daddr);
+	       exempt_find(pkt, pkt->ip->daddr, quoted->daddr);
 }
 
 /* From a port that is exempt: 0, or an outcome. Of what has no ports another step knows
@@ -49,7 +49,7 @@ static __always_inline int core_untranslated(struct bng_pkt *pkt)
 {
 	int verdict = 0;
 
-	if (!exempt_find(pkt, pkt->ip->saddr) && !is_exempt_error(pkt))
+	if (!exempt_find(pkt, pkt->ip->daddr, pkt->ip->saddr) && !is_exempt_error(pkt))
 		verdict = core_exempt_port(pkt);
 	if (verdict)
 		return verdict;

@@ -57,6 +57,8 @@ static __always_inline int verdict_act(__u32 verdict, __u32 length, __u32 slot)
 	case BNG_PASS_NEIGHBOUR:
 	case BNG_PASS_FRAGMENT:
 		return XDP_PASS;
+	case BNG_DROP_RATE_DOWN: /* counted where the session is known */
+		return XDP_DROP;
 	default:
 		verdict_count_session(slot);
 		if (told & PUNTED)

@@ -6,7 +6,9 @@
  * How an inner IPv4 address finds its slot: map `range` (two entries, see
  * bng_meta.range_active) holds sorted-by-use address ranges; inside one,
  * slot = base + (address - first). Addresses outside all ranges are in the hash
- * `slot_of_address` (__be32 address -> __u32 slot).
+ * `slot_of_address` (__be32 address -> __u32 slot). An entry for another address than the
+ * record's counts while that has BNG_SUBSCRIBER_ROUTES: a prefix that is routed to the
+ * session, and never translated.
  *
  * Who writes what. controld writes the identity, the limits and the control
  * line, through a shared mapping and only while the state is FREE, except for
@@ -36,8 +38,10 @@ enum bng_subscriber_flag {
 	BNG_SUBSCRIBER_OUTER_AD = 1 << 1, /* outer tag is 802.1ad (0x88a8), else 0x8100 */
 	BNG_SUBSCRIBER_INNER_AD = 1 << 2, /* the same for the inner tag */
 	BNG_SUBSCRIBER_RATE = 1 << 3,     /* rate_up or rate_down limits it (live) */
-	BNG_SUBSCRIBER_ROUTES = 1 << 4,   /* addresses behind it are its own too, see slot_of_address */
+	BNG_SUBSCRIBER_ROUTES = 1 << 4,   /* prefixes behind it are its own too (live) */
 };
+
+#define BNG_SUBSCRIBER_LIVE (BNG_SUBSCRIBER_RATE | BNG_SUBSCRIBER_ROUTES)
 
 enum bng_session_kind {
 	BNG_SESSION_STATIC = 1,
@@ -47,12 +51,14 @@ enum bng_session_kind {
 	BNG_SESSION_FIRST_PACKET = 5, /* a fixed address, authorised when it sends */
 };
 
-/* A token bucket of IP bytes, as the time at which it would be empty. A packet of n bytes
- * costs n * interval; it passes while `due_ns` is less than burst_ns ahead of now. */
+/* A token bucket of IP bytes, as the time at which it is full again. A packet of n bytes
+ * costs n * interval: `due_ns`, or now if that is later, goes on by as much, and the
+ * packet passes if it is then no further ahead of now than the burst. */
 struct bng_rate {
-	__u64 due_ns;   /* boottime; by the data plane */
-	__u32 interval; /* of a byte, in 2^-BNG_RATE_SHIFT ns; 0: unlimited (live) */
-	__u32 burst_ns; /* (live) */
+	__u64 due_ns; /* boottime; by the data plane, and by controld after a change of the limit */
+	/* bits 0-31 interval: of a byte, in 2^-BNG_RATE_SHIFT ns; 0: unlimited
+	 * bits 32-63 burst, in microseconds (live) */
+	__u64 limit;
 };
 
 #define BNG_RATE_SHIFT 12
@@ -66,7 +72,7 @@ struct bng_subscriber {
 	__u16 inner_vid;     /* 0: at most one tag */
 	__u8 mac[6];
 	__u8 state; /* enum bng_subscriber_state */
-	__u8 flags; /* enum bng_subscriber_flag */
+	__u8 flags; /* enum bng_subscriber_flag; BNG_SUBSCRIBER_LIVE of them (live) */
 	__u16 generation;
 	__u8 pool; /* index in map `pool` (live) */
 	__u8 reserved0;
@@ -125,10 +131,11 @@ struct bng_subscriber {
 	__u8 moved_load;        /* port blocks */
 	__u8 reserved5[2];
 
-	__u32 refused_tick; /* when BNG_EVENT_SUBSCRIBER_REFUSED was sent last; 0: never */
-	__u32 ppp_magic;    /* PPPoE: ours, in echo replies */
-	__u64 punt_due_ns;  /* rate of what it may say to the gateway's own services */
-	__u8 reserved7[8];
+	__u32 refused_tick;  /* when BNG_EVENT_SUBSCRIBER_REFUSED was sent last; 0: never */
+	__u32 ppp_magic;     /* PPPoE: ours, in echo replies */
+	__u64 punt_due_ns;   /* rate of what it may say to the gateway's own services */
+	__u32 rate_up_drops; /* of drop_packets; modulo 2^32 */
+	__u32 rate_down_drops;
 };
 
 _Static_assert(sizeof(struct bng_subscriber) == 256, "four cache lines");

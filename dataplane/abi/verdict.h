@@ -91,7 +91,9 @@
 	X(PUNTED_FTP,               "punt_ftp",                 "FTP command with an address, handed to controld to be rewritten") \
 	X(FORWARD_ALG_PLAIN,        "forward_alg_plain",        "FTP command with an address, sent to the core as it is: not understood, or no room") \
 	X(INJECT_EXPECT,            "inject_expect",            "port opened for an FTP data connection") \
-	X(DROP_ALG_WAIT,            "drop_alg_wait",            "behind an FTP command that is being rewritten; is sent again")
+	X(DROP_ALG_WAIT,            "drop_alg_wait",            "behind an FTP command that is being rewritten; is sent again") \
+	X(DROP_RATE_UP,             "drop_rate_up",             "from a subscriber, over the session's rate") \
+	X(DROP_RATE_DOWN,           "drop_rate_down",           "to a subscriber, over the session's rate")
 
 enum bng_verdict {
 #define BNG_VERDICT_ENUM(name, text, meaning) BNG_##name,

@@ -198,6 +198,12 @@ def errors_used_up(plane, session):
     assert plane.access(frame).verdict == "ANSWER_TTL"
 
 
+def rate_of_one_byte(plane, session, _=None):
+    session.record.flags |= abi.SUBSCRIBER_RATE
+    for rate in (session.record.rate_up, session.record.rate_down):
+        rate.limit = 1_000_000 << abi.RATE_SHIFT | 1 << 32  # a millisecond for a byte, a microsecond at once
+
+
 def forwarding_off(plane, session):
     planes.sysctl("ipv4/conf/acc1/forwarding", 0)
 
@@ -527,6 +533,8 @@ ROWS = [
     access("nor does RST with ACK", "DROP_TCP_FLAGS", from_subscriber(frames.tcp(4000, flags="RA")), blamed=True),
     access("forwarding is off on the access interface", "DROP_FORWARDING_OFF",
            after(forwarding_off, from_subscriber()), blamed=True),
+    access("over the session's rate", "DROP_RATE_UP", after(rate_of_one_byte, from_subscriber()), blamed=True),
+    core("over the session's rate", "DROP_RATE_DOWN", mapped(rate_of_one_byte), blamed=True),
     core("forwarding is off on the core interface", "DROP_FORWARDING_OFF",
          after(forwarding_off_core, from_core("192.0.2.5"))),
 ]
