@@ -240,6 +240,7 @@ int print_dhcp4(struct cli *cli, const json_t *result, const struct invocation *
 	print_counters(cli, "sent", json_object_get(result, "sent"), true);
 	print_counters(cli, "refused", json_object_get(result, "refused"), all);
 	print_counters(cli, "leases", json_object_get(result, "leases"), true);
+	print_counters(cli, "authorisation", json_object_get(result, "authorisation"), true);
 	print_fact("open offers", "%s", count_of(cli, result, "offers", offers));
 	print_fact("declined addresses", "%s", count_of(cli, result, "quarantined", quarantined));
 	return CLI_OK;

@@ -149,9 +149,25 @@ static void check_dhcp4_addresses(struct check *check, size_t index)
 		fail_at(check, "dhcp4", "pools", index, "router", "must lie outside first..last");
 }
 
+static void check_option82(struct check *check)
+{
+	const struct config_option82 *option82 = &check->config->option82;
+
+	for (size_t i = 0; i < option82->trusted_count; i++) {
+		const struct config_interface *interface =
+			config_find_interface(check->config, option82->trusted[i]);
+
+		if (!interface || !interface->access)
+			fail_at(check, "dhcp4", "option82_trusted", i, NULL,
+				"must be the name of an access interface in /interfaces");
+	}
+}
+
 static void check_dhcp4(struct check *check)
 {
 	const struct config *config = check->config;
+
+	check_option82(check);
 
 	for (size_t i = 0; i < config->dhcp4_pool_count; i++) {
 		check_dhcp4_addresses(check, i);

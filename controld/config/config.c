@@ -221,6 +221,7 @@ void config_free(struct config *config)
 	free(config->interfaces);
 	free(config->gateways);
 	free(config->dhcp4_pools);
+	free(config->option82.trusted);
 	free(config->sessions);
 	free(config->nat_pools);
 	free(config->exempt);

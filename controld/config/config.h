@@ -64,6 +64,19 @@ struct config_dhcp4_pool {
 	uint16_t mss; /* 0: as it is */
 };
 
+/* What is believed of Option 82 (RFC 3046). */
+enum option82_policy {
+	OPTION82_IGNORE,
+	OPTION82_ACCEPT,
+	OPTION82_REQUIRE, /* nobody is authorised without */
+};
+
+struct config_option82 {
+	uint8_t policy;               /* enum option82_policy */
+	char (*trusted)[IF_NAMESIZE]; /* access nodes are there; none: on every interface */
+	size_t trusted_count;
+};
+
 /* A public port that always leads to an inner port of the session. */
 struct config_forward {
 	uint8_t protocol; /* BNG_PROTOCOL_UDP or BNG_PROTOCOL_TCP */
@@ -208,6 +221,7 @@ struct config {
 	size_t gateway_count;
 	struct config_dhcp4_pool *dhcp4_pools;
 	size_t dhcp4_pool_count;
+	struct config_option82 option82;
 	struct config_session *sessions;
 	size_t session_count;
 	struct config_nat_pool *nat_pools;

@@ -34,6 +34,11 @@ void config_array(struct json_reader *reader, json_t *object, const char *member
 /* The object `member`, made empty when absent. */
 json_t *config_object(struct json_reader *reader, json_t *object, const char *member);
 
+/* An element that names an interface; `target` has room for IF_NAMESIZE. */
+config_element config_read_interface_name;
+/* The name of a NAT pool, absent: of the first one; "": not translated. */
+void config_read_nat_pool_name(struct json_reader *reader, json_t *object, const char *member,
+			       const struct config *config, char name[static CONFIG_NAME_MAX]);
 void config_read_dhcp4(struct json_reader *reader, json_t *root, struct config *config);
 void config_read_cgnat(struct json_reader *reader, json_t *root, struct config *config);
 void config_read_timeouts(struct json_reader *reader, json_t *element, struct config_nat_pool *pool);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
- * Reading what the configuration says about subscribers: DHCP pools, static
- * sessions, NAT pools.
+ * Reading what the configuration says about static sessions and NAT pools.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -19,7 +18,7 @@ static const char *default_nat_pool(const struct config *config)
 	return config->nat_pool_count ? config->nat_pools[0].name : "";
 }
 
-static void read_nat_pool_name(struct json_reader *reader, json_t *object, const char *member,
+void config_read_nat_pool_name(struct json_reader *reader, json_t *object, const char *member,
 			       const struct config *config, char name[static CONFIG_NAME_MAX])
 {
 	const char *text = config_string(reader, object, member, default_nat_pool(config));
@@ -34,92 +33,6 @@ static void read_nat_pool_name(struct json_reader *reader, json_t *object, const
 		return;
 	}
 	snprintf(name, CONFIG_NAME_MAX, "%s", text);
-}
-
-static void read_interface_name(struct json_reader *reader, json_t *element, void *target, void *context)
-{
-	const char *text = json_string_value(element);
-
-	(void)context;
-	if (!text || !text[0] || strlen(text) >= IF_NAMESIZE)
-		json_reader_fail(reader, element, "must be an interface name of 1-%d characters",
-				 IF_NAMESIZE - 1);
-	else
-		snprintf(target, IF_NAMESIZE, "%s", text);
-}
-
-static void read_dns(struct json_reader *reader, json_t *element, void *target, void *context)
-{
-	(void)context;
-	if (!json_is_string(element) || address_parse(json_string_value(element), target))
-		json_reader_fail(reader, element, "must be an IPv4 address such as \"192.0.2.53\"");
-}
-
-static void read_dhcp4_servers(struct json_reader *reader, json_t *element, struct config_dhcp4_pool *pool)
-{
-	uint32_t *dns = NULL;
-
-	config_array(reader, element, "dns", CONFIG_DNS_MAX, sizeof(*dns), &dns, &pool->dns_count, read_dns,
-		     NULL);
-	if (dns)
-		memcpy(pool->dns_be, dns, pool->dns_count * sizeof(*dns));
-	free(dns);
-}
-
-static void read_dhcp4_prefix(struct json_reader *reader, json_t *element, struct config_dhcp4_pool *pool)
-{
-	const json_t *prefix = json_enter(reader, element, "prefix");
-
-	config_prefix(reader, prefix, &pool->prefix);
-	if (pool->prefix.length < 8 || pool->prefix.length > 30)
-		json_reader_fail(reader, prefix, "prefix length must be 8-30");
-	json_leave(reader);
-}
-
-static void read_dhcp4_pool(struct json_reader *reader, json_t *element, void *target, void *context)
-{
-	static const char *const members[] = {"name",
-					      "interfaces",
-					      "prefix",
-					      "first",
-					      "last",
-					      "router",
-					      "dns",
-					      "mtu",
-					      "lease_seconds",
-					      "nat_pool",
-					      "max_sessions_per_interface",
-					      "mss",
-					      NULL};
-	struct config_dhcp4_pool *pool = target;
-
-	json_read_only(reader, element, members);
-	config_name(reader, element, "name", pool->name, sizeof(pool->name));
-	config_array(reader, element, "interfaces", BNG_INTERFACE_PUNT - 1, sizeof(*pool->interfaces),
-		     &pool->interfaces, &pool->interface_count, read_interface_name, NULL);
-	read_dhcp4_prefix(reader, element, pool);
-	pool->first = ntohl(config_address(reader, element, "first"));
-	pool->last = ntohl(config_address(reader, element, "last"));
-	pool->router_be = config_address(reader, element, "router");
-	read_dhcp4_servers(reader, element, pool);
-	pool->mtu = (uint16_t)config_integer(reader, element, "mtu", 576, 65535, 1500);
-	pool->lease_seconds =
-		(uint32_t)config_integer(reader, element, "lease_seconds", 1, 366 * 86400, 3600);
-	read_nat_pool_name(reader, element, "nat_pool", context, pool->nat_pool);
-	pool->max_sessions_per_interface =
-		(uint32_t)config_integer(reader, element, "max_sessions_per_interface", 1, 1 << 24, 65536);
-	pool->mss = config_read_mss(reader, element);
-}
-
-void config_read_dhcp4(struct json_reader *reader, json_t *root, struct config *config)
-{
-	static const char *const members[] = {"pools", NULL};
-	json_t *dhcp4 = config_object(reader, root, "dhcp4");
-
-	json_read_only(reader, dhcp4, members);
-	config_array(reader, dhcp4, "pools", BNG_INNER_RANGES, sizeof(*config->dhcp4_pools),
-		     &config->dhcp4_pools, &config->dhcp4_pool_count, read_dhcp4_pool, config);
-	json_leave(reader);
 }
 
 static bool read_tpid(struct json_reader *reader, json_t *object, const char *member)
@@ -164,7 +77,7 @@ void config_read_session(struct json_reader *reader, json_t *object, const char 
 	}
 	config_name(reader, object, "interface", session->interface, sizeof(session->interface));
 	read_tags(reader, object, session);
-	read_nat_pool_name(reader, object, pool_member, config, session->nat_pool);
+	config_read_nat_pool_name(reader, object, pool_member, config, session->nat_pool);
 	session->max_blocks =
 		(uint8_t)json_read_integer_or(reader, object, "max_blocks", 0, BNG_BLOCKS_PER_SUBSCRIBER, 0);
 	session->max_mappings = (uint32_t)json_read_integer_or(reader, object, "max_mappings", 0, 1 << 20, 0);

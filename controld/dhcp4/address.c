@@ -68,6 +68,18 @@ const struct config_dhcp4_pool *dhcp4_pool_leasing(const struct dhcp4_exchange *
 	return pool_find(exchange, address_be, pool_leases);
 }
 
+const struct config_dhcp4_pool *dhcp4_pool_granting(const struct dhcp4_exchange *exchange,
+						    uint32_t address_be)
+{
+	const struct session_profile *profile = dhcp4_profile(exchange);
+	uint32_t given = profile ? profile->given : 0;
+
+	if (given & PROFILE_ADDRESS)
+		return profile->address_be == address_be ? dhcp4_pool_around(exchange, address_be) : NULL;
+	const struct config_dhcp4_pool *pool = dhcp4_pool_leasing(exchange, address_be);
+	return pool && given & PROFILE_POOL && strcmp(pool->name, profile->pool) != 0 ? NULL : pool;
+}
+
 const struct config_dhcp4_pool *dhcp4_pool_first(const struct dhcp4_exchange *exchange)
 {
 	return pool_find(exchange, 0, pool_any);
@@ -131,7 +143,7 @@ static bool is_free(const struct dhcp4_exchange *exchange, uint32_t address_be)
 
 bool dhcp4_address_available(const struct dhcp4_exchange *exchange, uint32_t address_be)
 {
-	const struct config_dhcp4_pool *pool = dhcp4_pool_leasing(exchange, address_be);
+	const struct config_dhcp4_pool *pool = dhcp4_pool_granting(exchange, address_be);
 
 	return pool && is_usable(exchange, pool, ntohl(address_be)) && is_free(exchange, address_be);
 }
@@ -182,9 +194,12 @@ static bool choose_in(const struct dhcp4_exchange *exchange, const struct config
 	return false;
 }
 
-static bool has_room(const struct dhcp4_exchange *exchange, const struct config_dhcp4_pool *pool)
+bool dhcp4_has_room(const struct dhcp4_exchange *exchange, const struct config_dhcp4_pool *pool)
 {
-	return session_count_interface(exchange->dhcp4->controld, exchange->client.interface) <
+	uint16_t interface = exchange->client.interface;
+
+	return session_count_interface(exchange->dhcp4->controld, interface) +
+		       setups_opening(exchange->dhcp4->setups, interface) <
 	       pool->max_sessions_per_interface;
 }
 
@@ -192,27 +207,38 @@ static bool has_room(const struct dhcp4_exchange *exchange, const struct config_
 static bool wanted(const struct dhcp4_exchange *exchange, uint32_t address_be)
 {
 	return address_be && dhcp4_address_available(exchange, address_be) &&
-	       has_room(exchange, dhcp4_pool_leasing(exchange, address_be));
+	       dhcp4_has_room(exchange, dhcp4_pool_granting(exchange, address_be));
 }
 
-enum dhcp4_refusal dhcp4_address_choose(struct dhcp4_exchange *exchange, uint32_t *address_be)
+/* The address that was granted, or why it cannot be had. */
+static enum dhcp4_refusal take_granted(const struct dhcp4_exchange *exchange, uint32_t address_be)
 {
-	struct dhcp4 *dhcp4 = exchange->dhcp4;
-	const struct reservation *before =
-		reservation_of_client(dhcp4->previous, &exchange->client, exchange->now_ns);
-	enum dhcp4_refusal why = DHCP4_REFUSED_INTERFACE_LIMIT;
+	const struct config_dhcp4_pool *pool = dhcp4_pool_granting(exchange, address_be);
+
+	if (!pool)
+		return DHCP4_REFUSED_GRANT;
+	if (!dhcp4_has_room(exchange, pool))
+		return DHCP4_REFUSED_INTERFACE_LIMIT;
+	return dhcp4_address_available(exchange, address_be) ? DHCP4_ACCEPTED : DHCP4_REFUSED_ADDRESS_TAKEN;
+}
+
+/* One that is free in a pool of the interface, or in the pool `named`. */
+static enum dhcp4_refusal take_free(const struct dhcp4_exchange *exchange, const char *named,
+				    uint32_t *address_be)
+{
+	const struct config *config = exchange->dhcp4->config;
+	enum dhcp4_refusal why = named ? DHCP4_REFUSED_GRANT : DHCP4_REFUSED_INTERFACE_LIMIT;
 	uint32_t address;
 
-	*address_be = before ? before->address_be : 0;
-	if (wanted(exchange, *address_be))
-		return DHCP4_ACCEPTED;
-	*address_be = exchange->packet.message.requested_be;
-	if (wanted(exchange, *address_be))
-		return DHCP4_ACCEPTED;
-	for (size_t i = 0; i < dhcp4->config->dhcp4_pool_count; i++) {
-		const struct config_dhcp4_pool *pool = &dhcp4->config->dhcp4_pools[i];
-		if (!pool_serves(pool, exchange->interface_name) || !has_room(exchange, pool))
+	for (size_t i = 0; i < config->dhcp4_pool_count; i++) {
+		const struct config_dhcp4_pool *pool = &config->dhcp4_pools[i];
+
+		if (!pool_serves(pool, exchange->interface_name) || (named && strcmp(pool->name, named) != 0))
 			continue;
+		if (!dhcp4_has_room(exchange, pool)) {
+			why = why == DHCP4_REFUSED_EXHAUSTED ? why : DHCP4_REFUSED_INTERFACE_LIMIT;
+			continue;
+		}
 		why = DHCP4_REFUSED_EXHAUSTED;
 		if (choose_in(exchange, pool, &address)) {
 			*address_be = htonl(address);
@@ -220,4 +246,24 @@ enum dhcp4_refusal dhcp4_address_choose(struct dhcp4_exchange *exchange, uint32_
 		}
 	}
 	return why;
+}
+
+enum dhcp4_refusal dhcp4_address_choose(struct dhcp4_exchange *exchange, uint32_t *address_be)
+{
+	const struct session_profile *profile = dhcp4_profile(exchange);
+	const struct reservation *before =
+		reservation_of_client(exchange->dhcp4->previous, &exchange->client, exchange->now_ns);
+	uint32_t given = profile ? profile->given : 0;
+
+	if (given & PROFILE_ADDRESS) {
+		*address_be = profile->address_be;
+		return take_granted(exchange, *address_be);
+	}
+	*address_be = before ? before->address_be : 0;
+	if (wanted(exchange, *address_be))
+		return DHCP4_ACCEPTED;
+	*address_be = exchange->packet.message.requested_be;
+	if (wanted(exchange, *address_be))
+		return DHCP4_ACCEPTED;
+	return take_free(exchange, given & PROFILE_POOL ? profile->pool : NULL, address_be);
 }

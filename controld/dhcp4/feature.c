@@ -61,6 +61,7 @@ static int feature_init(struct controld *controld)
 		return err;
 	}
 	punt_register(controld, BNG_PUNT_DHCP4, on_packet, controld->dhcp4);
+	authorise_register(controld, AUTHORISE_DHCP4, dhcp4_on_answer);
 	return 0;
 }
 
@@ -143,6 +144,18 @@ static json_t *refused_json(const struct dhcp4_stats *stats)
 	return object;
 }
 
+static json_t *authorisation_json(const struct dhcp4 *dhcp4)
+{
+	json_t *object = json_object();
+
+	set_count(object, "asked", dhcp4->stats.asked);
+	set_count(object, "granted", dhcp4->stats.granted);
+	set_count(object, "repeated", dhcp4->stats.repeated);
+	set_count(object, "waiting", setups_count(dhcp4->setups, SETUP_ASKED));
+	set_count(object, "opening", setups_count(dhcp4->setups, SETUP_OPENING));
+	return object;
+}
+
 static void handle_stats(struct rpc_request *request, void *context)
 {
 	static const char *const members[] = {NULL};
@@ -161,6 +174,7 @@ static void handle_stats(struct rpc_request *request, void *context)
 	json_object_set_new(result, "sent", sent_json(&dhcp4->stats));
 	json_object_set_new(result, "refused", refused_json(&dhcp4->stats));
 	json_object_set_new(result, "leases", leases);
+	json_object_set_new(result, "authorisation", authorisation_json(dhcp4));
 	set_count(result, "offers", reservations_count(dhcp4->offers, now_ns));
 	set_count(result, "quarantined", reservations_count(dhcp4->declined, now_ns));
 	rpc_reply(request, result, NULL, 0);

@@ -29,8 +29,30 @@ static uint32_t mask_be(unsigned length)
 	return length ? htonl(0xffffffffu << (32 - length)) : 0;
 }
 
-static void put_parameter(struct dhcp4_writer *writer, const struct config_dhcp4_pool *pool, uint8_t option)
+/* What goes into a reply: the pool's, unless the client was granted something else. */
+struct parameters {
+	const struct config_dhcp4_pool *pool;
+	uint32_t dns_be[CONFIG_DNS_MAX];
+	size_t dns_count;
+};
+
+static struct parameters parameters_of(const struct dhcp4_exchange *exchange,
+				       const struct config_dhcp4_pool *pool)
 {
+	const struct session_profile *profile = dhcp4_profile(exchange);
+	struct parameters given = {.pool = pool, .dns_count = pool->dns_count};
+
+	memcpy(given.dns_be, pool->dns_be, sizeof(given.dns_be));
+	if (!profile || !(profile->given & PROFILE_DNS))
+		return given;
+	memcpy(given.dns_be, profile->dns_be, sizeof(profile->dns_be));
+	given.dns_count = !profile->dns_be[0] ? 0 : profile->dns_be[1] ? 2 : 1;
+	return given;
+}
+
+static void put_parameter(struct dhcp4_writer *writer, const struct parameters *given, uint8_t option)
+{
+	const struct config_dhcp4_pool *pool = given->pool;
 	uint16_t mtu_be = htons(pool->mtu);
 
 	switch (option) {
@@ -41,8 +63,8 @@ static void put_parameter(struct dhcp4_writer *writer, const struct config_dhcp4
 		dhcp4_put_be32(writer, option, pool->router_be);
 		break;
 	case DHCP4_OPTION_DNS:
-		if (pool->dns_count)
-			dhcp4_put(writer, option, pool->dns_be, 4 * pool->dns_count);
+		if (given->dns_count)
+			dhcp4_put(writer, option, given->dns_be, 4 * given->dns_count);
 		break;
 	case DHCP4_OPTION_MTU:
 		if (pool->mtu)
@@ -52,28 +74,28 @@ static void put_parameter(struct dhcp4_writer *writer, const struct config_dhcp4
 }
 
 /* Puts one of `parameters` unless it is done; the mask before the router. */
-static void put_once(struct dhcp4_writer *writer, const struct config_dhcp4_pool *pool, uint8_t option,
+static void put_once(struct dhcp4_writer *writer, const struct parameters *given, uint8_t option,
 		     unsigned *done)
 {
 	for (unsigned i = 0; i < sizeof(parameters); i++) {
 		if (parameters[i] != option || *done & 1u << i)
 			continue;
 		if (option == DHCP4_OPTION_ROUTER)
-			put_once(writer, pool, DHCP4_OPTION_SUBNET_MASK, done);
-		put_parameter(writer, pool, option);
+			put_once(writer, given, DHCP4_OPTION_SUBNET_MASK, done);
+		put_parameter(writer, given, option);
 		*done |= 1u << i;
 	}
 }
 
-static void put_parameters(struct dhcp4_writer *writer, const struct config_dhcp4_pool *pool,
+static void put_parameters(struct dhcp4_writer *writer, const struct parameters *given,
 			   const struct dhcp4_bytes *asked)
 {
 	unsigned done = 0;
 
 	for (uint16_t i = 0; i < asked->length; i++)
-		put_once(writer, pool, asked->data[i], &done);
+		put_once(writer, given, asked->data[i], &done);
 	for (unsigned i = 0; i < sizeof(parameters); i++)
-		put_once(writer, pool, parameters[i], &done);
+		put_once(writer, given, parameters[i], &done);
 }
 
 static void put_lease(struct dhcp4_writer *writer, uint32_t seconds)
@@ -153,6 +175,19 @@ static enum dhcp4_refusal finish(struct dhcp4_exchange *exchange, enum dhcp4_typ
 	return DHCP4_ACCEPTED;
 }
 
+uint32_t dhcp4_lease_seconds(const struct dhcp4_exchange *exchange, const struct config_dhcp4_pool *pool)
+{
+	const struct session_profile *profile = dhcp4_profile(exchange);
+	uint64_t lasted = 0, left;
+
+	if (!profile || !(profile->given & PROFILE_SESSION_TIMEOUT) || !profile->session_timeout_s)
+		return pool->lease_seconds;
+	if (exchange->state == DHCP4_STATE_BOUND)
+		lasted = session_age_s(&exchange->session, exchange->now_ns);
+	left = profile->session_timeout_s > lasted ? profile->session_timeout_s - lasted : 1;
+	return left < pool->lease_seconds ? (uint32_t)left : pool->lease_seconds;
+}
+
 enum dhcp4_refusal dhcp4_reply(struct dhcp4_exchange *exchange, enum dhcp4_type type, uint32_t yiaddr_be)
 {
 	const struct dhcp4_message *request = &exchange->packet.message;
@@ -163,15 +198,16 @@ enum dhcp4_refusal dhcp4_reply(struct dhcp4_exchange *exchange, enum dhcp4_type 
 
 	if (!pool)
 		return DHCP4_REFUSED_NO_POOL;
+	const struct parameters given = parameters_of(exchange, pool);
 	begin(exchange, type, yiaddr_be, pool->router_be, &writer, data);
 	if (yiaddr_be)
-		put_lease(&writer, pool->lease_seconds);
-	put_parameters(&writer, pool, &request->parameters);
+		put_lease(&writer, dhcp4_lease_seconds(exchange, pool));
+	put_parameters(&writer, &given, &request->parameters);
 	put_echoes(&writer, request);
 	return finish(exchange, type, yiaddr_be, pool->router_be, &writer);
 }
 
-static const char *nak_text(enum dhcp4_refusal why)
+const char *dhcp4_refusal_text(enum dhcp4_refusal why)
 {
 	static const char *const text[DHCP4_REFUSAL_COUNT] = {
 		[DHCP4_REFUSED_INTERFACE_LIMIT] = "too many sessions on this access",
@@ -179,6 +215,9 @@ static const char *nak_text(enum dhcp4_refusal why)
 		[DHCP4_REFUSED_WRONG_ADDRESS] = "address is not yours",
 		[DHCP4_REFUSED_WRONG_NETWORK] = "address is not of this network",
 		[DHCP4_REFUSED_NO_BINDING] = "no lease",
+		[DHCP4_REFUSED_EXHAUSTED] = "no address is free",
+		[DHCP4_REFUSED_DENIED] = "not authorised",
+		[DHCP4_REFUSED_GRANT] = "what was granted is not configured here",
 	};
 
 	return text[why] ? text[why] : "refused";
@@ -193,7 +232,7 @@ enum dhcp4_refusal dhcp4_refuse(struct dhcp4_exchange *exchange, enum dhcp4_refu
 	struct dhcp4_writer writer;
 
 	begin(exchange, DHCP4_NAK, 0, server_be, &writer, data);
-	dhcp4_put(&writer, DHCP4_OPTION_MESSAGE, nak_text(why), strlen(nak_text(why)));
+	dhcp4_put(&writer, DHCP4_OPTION_MESSAGE, dhcp4_refusal_text(why), strlen(dhcp4_refusal_text(why)));
 	put_echoes(&writer, request);
 	return finish(exchange, DHCP4_NAK, 0, server_be, &writer) ? DHCP4_REFUSED_SYSTEM : why;
 }

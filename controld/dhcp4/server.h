@@ -4,9 +4,12 @@
  * client, what is known of that client, and at most one reply.
  *
  * A client is an interface, a pair of VLAN ids and a MAC. Its state is not
- * stored, it is what is true: BOUND when it has a session, else OFFERED when an
- * offer to it is open, else NONE. So a restarted server is in the same state for
- * everybody who has a lease. A table of state and event decides what happens.
+ * stored, it is what is true: BOUND when it has a session, OPENING while that is made
+ * durable, ASKED while a question about it is under way, GRANTED when it may have one,
+ * OFFERED when an offer to it is open, too, else NONE. So a restarted server is in the
+ * same state for everybody who has a lease, and in NONE for those who were about to get
+ * one: their next packet goes on from there. A table of state and event decides what
+ * happens.
  */
 #ifndef BNG_DHCP4_SERVER_H
 #define BNG_DHCP4_SERVER_H
@@ -15,7 +18,9 @@
 #include <stdint.h>
 
 #include "controld/config/config.h"
+#include "controld/session/authorise.h"
 #include "controld/session/session.h"
+#include "controld/session/setup.h"
 
 #include "packet.h"
 #include "reservation.h"
@@ -24,6 +29,8 @@ struct controld;
 struct event;
 
 #define DHCP4_OFFER_SECONDS     60
+#define DHCP4_ASKED_SECONDS     120 /* longer than any server is waited for */
+#define DHCP4_SETUPS_MAX        16384u
 #define DHCP4_DECLINE_SECONDS   600
 #define DHCP4_PREVIOUS_SECONDS  (30 * 24 * 3600)
 #define DHCP4_OFFERS_MAX        16384u
@@ -53,6 +60,12 @@ struct event;
 	X(NO_BINDING,         no_binding)         /* no lease and no offer known */ \
 	X(NOT_LEASED,         not_leased)         /* session is configured, not leased */ \
 	X(SESSION_LIMIT,      session_limit)      /* no session slot free */ \
+	X(UNTRUSTED_LINE,     untrusted_line)     /* Option 82 from where no access node is */ \
+	X(NO_LINE,            no_line)            /* Option 82 is required */ \
+	X(DENIED,             denied)             /* not authorised */ \
+	X(UNANSWERED,         unanswered)         /* nobody said whether it is authorised */ \
+	X(BUSY,               busy)               /* too many are being asked about */ \
+	X(GRANT,              grant)              /* what was granted is not configured here */ \
 	X(SYSTEM,             system)             /* session or reply failed in the system */
 
 enum dhcp4_refusal {
@@ -71,6 +84,9 @@ struct dhcp4_stats {
 	uint64_t bound;   /* leases opened */
 	uint64_t renewed; /* extended */
 	uint64_t expired;
+	uint64_t asked; /* whether a client is authorised */
+	uint64_t granted;
+	uint64_t repeated; /* packets of clients whose answer or session was under way */
 };
 
 /* What the server keeps of a configured pool, by its place in the configuration. */
@@ -86,12 +102,21 @@ struct dhcp4 {
 	struct reservations *offers;
 	struct reservations *declined; /* by address; see dhcp4_quarantine */
 	struct reservations *previous;
+	struct setups *setups;
 	struct dhcp4_stats stats;
 	uint32_t expire_slot; /* where the next look for ended leases starts */
 	struct event *timer;
 };
 
-enum dhcp4_state { DHCP4_STATE_NONE, DHCP4_STATE_OFFERED, DHCP4_STATE_BOUND, DHCP4_STATES };
+enum dhcp4_state {
+	DHCP4_STATE_NONE,
+	DHCP4_STATE_ASKED,
+	DHCP4_STATE_GRANTED,
+	DHCP4_STATE_OFFERED,
+	DHCP4_STATE_OPENING,
+	DHCP4_STATE_BOUND,
+	DHCP4_STATES
+};
 
 enum dhcp4_event {
 	DHCP4_EVENT_DISCOVER,
@@ -110,10 +135,14 @@ struct dhcp4_exchange {
 	struct dhcp4 *dhcp4;
 	uint64_t now_ns;
 	const char *interface_name;
+	const uint8_t *frame; /* what `packet` was parsed from */
+	size_t frame_length;
 	struct dhcp4_packet packet;
 	struct session_client client;
+	struct session_line line; /* into `packet`; what a trusted access node says */
 	enum dhcp4_state state;
 	struct session session; /* when BOUND */
+	struct setup *setup;    /* in the states between NONE and BOUND */
 	uint32_t offered_be;    /* when OFFERED */
 };
 
@@ -131,6 +160,32 @@ void dhcp4_expire(struct dhcp4 *dhcp4, uint32_t budget, uint64_t now_ns);
 void dhcp4_remember(struct dhcp4 *dhcp4, const struct session *session, uint64_t now_ns);
 enum dhcp4_state dhcp4_state_of(struct dhcp4 *dhcp4, const struct session_client *client, uint64_t now_ns);
 
+/* What the client was granted; NULL: nothing is known. */
+const struct session_profile *dhcp4_profile(const struct dhcp4_exchange *exchange);
+
+/* ---- action.c: the table ---------------------------------------------------- */
+
+enum dhcp4_refusal dhcp4_act(struct dhcp4_exchange *exchange, enum dhcp4_event event);
+
+/* ---- grant.c: from a question to a session ---------------------------------- */
+
+/* May the client have a session? The packet waits for the answer; it is acted upon at once
+ * where nobody is to be asked. */
+enum dhcp4_refusal dhcp4_ask(struct dhcp4_exchange *exchange, enum dhcp4_event event);
+/* Opens the session; the ACK goes out when it is up. A NAK when the address is gone. */
+enum dhcp4_refusal dhcp4_bind(struct dhcp4_exchange *exchange, uint32_t address_be);
+authorise_handler dhcp4_on_answer;
+
+/* ---- The packet of a client once more, server.c ------------------------------ */
+
+/* As it was when it was kept, in whatever state the client is now. */
+void dhcp4_serve_again(struct dhcp4 *dhcp4, uint16_t interface, const uint8_t *frame, size_t length,
+		       uint64_t now_ns);
+/* The exchange of a packet that was served before. False: it cannot go on. */
+bool dhcp4_resume(struct dhcp4 *dhcp4, uint16_t interface, const uint8_t *frame, size_t length,
+		  uint64_t now_ns, struct dhcp4_exchange *exchange);
+void dhcp4_count_refusal(struct dhcp4 *dhcp4, enum dhcp4_refusal why);
+
 /* ---- address.c: pools and addresses --------------------------------------- */
 
 /* The first pool of the exchange's interface whose network has the address, or
@@ -138,10 +193,14 @@ enum dhcp4_state dhcp4_state_of(struct dhcp4 *dhcp4, const struct session_client
 const struct config_dhcp4_pool *dhcp4_pool_around(const struct dhcp4_exchange *exchange, uint32_t address_be);
 const struct config_dhcp4_pool *dhcp4_pool_leasing(const struct dhcp4_exchange *exchange,
 						   uint32_t address_be);
+/* The pool that gives the address to this client: as it was granted, or whichever leases it. */
+const struct config_dhcp4_pool *dhcp4_pool_granting(const struct dhcp4_exchange *exchange,
+						    uint32_t address_be);
 const struct config_dhcp4_pool *dhcp4_pool_first(const struct dhcp4_exchange *exchange);
 /* True when it is the router of a pool of the interface. */
 bool dhcp4_is_router(const struct dhcp4_exchange *exchange, uint32_t address_be);
 
+bool dhcp4_has_room(const struct dhcp4_exchange *exchange, const struct config_dhcp4_pool *pool);
 /* May this client get this address now? */
 bool dhcp4_address_available(const struct dhcp4_exchange *exchange, uint32_t address_be);
 /* The one it had before, the one it asks for, or a free one. */
@@ -151,8 +210,11 @@ bool dhcp4_is_quarantined(const struct dhcp4 *dhcp4, uint32_t address_be, uint64
 
 /* ---- reply.c --------------------------------------------------------------- */
 
+/* The pool's, and not beyond the end of the session. */
+uint32_t dhcp4_lease_seconds(const struct dhcp4_exchange *exchange, const struct config_dhcp4_pool *pool);
 /* OFFER or ACK of `yiaddr_be`; with yiaddr 0, the ACK to an INFORM. */
 enum dhcp4_refusal dhcp4_reply(struct dhcp4_exchange *exchange, enum dhcp4_type type, uint32_t yiaddr_be);
+const char *dhcp4_refusal_text(enum dhcp4_refusal why);
 /* Sends a NAK that gives the reason as text; returns `why`. */
 enum dhcp4_refusal dhcp4_refuse(struct dhcp4_exchange *exchange, enum dhcp4_refusal why);
 

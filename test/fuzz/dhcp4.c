@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
  * Fuzz target of the DHCP server: the input is a frame from a subscriber, served
- * as it is, and once more with its checksums made right, so that mutations reach
- * the message and the states behind it. A reply must be a frame that the parser
+ * as it is, and more often with its checksums made right, so that mutations reach
+ * the message and the states behind it, whether nobody is asked (a frame whose last
+ * byte is odd) or somebody is. A reply must be a frame that the parser
  * reads.
  */
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,15 +53,13 @@ static void repair(uint8_t *frame, size_t length)
 	memset(ip + header + 6, 0, 2);
 }
 
-static void serve(const uint8_t *frame, size_t length)
+/* A reply is for a client's port, which the parser would refuse. */
+static void check_reply(void)
 {
 	struct dhcp4_packet reply;
 
-	world.length = 0;
-	dhcp4_serve(world.dhcp4, 1, frame, length, world.now_ns);
 	if (!world.length)
 		return;
-	/* A reply is for a client's port, which the parser would refuse. */
 	uint8_t *udp = world.frame + skip_tags(world.frame, world.length) + 2 + 20;
 	if (memcmp(udp, "\0\x43\0\x44", 4) != 0)
 		abort();
@@ -68,6 +68,19 @@ static void serve(const uint8_t *frame, size_t length)
 	if (dhcp4_packet_parse(world.frame, world.length, &reply) ||
 	    reply.message.header.op != DHCP4_OP_REPLY)
 		abort();
+}
+
+/* Served, and the answer to the question that it may have been. */
+static void serve_and_answer(const uint8_t *frame, size_t length)
+{
+	unsigned asked = world.asked;
+
+	serve(frame, length);
+	check_reply();
+	if (world.asked == asked)
+		return;
+	world_answer(length & 1 ? AUTHORISE_DENIED : AUTHORISE_GRANTED, NULL);
+	check_reply();
 }
 
 static void renew_table(struct reservations **table, uint64_t seconds)
@@ -79,11 +92,17 @@ static void renew_table(struct reservations **table, uint64_t seconds)
 /* The world as it was at first, without the cost of tables of full size. */
 static void begin(void)
 {
+	static const uint32_t lifetime_s[SETUP_STATES] = {60, 60};
+
 	if (!world.dhcp4)
 		world_init();
 	renew_table(&world.dhcp4->offers, DHCP4_OFFER_SECONDS);
 	renew_table(&world.dhcp4->declined, DHCP4_DECLINE_SECONDS);
 	renew_table(&world.dhcp4->previous, DHCP4_PREVIOUS_SECONDS);
+	setups_free(world.dhcp4->setups);
+	world.dhcp4->setups = setups_new(TABLE, lifetime_s);
+	world.config.option82.policy = OPTION82_ACCEPT;
+	world.opening = 0;
 	memset(world.record, 0, sizeof(world.record));
 }
 
@@ -98,11 +117,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	begin();
+	world.ask_error = size && data[size - 1] & 1 ? -ENOTSUP : 0;
 	memcpy(frame, data, size);
-	serve(frame, size);
+	serve_and_answer(frame, size);
 	repair(frame, size);
 	for (int i = 0; i < ROUNDS; i++)
-		serve(frame, size);
+		serve_and_answer(frame, size);
 	free(frame);
 	return 0;
 }

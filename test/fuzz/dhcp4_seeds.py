@@ -36,6 +36,10 @@ def messages():
     yield "discover-broadcast", frame([("message-type", "discover"), "end"], flags=0x8000)
     yield "discover-client-id", frame([("message-type", "discover"), ("client_id", b"\x01" + CHADDR), "end"])
     yield "discover-relay-agent", frame([("message-type", "discover"), ("relay_agent_information", b"\x01\x02xy"), "end"])
+    line = ("relay_agent_information", b"\x01\x05port7\x02\x03cpe")
+    yield "discover-line", frame([("message-type", "discover"), wanted, line, "end"], tags=2)
+    yield "select-line", frame([("message-type", "request"), wanted, server, line, "end"], tags=2)
+    yield "discover-line-denied", frame([("message-type", "discover"), line, "end"]) + b"\0\0"
     yield "discover-size", frame([("message-type", "discover"), ("max_dhcp_size", 1500), "end"])
     yield "select", frame([("message-type", "request"), wanted, server, "end"], tags=2)
     yield "select-other", frame([("message-type", "request"), wanted, ("server_id", "10.0.0.2"), "end"])
@@ -61,6 +65,8 @@ def wrong():
     yield "overload-endless", overload.replace(b"\x0a\x00\x00\x01\xff", b"\x0a\x00\x00\x01\x0c")
     yield "option-too-long", frame([("message-type", "discover"), ("hostname", b"x" * 8)]).replace(b"\x0c\x08", b"\x0c\xfe")
     yield "option-parts", frame([("message-type", "discover"), ("client_id", b"ab"), ("client_id", b"cd"), "end"])
+    yield "line-too-long", frame([("message-type", "discover"), ("relay_agent_information", b"\x01\x09port7"), "end"])
+    yield "line-cut", frame([("message-type", "discover"), ("relay_agent_information", b"\x01\x02xy\x02"), "end"])
     yield "two-types", frame([("message-type", "discover"), ("message-type", "request"), "end"])
     yield "three-tags", whole[:20] + b"\x81\x00\x00\x05" + whole[20:]
     yield "cut-message", whole[:200]

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
- * The functions of controld/session and controld/punt that the server calls,
- * and a client's view of the wire.
+ * The functions of controld/session and controld/punt that the server calls.
  */
-#include "dhcp4_double.h"
+#include "dhcp4_texts.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -47,11 +46,14 @@ void world_init(void)
 	strcpy(names.interface[1], "access0");
 	strcpy(names.interface[2], "core0");
 	strcpy(names.pool[5], "default");
+	strcpy(names.pool[6], "business");
 	memcpy(interfaces[1].mac, "\x02\0\0\0\0\xfe", 6);
 	maps.interface = interfaces;
 	world.controld.maps = &maps;
 	world.controld.names = &names;
 	world.now_ns = 1000000000000ULL;
+	world.ask_error = -ENOTSUP;
+	world.next_id = 1000;
 	world.pool[0] = (struct config_dhcp4_pool){
 		.name = "homes",
 		.interfaces = pool_interfaces,
@@ -76,11 +78,30 @@ void world_init(void)
 	};
 	must(dhcp4_new(&world.controld, &world.dhcp4) == 0);
 	must(dhcp4_configure(world.dhcp4, &world.config) == 0);
+	world.controld.dhcp4 = world.dhcp4;
 }
 
 void world_free(void)
 {
 	dhcp4_free(world.dhcp4);
+	world.controld.dhcp4 = NULL;
+	for (int i = 0; i < DOUBLE_SLOTS; i++) {
+		session_detail_free(world.detail[i]);
+		world.detail[i] = NULL;
+	}
+}
+
+void world_restart(void)
+{
+	dhcp4_free(world.dhcp4);
+	must(dhcp4_new(&world.controld, &world.dhcp4) == 0);
+	must(dhcp4_configure(world.dhcp4, &world.config) == 0);
+	world.controld.dhcp4 = world.dhcp4;
+}
+
+uint64_t clock_boottime_ns(void)
+{
+	return world.now_ns;
 }
 
 void world_seconds(unsigned seconds)
@@ -158,31 +179,154 @@ bool session_next(struct controld *controld, uint32_t *slot, struct session *ses
 	return false;
 }
 
-int session_open(struct controld *controld, const struct session_spec *spec, struct session *session)
+uint64_t session_age_s(const struct session *session, uint64_t now_ns)
 {
-	uint32_t slot = 1;
+	return (now_ns - session->record->opened_ns) / 1000000000ULL;
+}
 
-	if (world.open_error)
-		return world.open_error;
-	must(!session_by_client(controld, &spec->client, session));
-	must(session_address_free(controld, spec->address_be));
-	while (world.record[slot].state != BNG_SUBSCRIBER_FREE)
-		slot++;
-	struct bng_subscriber *record = &world.record[slot];
+uint64_t session_new_id(struct controld *controld)
+{
+	(void)controld;
+	return world.next_id++;
+}
+
+static void fill(struct bng_subscriber *record, const struct session_spec *spec)
+{
 	*record = (struct bng_subscriber){
 		.address_be = spec->address_be,
 		.interface = spec->client.interface,
 		.outer_vid = spec->client.outer_vid,
 		.inner_vid = spec->client.inner_vid,
-		.state = BNG_SUBSCRIBER_ACTIVE,
+		.state = BNG_SUBSCRIBER_FREE,
 		.flags = spec->flags,
 		.kind = spec->kind,
 		.pool = spec->pool,
+		.max_blocks = spec->max_blocks,
+		.max_mappings = spec->max_mappings,
+		.session_id = spec->session_id,
+		.opened_ns = world.now_ns,
 		.lease_seconds = spec->lease_seconds,
 		.lease_expires_ns = world.now_ns + spec->lease_seconds * 1000000000ULL,
 	};
 	memcpy(record->mac, spec->client.mac, 6);
-	return found(slot, session) ? 0 : -ENOSPC;
+}
+
+int session_open_durable(struct controld *controld, const struct session_spec *spec,
+			 struct session_detail *detail, session_opened *opened, void *context)
+{
+	struct session session;
+	uint32_t slot = 1;
+
+	must(detail->session_id == spec->session_id && spec->session_id);
+	if (world.open_error) {
+		session_detail_free(detail);
+		return world.open_error;
+	}
+	must(!world.opening);
+	must(!session_by_client(controld, &spec->client, &session));
+	must(session_address_free(controld, spec->address_be));
+	while (world.record[slot].state != BNG_SUBSCRIBER_FREE)
+		slot++;
+	must(slot < DOUBLE_SLOTS);
+	fill(&world.record[slot], spec);
+	session_detail_free(world.detail[slot]);
+	world.detail[slot] = detail;
+	world.spec = *spec;
+	world.opening = slot;
+	world.opened = opened;
+	world.opened_context = context;
+	return 0;
+}
+
+void world_durable(void)
+{
+	struct session session = {world.opening, &world.record[world.opening]};
+
+	if (!world.opening)
+		return;
+	world.opening = 0;
+	if (!world.opened_error)
+		session.record->state = BNG_SUBSCRIBER_ACTIVE;
+	world.opened(&world.controld, world.opened_error, world.opened_error ? NULL : &session,
+		     world.opened_context);
+}
+
+struct session_detail *session_detail_new(uint64_t session_id)
+{
+	struct session_detail *detail = calloc(1, sizeof(*detail));
+
+	must(detail);
+	detail->session_id = session_id;
+	return detail;
+}
+
+void session_detail_free(struct session_detail *detail)
+{
+	if (!detail)
+		return;
+	profile_done(&detail->profile);
+	free(detail->line.circuit_id);
+	free(detail->line.remote_id);
+	free(detail->source);
+	free(detail->user);
+	free(detail);
+}
+
+struct session_detail *session_detail(struct controld *controld, const struct session *session)
+{
+	(void)controld;
+	return world.detail[session->slot];
+}
+
+void session_event(struct controld *controld, uint64_t session_id, const struct session_client *client,
+		   const char *format, ...)
+{
+	va_list arguments;
+
+	(void)controld;
+	must(session_id && client);
+	va_start(arguments, format);
+	vsnprintf(world.event, sizeof(world.event), format, arguments);
+	va_end(arguments);
+}
+
+/* ---- Who authorises ------------------------------------------------------------------ */
+
+static void keep_text(char text[static 64], const uint8_t *id, size_t length)
+{
+	memset(text, 0, 64);
+	memcpy(text, id ? id : (const uint8_t *)"", length < 63 ? length : 63);
+}
+
+int authorise_ask(struct controld *controld, const struct authorise_question *question,
+		  const struct authorise_ticket *ticket)
+{
+	(void)controld;
+	must(question->kind == BNG_SESSION_DHCP && question->session_id && !question->user);
+	must(question->credentials.kind == CREDENTIAL_LINE);
+	if (world.ask_error)
+		return world.ask_error;
+	world.asked++;
+	world.question = *question;
+	keep_text(world.circuit, question->line.circuit_id, question->line.circuit_id_length);
+	keep_text(world.remote, question->line.remote_id, question->line.remote_id_length);
+	world.ticket = *ticket;
+	return 0;
+}
+
+void world_answer(enum authorise_outcome outcome, const struct session_profile *given)
+{
+	struct session_profile profile = {0};
+	struct authorise_answer answer = {
+		.outcome = outcome, .source = "server", .message = "because", .profile = &profile};
+
+	if (given)
+		must(!profile_copy(given, &profile));
+	world.length = 0;
+	dhcp4_on_answer(&world.controld, &answer, &world.ticket);
+	profile_done(&profile);
+	if (!world.bus_is_slow)
+		world_durable();
 }
 
 void session_renew(struct controld *controld, const struct session *session, uint32_t lease_seconds)
@@ -232,110 +376,22 @@ int punt_send(struct controld *controld, uint16_t interface, const uint8_t *fram
 	return 0;
 }
 
-/* ---- The client's wire -------------------------------------------------------------- */
+/* ---- Clients ------------------------------------------------------------------------ */
 
-struct bytes {
-	uint8_t *at;
-};
-
-static void add(struct bytes *bytes, const void *data, size_t length)
+enum dhcp4_refusal serve(const uint8_t *frame, size_t length)
 {
-	memcpy(bytes->at, data, length);
-	bytes->at += length;
-}
+	uint64_t before[DHCP4_REFUSAL_COUNT];
+	enum dhcp4_refusal why;
 
-static void add_hex(struct bytes *bytes, const char *hex)
-{
-	for (unsigned byte; hex && sscanf(hex, "%2x", &byte) == 1; hex += 2)
-		*bytes->at++ = (uint8_t)byte;
-}
-
-static void add_address_option(struct bytes *bytes, uint8_t code, const char *text)
-{
-	uint32_t value_be = address_be(text);
-
-	if (!text)
-		return;
-	add(bytes, (uint8_t[]){code, 4}, 2);
-	add(bytes, &value_be, 4);
-}
-
-static uint16_t sum16(const uint8_t *data, size_t length, uint64_t sum)
-{
-	for (size_t i = 0; i < length; i++)
-		sum += i & 1 ? data[i] : (uint64_t)data[i] << 8;
-	while (sum > 0xffff)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
-}
-
-static uint64_t pseudo_sum(const uint8_t *ip, size_t udp_length)
-{
-	return sum16(ip + 12, 8, 17 + udp_length);
-}
-
-static void set16(uint8_t *at, uint16_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
-static size_t message_build(const struct request *request, uint8_t *message)
-{
-	struct bytes bytes = {message + 240};
-	uint32_t ciaddr = address_be(request->ciaddr), giaddr = address_be(request->giaddr);
-
-	memset(message, 0, 300);
-	memcpy(message, "\x01\x01\x06\x00\x12\x34\x56\x78", 8);
-	set16(message + 10, request->flags);
-	memcpy(message + 12, &ciaddr, 4);
-	memcpy(message + 24, &giaddr, 4);
-	message[28] = 2;
-	message[33] = request->chaddr ? request->chaddr : request->mac;
-	memcpy(message + 236, "\x63\x82\x53\x63", 4);
-	if (request->type)
-		add(&bytes, (uint8_t[]){53, 1, (uint8_t)request->type}, 3);
-	add_address_option(&bytes, 50, request->requested);
-	add_address_option(&bytes, 54, request->server);
-	add_hex(&bytes, request->options);
-	*bytes.at++ = 255;
-	return (size_t)(bytes.at - message) < 300 ? 300 : (size_t)(bytes.at - message);
-}
-
-size_t request_build(const struct request *request, uint8_t frame[static 2048])
-{
-	struct bytes bytes = {frame};
-	uint8_t message[1024];
-	size_t length = message_build(request, message);
-	uint32_t source = address_be(request->ciaddr);
-	uint32_t destination = request->destination ? address_be(request->destination) : 0xffffffff;
-
-	add_hex(&bytes, request->unicast_mac ? "0200000000fe" : "ffffffffffff");
-	add(&bytes, (uint8_t[]){2, 0, 0, 0, 0, request->mac}, 6);
-	if (!request->untagged)
-		add_hex(&bytes, "88a8e064"
-				"81000007");
-	add_hex(&bytes, "0800");
-	uint8_t *ip = bytes.at;
-	add_hex(&bytes, "4500"
-			"0000"
-			"0000"
-			"0000"
-			"4011"
-			"0000");
-	add(&bytes, &source, 4);
-	add(&bytes, &destination, 4);
-	set16(ip + 2, (uint16_t)(28 + length));
-	set16(ip + 10, (uint16_t)~sum16(ip, 20, 0));
-	uint8_t *udp = bytes.at;
-	add_hex(&bytes, "00440043"
-			"0000"
-			"0000");
-	set16(udp + 4, (uint16_t)(8 + length));
-	add(&bytes, message, length);
-	if (!request->no_udp_checksum)
-		set16(udp + 6, (uint16_t)~sum16(udp, 8 + length, pseudo_sum(ip, 8 + length)));
-	return (size_t)(bytes.at - frame);
+	memcpy(before, world.dhcp4->stats.refused, sizeof(before));
+	world.length = 0;
+	why = dhcp4_serve(world.dhcp4, 1, frame, length, world.now_ns);
+	if (!world.bus_is_slow)
+		world_durable();
+	for (int i = 1; !why && i < DHCP4_REFUSAL_COUNT; i++)
+		if (world.dhcp4->stats.refused[i] != before[i])
+			why = (enum dhcp4_refusal)i;
+	return why;
 }
 
 enum dhcp4_refusal ask(const struct request *request)
@@ -343,79 +399,30 @@ enum dhcp4_refusal ask(const struct request *request)
 	uint8_t frame[2048];
 	size_t length = request_build(request, frame);
 
-	world.length = 0;
-	return dhcp4_serve(world.dhcp4, 1, frame, length, world.now_ns);
+	return serve(frame, length);
+}
+
+/* Takes the client there, by what a client and whoever authorises do. */
+void enter(enum dhcp4_state state)
+{
+	static const struct session_profile nothing;
+
+	world.ask_error = state == DHCP4_STATE_ASKED || state == DHCP4_STATE_GRANTED ? 0 : -ENOTSUP;
+	world.bus_is_slow = state == DHCP4_STATE_OPENING;
+	if (state != DHCP4_STATE_NONE)
+		ck_assert_int_eq(ask(&discover_a), DHCP4_ACCEPTED);
+	if (state == DHCP4_STATE_GRANTED) {
+		world_restart(); /* nobody waits for the answer any more */
+		world_answer(AUTHORISE_GRANTED, &nothing);
+	}
+	if (state >= DHCP4_STATE_OPENING)
+		ck_assert_int_eq(ask(&select_a), DHCP4_ACCEPTED);
+	struct session_client client = client_of(MAC);
+	ck_assert_int_eq(dhcp4_state_of(world.dhcp4, &client, world.now_ns), state);
 }
 
 struct session_client client_of(uint8_t mac)
 {
 	return (struct session_client){
 		.interface = 1, .outer_vid = 100, .inner_vid = 7, .mac = {2, 0, 0, 0, 0, mac}};
-}
-
-/* ---- Reading a reply ------------------------------------------------------------------ */
-
-static char text[4096];
-
-__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
-{
-	size_t used = strlen(text);
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(text + used, sizeof(text) - used, format, arguments);
-	va_end(arguments);
-}
-
-static const char *dotted(const uint8_t *at)
-{
-	static char out[4][16];
-	static unsigned turn;
-	char *here = out[turn++ % 4];
-
-	sprintf(here, "%u.%u.%u.%u", at[0], at[1], at[2], at[3]);
-	return here;
-}
-
-static void say_options(const uint8_t *at, const uint8_t *end)
-{
-	while (at < end && *at != 255) {
-		ck_assert(at + 2 + at[1] <= end);
-		say(" %u=", at[0]);
-		for (unsigned i = 0; i < at[1]; i++)
-			say("%02x", at[2 + i]);
-		at += 2 + at[1];
-	}
-	ck_assert_msg(at < end, "no end option");
-	while (++at < end)
-		ck_assert_uint_eq(*at, 0);
-}
-
-const char *answer(void)
-{
-	const uint8_t *at = world.frame;
-
-	text[0] = '\0';
-	if (!world.length)
-		return "none";
-	ck_assert(memcmp(at + 6, "\x02\0\0\0\0\xfe", 6) == 0);
-	say("%s", at[0] == 0xff ? "all" : "client");
-	if (at[0] != 0xff)
-		ck_assert(memcmp(at, "\x02\0\0\0\0", 5) == 0);
-	for (at += 12; at[0] != 0x08; at += 4)
-		say(" %02x%02x:%02x%02x", at[0], at[1], at[2], at[3]);
-	const uint8_t *ip = at + 2, *udp = ip + 20, *message = udp + 8;
-	size_t ip_length = (size_t)ip[2] << 8 | ip[3], udp_length = (size_t)udp[4] << 8 | udp[5];
-	ck_assert_ptr_eq(ip + ip_length, world.frame + world.length);
-	ck_assert_uint_eq(udp_length + 20, ip_length);
-	ck_assert_uint_eq(sum16(ip, 20, 0), 0xffff);
-	ck_assert_uint_eq(sum16(udp, udp_length, pseudo_sum(ip, udp_length)), 0xffff);
-	ck_assert(memcmp(message, "\x02\x01\x06\x00\x12\x34\x56\x78\0\0", 10) == 0);
-	ck_assert(memcmp(message + 28, "\x02\0\0\0\0", 5) == 0);
-	ck_assert(memcmp(message + 236, "\x63\x82\x53\x63", 4) == 0);
-	say(" %s:%u>%s:%u", dotted(ip + 12), udp[0] << 8 | udp[1], dotted(ip + 16), udp[2] << 8 | udp[3]);
-	say(" flags %02x%02x ci %s yi %s", message[10], message[11], dotted(message + 12),
-	    dotted(message + 16));
-	say_options(message + 240, udp + udp_length);
-	return text;
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
  * What surrounds the DHCP server, small enough to look into: sessions in an
- * array, the last frame sent, and a client that builds requests and reads
- * replies with code of its own.
+ * array, who authorises and the bus as far as a test says what they do, the last frame
+ * sent, and a client that builds requests and reads replies with code of its own.
  */
 #ifndef BNG_TEST_DHCP4_DOUBLE_H
 #define BNG_TEST_DHCP4_DOUBLE_H
 
 #include "controld/controld.h"
 #include "controld/dhcp4/server.h"
+#include "controld/session/detail.h"
 
 #define DOUBLE_SLOTS 64
 
@@ -19,8 +20,22 @@ struct double_world {
 	struct config_gateway gateway;
 	struct dhcp4 *dhcp4;
 	uint64_t now_ns;
-	struct bng_subscriber record[DOUBLE_SLOTS]; /* index = slot */
-	int open_error;                             /* session_open answers with it */
+	struct bng_subscriber record[DOUBLE_SLOTS];  /* index = slot */
+	struct session_detail *detail[DOUBLE_SLOTS]; /* NULL: nothing is known of it */
+	int open_error;                              /* session_open_durable answers with it */
+	int opened_error;                            /* ... and this is how it went */
+	bool bus_is_slow;                            /* sessions come up by world_durable() only */
+	uint32_t opening;                            /* slot of the session that is on its way; 0: none */
+	struct session_spec spec;                    /* of the last session that was opened */
+	session_opened *opened;
+	void *opened_context;
+	uint64_t next_id;
+	int ask_error; /* what authorise_ask returns; -ENOTSUP: nobody is asked */
+	unsigned asked;
+	struct authorise_question question; /* the last one, without its line */
+	char circuit[64], remote[64];       /* of it, as text */
+	struct authorise_ticket ticket;
+	char event[256]; /* the last session_event */
 	int send_error;
 	uint8_t frame[2048]; /* the last one sent */
 	size_t length;       /* 0: none since the last request */
@@ -37,6 +52,13 @@ void world_seconds(unsigned seconds);
 void world_release(void);
 struct bng_subscriber *world_session(const char *address); /* active, or NULL */
 
+/* What was opened becomes durable. */
+void world_durable(void);
+/* The last question is answered; `profile` as authorise_answer has it, NULL: empty. */
+void world_answer(enum authorise_outcome outcome, const struct session_profile *profile);
+/* A server that knows only what is in the maps and on the bus. */
+void world_restart(void);
+
 struct request {
 	enum dhcp4_type type;
 	const char *ciaddr, *requested, *server, *giaddr, *destination; /* NULL: 0, absent, broadcast */
@@ -50,7 +72,8 @@ struct request {
 };
 
 size_t request_build(const struct request *request, uint8_t frame[static 2048]);
-/* Serves it on interface 1: the refusal. */
+/* Serves it on interface 1: the refusal, also of what came of it at once. */
+enum dhcp4_refusal serve(const uint8_t *frame, size_t length);
 enum dhcp4_refusal ask(const struct request *request);
 
 /* The last reply as text, checksums verified: "none", or

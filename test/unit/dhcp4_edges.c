@@ -77,7 +77,7 @@ START_TEST(both_tags_may_be_of_the_service_kind)
 	size_t length = request_build(&select, frame);
 
 	memcpy(frame + 16, "\x88\xa8", 2);
-	ck_assert_int_eq(dhcp4_serve(world.dhcp4, 1, frame, length, world.now_ns), DHCP4_ACCEPTED);
+	ck_assert_int_eq(serve(frame, length), DHCP4_ACCEPTED);
 	ck_assert_uint_eq(world_session(A)->flags, BNG_SUBSCRIBER_OUTER_AD | BNG_SUBSCRIBER_INNER_AD);
 }
 END_TEST
