@@ -12,6 +12,7 @@
 #include "hold.h"
 #include "icmp_error.h"
 #include "onward.h"
+#include "pppoe.h"
 #include "rate.h"
 #include "rewrite.h"
 #include "session.h"
@@ -304,6 +305,8 @@ static __always_inline int access_ip(struct bng_pkt *pkt)
 	if (!pkt->ip->saddr || pkt->ip->daddr == IP_BROADCAST)
 		return outcome_step(BNG_DROP_INTERNAL, STEP_CONTROL, 0);
 	verdict = session_find(pkt, ranges, pkt->ip->saddr);
+	if (verdict && pkt->pppoe)
+		return BNG_DROP_PPPOE_NO_SESSION;
 	if (verdict)
 		return range_inner(ranges, bpf_ntohl(pkt->ip->daddr)) ? outcome_step(verdict, STEP_CONTROL, 0)
 								      : verdict;
@@ -322,17 +325,22 @@ static __always_inline int access_frame(struct bng_pkt *pkt)
 		return verdict;
 	switch (pkt->ethertype_be) {
 	case bpf_htons(ETH_P_IP):
-		return access_ip(pkt);
+		break;
 	case bpf_htons(ETH_P_ARP):
 		return outcome_step(BNG_DROP_INTERNAL, STEP_CONTROL, 0);
 	case bpf_htons(ETH_P_IPV6):
 		return BNG_DROP_IPV6;
 	case bpf_htons(ETH_P_PPP_DISC):
+		return outcome_step(BNG_DROP_INTERNAL, STEP_PPPOE, 0);
 	case bpf_htons(ETH_P_PPP_SES):
-		return BNG_DROP_PPPOE;
+		verdict = pppoe_data(pkt);
+		if (verdict)
+			return verdict;
+		break;
 	default:
 		return BNG_DROP_ETHERTYPE;
 	}
+	return access_ip(pkt);
 }
 
 /* The fast path from subscribers: an outcome. `is_charged`: a second time, with the mapping
@@ -346,6 +354,22 @@ __noinline __u64 access_run(struct xdp_md *ctx, int is_charged)
 	if (!outcome)
 		outcome = access_frame(&pkt);
 	return outcome_of(outcome, pkt.slot);
+}
+
+/* The fast path once more, after what it could not do. */
+static __always_inline __u64 access_again(struct xdp_md *ctx, __u64 outcome)
+{
+	__u64 refused;
+
+	if (outcome_action(outcome) == STEP_PPPOE_TRIM) {
+		refused = pppoe_trim(ctx);
+		outcome = refused ? refused : access_run(ctx, 0);
+	}
+	if (outcome_action(outcome) == STEP_CREATE) {
+		refused = access_create(ctx, outcome_slot(outcome));
+		outcome = refused ? refused : access_run(ctx, 1);
+	}
+	return outcome;
 }
 
 /* Neither a public address nor a session: this host's own, or nobody's. */
@@ -414,8 +438,8 @@ __noinline __u64 core_run(struct xdp_md *ctx)
 	if (!outcome)
 		outcome = packet_parse_ethernet(&pkt);
 	if (!outcome)
-		outcome =
-			pkt.tags || pkt.ethertype_be != bpf_htons(ETH_P_IP) ? BNG_PASS_LOCAL : core_ip(&pkt);
+		outcome = pkt.encapsulation || pkt.ethertype_be != bpf_htons(ETH_P_IP) ? BNG_PASS_LOCAL
+										       : core_ip(&pkt);
 	return outcome_of(outcome, pkt.slot);
 }
 
@@ -444,6 +468,8 @@ static __always_inline __u32 step_take(struct xdp_md *ctx, __u64 outcome)
 		return outcome_verdict(outcome);
 	case STEP_CONTROL:
 		return access_control(ctx, outcome_slot(outcome));
+	case STEP_PPPOE:
+		return access_pppoe(ctx);
 	case STEP_HAIRPIN:
 		return hairpin(ctx, outcome);
 	case STEP_FRAGMENT_DOWN:
@@ -489,12 +515,8 @@ int bng_access(struct xdp_md *ctx)
 	__u32 length = frame_length(ctx);
 	__u64 outcome = access_run(ctx, 0);
 
-	if (outcome_action(outcome) == STEP_CREATE) {
-		__u64 refused = access_create(ctx, outcome_slot(outcome));
-
-		outcome = refused ? refused : access_run(ctx, 1);
-	}
-	outcome = access_step(ctx, outcome);
+	if (outcome_action(outcome))
+		outcome = access_step(ctx, access_again(ctx, outcome));
 	return verdict_act(step_take(ctx, outcome), length, outcome_slot(outcome));
 }
 

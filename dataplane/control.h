@@ -18,7 +18,7 @@ static __always_inline int control_unbound(struct bng_pkt *pkt)
 
 	if (verdict)
 		return verdict;
-	return is_dhcp4(pkt) ? punt(pkt, BNG_PUNT_DHCP4, BNG_PUNTED_DHCP4) : BNG_DROP_ADDRESS;
+	return is_dhcp4(pkt) && !pkt->pppoe ? punt(pkt, BNG_PUNT_DHCP4, BNG_PUNTED_DHCP4) : BNG_DROP_ADDRESS;
 }
 
 /* From an address without a session: a client that renews a lease which is gone
@@ -42,7 +42,7 @@ static __always_inline int control_inner(struct bng_pkt *pkt)
 	verdict = packet_parse_l4(pkt);
 	if (verdict)
 		return verdict;
-	if (is_dhcp4(pkt))
+	if (is_dhcp4(pkt) && !pkt->pppoe)
 		return punt(pkt, BNG_PUNT_DHCP4, BNG_PUNTED_DHCP4);
 	if (is_pcp(pkt))
 		return punt_pcp(pkt);
@@ -62,7 +62,7 @@ __noinline int access_control(struct xdp_md *ctx, __u32 slot)
 		return verdict;
 	if (pkt.ethertype_be == bpf_htons(ETH_P_ARP))
 		return answer_arp(&pkt);
-	verdict = packet_parse_ip(&pkt);
+	verdict = packet_parse_network(&pkt);
 	if (verdict)
 		return verdict;
 	pkt.slot = slot;

@@ -10,15 +10,34 @@
 #include "rewrite.h"
 #include "session.h"
 
+#define PPPOE_MTU 1492 /* RFC 2516 section 7 */
+
+/* The largest IP packet for the subscriber. A PPPoE session has agreed on one, and its
+ * interface must have room for the header. */
+static __always_inline __u16 deliver_mtu(const struct bng_subscriber *session,
+					 const struct bng_interface *egress)
+{
+	__u16 agreed, room;
+
+	if (!session->pppoe_session)
+		return egress->mtu;
+	agreed = session->mtu ? session->mtu : PPPOE_MTU;
+	room = egress->mtu - sizeof(struct pppoe_header);
+	return agreed < room ? agreed : room;
+}
+
 /* 0 if the subscriber's link takes the packet, else an outcome. Before translation,
  * so that the sender recognises what is quoted. */
 static __always_inline int deliver_check(struct bng_pkt *pkt)
 {
 	struct bng_interface *egress = interface_get(pkt->session->interface);
 
+	__u16 mtu;
+
 	if (!egress)
 		return BNG_DROP_INTERNAL;
-	return pkt->ip_length > egress->mtu ? outcome_step(BNG_DROP_MTU, STEP_TELL_TOO_BIG, egress->mtu) : 0;
+	mtu = deliver_mtu(pkt->session, egress);
+	return pkt->ip_length > mtu ? outcome_step(BNG_DROP_MTU, STEP_TELL_TOO_BIG, mtu) : 0;
 }
 
 /* `forward` is the verdict when all goes well. */

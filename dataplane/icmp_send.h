@@ -88,15 +88,15 @@ static __always_inline int icmp_error_build(struct bng_pkt *pkt, const struct ic
 }
 
 /* Cuts the frame to what is quoted and makes room for the new headers. */
-static __always_inline int icmp_error_resize(struct bng_pkt *pkt, int tags)
+static __always_inline int icmp_error_resize(struct bng_pkt *pkt, int encapsulation)
 {
-	int header = sizeof(struct ethhdr) + pkt->tags * (int)sizeof(struct vlan_tag);
-	int surplus = (int)(pkt->end - pkt->data) - header - ICMP_ERROR_QUOTED;
-	int tag_growth = (tags - pkt->tags) * (int)sizeof(struct vlan_tag);
+	int header = sizeof(struct ethhdr) + pkt->encapsulation;
+	int surplus = (int)bytes_between(pkt->data, pkt->end) - header - ICMP_ERROR_QUOTED;
+	int growth = encapsulation - pkt->encapsulation;
 
 	if (surplus > 0 && bpf_xdp_adjust_tail(pkt->ctx, -surplus))
 		return BNG_DROP_INTERNAL;
-	if (bpf_xdp_adjust_head(pkt->ctx, -ICMP_ERROR_PREPENDED - tag_growth))
+	if (bpf_xdp_adjust_head(pkt->ctx, -ICMP_ERROR_PREPENDED - growth))
 		return BNG_DROP_INTERNAL;
 	pkt->data = (void *)(long)pkt->ctx->data;
 	pkt->end = (void *)(long)pkt->ctx->data_end;
@@ -107,15 +107,15 @@ static __always_inline int icmp_error_resize(struct bng_pkt *pkt, int tags)
 static __always_inline int icmp_send_access(struct bng_pkt *pkt, struct icmp_error *error, int why)
 {
 	struct bng_interface *ingress = interface_get(pkt->session->interface);
-	int tags = encapsulation_tags(pkt->session), verdict;
 	__be32 to_be = pkt->ip->saddr;
+	int verdict;
 
 	if (!ingress || !ingress->address_be || !icmp_error_due(pkt) || !icmp_error_allowed(0))
 		return why;
 	error->source_be = ingress->address_be;
-	verdict = icmp_error_resize(pkt, tags);
+	verdict = icmp_error_resize(pkt, encapsulation_of(pkt->session));
 	if (!verdict)
-		verdict = rewrite_encapsulation(pkt, ingress->mac, tags);
+		verdict = rewrite_encapsulation(pkt, ingress->mac, ICMP_ERROR_PREPENDED + ICMP_ERROR_QUOTED);
 	return verdict ? verdict : icmp_error_build(pkt, error, to_be);
 }
 

@@ -23,6 +23,7 @@
 #include "abi/interface.h"
 #include "abi/meta.h"
 #include "abi/pcp.h"
+#include "abi/pppoe.h"
 #include "abi/punt.h"
 #include "abi/subscriber.h"
 #include "abi/tunnel.h"
@@ -56,6 +57,7 @@ DURABLE_ARRAY(fragment, struct bng_fragment, BNG_FRAGMENTS);
 DURABLE_ARRAY(interface, struct bng_interface, BNG_INTERFACES);
 DURABLE_ARRAY(pcp, struct bng_pcp, 65536);
 DURABLE_ARRAY(punt_limit, struct bng_punt_limit, BNG_PUNT_REASONS);
+DURABLE_ARRAY(pppoe_limit, struct bng_pppoe_limit, BNG_PPPOE_LIMITS);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -64,6 +66,14 @@ struct {
 	__type(value, __u32);
 	DURABLE;
 } slot_of_address SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 131072);
+	__type(key, struct bng_pppoe_key);
+	__type(value, __u32);
+	DURABLE;
+} pppoe_session SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -135,6 +145,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct route);
 } route_cache SEC(".maps");
+
+/* Token buckets of PPPoE discovery: the time at which each is full again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, BNG_PPPOE_LIMITS *BNG_PPPOE_BUCKETS);
+	__type(key, __u32);
+	__type(value, __u64);
+} pppoe_bucket SEC(".maps");
 
 static __always_inline struct bng_meta *meta_get(void)
 {

@@ -36,6 +36,8 @@ enum step {
 	STEP_ALG_DOWN,      /* the same; parameter: public address index */
 	STEP_ALG_BACK,      /* the same as UP, handed back by controld; parameter: flags */
 	STEP_ALG_PUNT,      /* a command with an address: to controld */
+	STEP_PPPOE,         /* discovery, PPP control */
+	STEP_PPPOE_TRIM,    /* padding off, then the fast path once more */
 	STEP_TELL_TTL,      /* send an ICMP error; the verdict says why */
 	STEP_TELL_TOO_BIG,  /* parameter: MTU */
 	STEP_TELL_HOST,

@@ -26,6 +26,9 @@
 #define IP_OFFSET_MASK    0x1fff
 #define IP_DONT_FRAGMENT  0x4000
 #define IP_MORE_FRAGMENTS 0x2000
+#define PPPOE_SESSION     0x1100
+#define PPPOE_HEADER      6 /* bytes, without the PPP protocol */
+#define PPP_IP            0x0021
 #define ICMP_ECHO_REPLY   0
 #define ICMP_ECHO_REQUEST 8
 #define TCP_FIN           0x01
@@ -36,6 +39,14 @@
 struct vlan_tag {
 	__be16 tci_be;
 	__be16 next_be; /* ethertype of what follows */
+};
+
+/* Behind it is IP, or what `protocol_be` says. A discovery packet has tags there. */
+struct pppoe_header {
+	__be16 kind_be; /* version and type (PPPOE_SESSION), then the code */
+	__be16 session_be;
+	__be16 length_be; /* of what follows here */
+	__be16 protocol_be;
 };
 
 struct icmp_header {
@@ -65,9 +76,10 @@ struct bng_pkt {
 	__u32 tick;
 
 	__u16 ethertype_be; /* behind the tags */
-	__u8 tags;          /* how many */
+	__u8 encapsulation; /* bytes between the Ethernet header and IP: tags, PPPoE */
 	__u8 tag_flags;     /* BNG_SUBSCRIBER_OUTER_AD, BNG_SUBSCRIBER_INNER_AD */
 	__u32 vids;         /* outer_vid | inner_vid << 16, as in struct bng_subscriber */
+	__u16 pppoe;        /* session id; 0: no PPPoE */
 	void *l3;
 
 	struct iphdr *ip;
@@ -83,13 +95,17 @@ struct bng_pkt {
 	struct bng_subscriber *session; /* NULL: none found yet */
 };
 
-static __always_inline __u32 frame_length(const struct xdp_md *ctx)
+static __always_inline __u32 bytes_between(const void *from, const void *to)
 {
-	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	__u64 length = end - data;
+	__u64 length = to - from;
 
 	asm volatile("" : "+r"(length)); /* now: a pointer kept for later would be cut to 32 bits */
 	return length;
+}
+
+static __always_inline __u32 frame_length(const struct xdp_md *ctx)
+{
+	return bytes_between((void *)(long)ctx->data, (void *)(long)ctx->data_end);
 }
 
 static __always_inline int packet_init(struct bng_pkt *pkt, struct xdp_md *ctx)
@@ -124,7 +140,7 @@ static __always_inline int packet_parse_tag(struct bng_pkt *pkt, unsigned positi
 	pkt->vids |= (__u32)(bpf_ntohs(tag->tci_be) & VLAN_VID_MASK) << (16 * position);
 	pkt->ethertype_be = tag->next_be;
 	pkt->l3 = tag + 1;
-	pkt->tags++;
+	pkt->encapsulation += sizeof(*tag);
 	return 0;
 }
 
@@ -146,6 +162,26 @@ static __always_inline int packet_parse_ethernet(struct bng_pkt *pkt)
 	if (verdict)
 		return verdict;
 	return is_vlan(pkt->ethertype_be) ? BNG_DROP_VLAN : 0;
+}
+
+/* What is encapsulated must lie in the frame. */
+static __always_inline int packet_parse_pppoe(struct bng_pkt *pkt)
+{
+	struct pppoe_header *header = pkt->l3;
+	__u16 length;
+
+	if ((void *)(header + 1) > pkt->end)
+		return BNG_DROP_SHORT;
+	length = bpf_ntohs(header->length_be);
+	if (header->kind_be != bpf_htons(PPPOE_SESSION) || !header->session_be ||
+	    length < sizeof(header->protocol_be))
+		return BNG_DROP_PPPOE_HEADER;
+	if (pkt->end - pkt->l3 - PPPOE_HEADER < length)
+		return BNG_DROP_SHORT;
+	pkt->pppoe = bpf_ntohs(header->session_be);
+	pkt->encapsulation += sizeof(*header);
+	pkt->l3 = header + 1;
+	return 0;
 }
 
 static __always_inline int packet_parse_ip(struct bng_pkt *pkt)
@@ -215,6 +251,14 @@ static __always_inline int is_unicast(__be32 address_be)
 	return first && first != 127 && first < 224;
 }
 
+/* IP, in PPPoE or not. */
+static __always_inline int packet_parse_network(struct bng_pkt *pkt)
+{
+	int verdict = pkt->ethertype_be == bpf_htons(ETH_P_PPP_SES) ? packet_parse_pppoe(pkt) : 0;
+
+	return verdict ? verdict : packet_parse_ip(pkt);
+}
+
 /* For a function that gets the context only: fills the packet up to IP, which has
  * been seen to be well formed before. */
 static __always_inline int packet_again(struct bng_pkt *pkt, struct xdp_md *ctx)
@@ -223,7 +267,7 @@ static __always_inline int packet_again(struct bng_pkt *pkt, struct xdp_md *ctx)
 
 	if (!verdict)
 		verdict = packet_parse_ethernet(pkt);
-	return verdict ? verdict : packet_parse_ip(pkt);
+	return verdict ? verdict : packet_parse_network(pkt);
 }
 
 /* An ICMP message with a source route, which is not to leave for the internet (RFC 5508

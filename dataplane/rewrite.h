@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
  * What changes in a forwarded packet: addresses, ports, TTL, checksums, then the
- * Ethernet header and its tags.
+ * Ethernet header, its tags and PPPoE.
  */
 #ifndef BNG_DATAPLANE_REWRITE_H
 #define BNG_DATAPLANE_REWRITE_H
@@ -82,10 +82,10 @@ static __always_inline void rewrite_ttl(struct bng_pkt *pkt)
 	pkt->ip->check = check + (check >= 0xffff);
 }
 
-/* Room for exactly `tags` tags; after this the packet's pointers are new. */
-static __always_inline int rewrite_resize(struct bng_pkt *pkt, int tags)
+/* Room for exactly this encapsulation; after this the packet's pointers are new. */
+static __always_inline int rewrite_resize(struct bng_pkt *pkt, int encapsulation)
 {
-	int grow = (tags - pkt->tags) * (int)sizeof(struct vlan_tag);
+	int grow = encapsulation - pkt->encapsulation;
 
 	if (grow && bpf_xdp_adjust_head(pkt->ctx, -grow))
 		return BNG_DROP_INTERNAL;
@@ -122,14 +122,18 @@ static __always_inline __be16 tag_type(const struct bng_subscriber *session, __u
 	return session->flags & ad_flag ? bpf_htons(ETH_P_8021AD) : bpf_htons(ETH_P_8021Q);
 }
 
-static __always_inline int encapsulation_tags(const struct bng_subscriber *session)
+/* What the session has between the Ethernet header and IP, in bytes. */
+static __always_inline int encapsulation_of(const struct bng_subscriber *session)
 {
-	return session->inner_vid ? 2 : session->outer_vid ? 1 : 0;
+	int tags = session->inner_vid ? 2 : session->outer_vid ? 1 : 0;
+	int bytes = tags * (int)sizeof(struct vlan_tag);
+
+	return session->pppoe_session ? bytes + (int)sizeof(struct pppoe_header) : bytes;
 }
 
-/* Writes the session's Ethernet header and tags at the front, where there is
- * room for them, and says where L3 begins. */
-static __always_inline int rewrite_encapsulation(struct bng_pkt *pkt, const void *source_mac, int tags)
+/* Writes the session's Ethernet header and tags at the front, where there is room for
+ * them, and says where they end. */
+static __always_inline int rewrite_tags(struct bng_pkt *pkt, const void *source_mac, __be16 inside_be)
 {
 	struct bng_subscriber *session = pkt->session;
 	struct ethhdr *eth = pkt->data;
@@ -139,30 +143,55 @@ static __always_inline int rewrite_encapsulation(struct bng_pkt *pkt, const void
 		return BNG_DROP_INTERNAL;
 	copy_mac(eth->h_dest, session->mac);
 	copy_mac(eth->h_source, source_mac);
-	eth->h_proto = bpf_htons(ETH_P_IP);
+	eth->h_proto = inside_be;
 	pkt->l3 = tag;
-	if (!tags)
+	if (!session->outer_vid)
 		return 0;
 	eth->h_proto = tag_type(session, BNG_SUBSCRIBER_OUTER_AD);
 	tag[0].tci_be = bpf_htons(session->outer_vid);
-	tag[0].next_be = bpf_htons(ETH_P_IP);
+	tag[0].next_be = inside_be;
 	pkt->l3 = tag + 1;
-	if (tags == 1)
+	if (!session->inner_vid)
 		return 0;
 	tag[0].next_be = tag_type(session, BNG_SUBSCRIBER_INNER_AD);
 	tag[1].tci_be = bpf_htons(session->inner_vid);
-	tag[1].next_be = bpf_htons(ETH_P_IP);
+	tag[1].next_be = inside_be;
 	pkt->l3 = tag + 2;
 	return 0;
+}
+
+static __always_inline int rewrite_pppoe(struct bng_pkt *pkt, __u16 ip_length)
+{
+	struct pppoe_header *header = pkt->l3;
+
+	if ((void *)(header + 1) > pkt->end)
+		return BNG_DROP_INTERNAL;
+	header->kind_be = bpf_htons(PPPOE_SESSION);
+	header->session_be = bpf_htons(pkt->session->pppoe_session);
+	header->length_be = bpf_htons(ip_length + sizeof(header->protocol_be));
+	header->protocol_be = bpf_htons(PPP_IP);
+	pkt->l3 = header + 1;
+	return 0;
+}
+
+/* All that the session has in front of `ip_length` bytes of IP, where there is room for
+ * it; L3 begins behind it. */
+static __always_inline int rewrite_encapsulation(struct bng_pkt *pkt, const void *source_mac, __u16 ip_length)
+{
+	int verdict;
+
+	if (!pkt->session->pppoe_session)
+		return rewrite_tags(pkt, source_mac, bpf_htons(ETH_P_IP));
+	verdict = rewrite_tags(pkt, source_mac, bpf_htons(ETH_P_PPP_SES));
+	return verdict ? verdict : rewrite_pppoe(pkt, ip_length);
 }
 
 /* The session's encapsulation, towards the subscriber. */
 static __always_inline int rewrite_down(struct bng_pkt *pkt, const void *source_mac)
 {
-	int tags = encapsulation_tags(pkt->session);
-	int verdict = rewrite_resize(pkt, tags);
+	int verdict = rewrite_resize(pkt, encapsulation_of(pkt->session));
 
-	return verdict ? verdict : rewrite_encapsulation(pkt, source_mac, tags);
+	return verdict ? verdict : rewrite_encapsulation(pkt, source_mac, pkt->ip_length);
 }
 
 #endif

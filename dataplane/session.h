@@ -80,7 +80,7 @@ static __always_inline int mac_differs(const __u8 *mac, const __u16 *frame)
 	return *(__u32 *)mac != *(__u32 *)frame || *(__u16 *)(mac + 4) != frame[2];
 }
 
-/* Interface, tags and MAC must be the session's. A frame for another station
+/* Interface, tags, PPPoE session and MAC must be the session's. A frame for another station
  * (flooded by a switch) is not ours to forward. `ifindex`: where it came in. */
 static __always_inline int session_antispoof_at(struct bng_pkt *pkt, __u32 ifindex)
 {
@@ -95,6 +95,8 @@ static __always_inline int session_antispoof_at(struct bng_pkt *pkt, __u32 ifind
 	if (*(__u32 *)&session->outer_vid != pkt->vids ||
 	    (pkt->vids && (session->flags & TAG_FLAGS) != pkt->tag_flags))
 		return BNG_DROP_SPOOF_VLAN;
+	if (session->pppoe_session != pkt->pppoe)
+		return BNG_DROP_SPOOF_PPPOE;
 	if (mac_differs(session->mac, source))
 		return BNG_DROP_SPOOF_MAC;
 	if (mac_differs(ingress->mac, pkt->data))

@@ -45,12 +45,15 @@ static __always_inline int verdict_act(__u32 verdict, __u32 length, __u32 slot)
 	case BNG_PUNTED_FRAGMENT:
 	case BNG_PUNTED_PCP:
 	case BNG_PUNTED_FTP:
+	case BNG_PUNTED_PPPOE_DISCOVERY:
+	case BNG_PUNTED_PPPOE_SESSION:
 	case BNG_FORWARD_ALG_PLAIN:
 	case BNG_INJECT:
 	case BNG_ANSWER_UNREACHABLE:
 		return XDP_REDIRECT;
 	case BNG_ANSWER_ARP:
 	case BNG_ANSWER_ECHO:
+	case BNG_ANSWER_PPP_ECHO:
 	case BNG_ANSWER_TTL:
 		return XDP_TX;
 	case BNG_PASS_LOCAL:

@@ -26,10 +26,15 @@ enum bng_interface_role {
 	BNG_ROLE_PUNT = 3,
 };
 
+enum bng_interface_flag {
+	BNG_INTERFACE_PPPOE = 1 << 0, /* PPPoE is offered (live) */
+};
+
 struct bng_interface {
 	__u32 ifindex;
-	__u8 role; /* enum bng_interface_role */
-	__u8 reserved0[3];
+	__u8 role;  /* enum bng_interface_role */
+	__u8 flags; /* enum bng_interface_flag */
+	__u8 reserved0[2];
 	__u8 mac[6];
 	__u16 mtu;        /* largest IP packet, bytes */
 	__u32 address_be; /* source of ICMP errors to subscribers; first gateway address */

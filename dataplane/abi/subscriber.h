@@ -129,7 +129,7 @@ struct bng_subscriber {
 	__u8 moved_score_after; /* ... and as predicted */
 	__u8 moved_fill_after;  /* per cent */
 	__u8 moved_load;        /* port blocks */
-	__u8 reserved5[2];
+	__u16 ppp_alive;        /* PPPoE: when its last LCP echo came, see bng_ppp_alive */
 
 	__u32 refused_tick;  /* when BNG_EVENT_SUBSCRIBER_REFUSED was sent last; 0: never */
 	__u32 ppp_magic;     /* PPPoE: ours, in echo replies */

@@ -32,7 +32,7 @@
 	X(DROP_VLAN,                "drop_vlan",                "more than two VLAN tags, or a tag where none may be") \
 	X(DROP_ETHERTYPE,           "drop_ethertype",           "neither IPv4 nor ARP") \
 	X(DROP_IPV6,                "drop_ipv6",                "IPv6 is not served yet") \
-	X(DROP_PPPOE,               "drop_pppoe",               "PPPoE is not served yet") \
+	X(DROP_PPPOE,               "drop_pppoe",               "PPPoE is not offered on this interface") \
 	X(DROP_ARP,                 "drop_arp",                 "ARP that is no request for a gateway address") \
 	X(DROP_IP_HEADER,           "drop_ip_header",           "malformed IPv4 header") \
 	X(DROP_FRAGMENT,            "drop_fragment",            "later IPv4 fragment whose first did not come in time") \
@@ -93,7 +93,16 @@
 	X(INJECT_EXPECT,            "inject_expect",            "port opened for an FTP data connection") \
 	X(DROP_ALG_WAIT,            "drop_alg_wait",            "behind an FTP command that is being rewritten; is sent again") \
 	X(DROP_RATE_UP,             "drop_rate_up",             "from a subscriber, over the session's rate") \
-	X(DROP_RATE_DOWN,           "drop_rate_down",           "to a subscriber, over the session's rate")
+	X(DROP_RATE_DOWN,           "drop_rate_down",           "to a subscriber, over the session's rate") \
+	X(ANSWER_PPP_ECHO,          "answer_ppp_echo",          "LCP echo request of a PPPoE session answered") \
+	X(ANSWER_PPP_ALIVE,         "answer_ppp_alive",         "LCP echo reply of a PPPoE session, noted") \
+	X(PUNTED_PPPOE_DISCOVERY,   "punt_pppoe_discovery",     "PPPoE discovery packet handed to controld") \
+	X(PUNTED_PPPOE_SESSION,     "punt_pppoe_session",       "PPP control packet handed to controld") \
+	X(DROP_PPPOE_HEADER,        "drop_pppoe_header",        "malformed PPPoE header, or a code that no subscriber sends") \
+	X(DROP_PPPOE_NO_SESSION,    "drop_pppoe_no_session",    "PPPoE data, and no session has this address") \
+	X(DROP_SPOOF_PPPOE,         "drop_spoof_pppoe",         "session belongs to another PPPoE session, or to none") \
+	X(DROP_PPPOE_FLOOD_MAC,     "drop_pppoe_flood_mac",     "too many PPPoE discovery packets of one MAC") \
+	X(DROP_PPPOE_FLOOD_VLAN,    "drop_pppoe_flood_vlan",    "too many PPPoE discovery packets of one interface and VLAN")
 
 enum bng_verdict {
 #define BNG_VERDICT_ENUM(name, text, meaning) BNG_##name,

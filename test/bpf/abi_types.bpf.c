@@ -12,6 +12,7 @@
 #include "dataplane/abi/mapping_word.h"
 #include "dataplane/abi/meta.h"
 #include "dataplane/abi/pcp.h"
+#include "dataplane/abi/pppoe.h"
 #include "dataplane/abi/punt.h"
 #include "dataplane/abi/subscriber.h"
 #include "dataplane/abi/tunnel.h"
@@ -42,6 +43,7 @@ enum constants {
 	CONSTANT(BNG_TICK_SHIFT),
 	CONSTANT(BNG_PCP_NONCE),
 	CONSTANT(BNG_PCP_RESULTS),
+	CONSTANT(BNG_PPPOE_BUCKETS),
 	CONSTANT(BNG_PUNT_ETHERTYPE),
 	CONSTANT(BNG_PUNT_VERSION),
 	CONSTANT(BNG_BLOCKS_PER_SUBSCRIBER),
@@ -105,6 +107,10 @@ struct abi_types {
 	enum bng_event_type event_type;
 	enum bng_event_flag event_flag;
 	enum bng_interface_role interface_role;
+	enum bng_interface_flag interface_flag;
+	struct bng_pppoe_key pppoe_key;
+	struct bng_pppoe_limit pppoe_limit;
+	enum bng_pppoe_limited pppoe_limited;
 	enum bng_punt_reason punt_reason;
 	enum bng_punt_flag punt_flag;
 	struct bng_alg_key alg_key;

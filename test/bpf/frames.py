@@ -2,21 +2,86 @@
 #
 # Frames, built and judged by scapy: an implementation of every checksum that is
 # not ours.
+import struct
+
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
+from scapy.layers.ppp import PPPoE
 from scapy.packet import Raw
 
-from plane import MACS, NEXT_HOP_MAC, PUBLIC, REMOTE
+from plane import ETH_P_PPP_SES, MACS, NEXT_HOP_MAC, PUBLIC, REMOTE, mac_bytes
 
+PPP_IP = 0x0021
+PPP_LCP = 0xc021
+LCP_ECHO_REQUEST, LCP_ECHO_REPLY = 9, 10
+PADI, PADO, PADR, PADS, PADT = 0x09, 0x07, 0x19, 0x65, 0xa7
+PPPOE_BYTES = 8  # with the PPP protocol
 CORE_MAC = MACS["core1"]
 
 
 def ethernet(source, destination, tags):
-    """Ethernet and tags; `tags` is ((tpid, vid), ...)."""
+    """Ethernet and tags; `tags` is ((tpid, vid), ...), the last one may be (ETH_P_PPP_SES, PPPoE session id)."""
     frame = Ether(src=source, dst=destination)
     for tpid, vid in tags:
-        frame = frame / (Dot1AD if tpid == 0x88a8 else Dot1Q)(vlan=vid)
+        if tpid == ETH_P_PPP_SES:
+            frame = frame / PPPoE(sessionid=vid) / Raw(PPP_IP.to_bytes(2, "big"))
+        else:
+            frame = frame / (Dot1AD if tpid == 0x88a8 else Dot1Q)(vlan=vid)
     return frame
+
+
+def size_of(tags):
+    """Bytes between the Ethernet header and IP."""
+    return sum(PPPOE_BYTES if tpid == ETH_P_PPP_SES else 4 for tpid, _ in tags)
+
+
+def encapsulated(source, destination, tags, ip):
+    """The whole frame around the bytes of an IP packet (and its padding), without scapy's help."""
+    frame, inside = mac_bytes(destination) + mac_bytes(source), b"\x08\x00"
+    for tpid, vid in tags:
+        frame += struct.pack("!H", tpid)
+        if tpid == ETH_P_PPP_SES:
+            frame, inside = frame + struct.pack("!BBHH", 0x11, 0, vid, 2 + ip_length(ip)), struct.pack("!H", PPP_IP)
+        else:
+            frame += struct.pack("!H", vid)
+    return frame + inside + ip
+
+
+def pppoe(source, destination, tags, session, body, kind=(0x11, 0), length=None, ethertype=ETH_P_PPP_SES):
+    """A PPPoE frame; `body` is what the PPPoE length counts, `tags` those of Ethernet."""
+    frame = mac_bytes(destination) + mac_bytes(source) + b"".join(struct.pack("!HH", *tag) for tag in tags)
+    length = len(body) if length is None else length
+    return frame + struct.pack("!HBBHH", ethertype, *kind, session, length) + body
+
+
+def ppp(session, protocol, packet, number=None, **more):
+    """A PPP packet from a PPPoE subscriber, of its session or of another."""
+    *tags, (_, own) = session.tags
+    return pppoe(session.mac, session.interface_mac, tags, own if number is None else number,
+                 struct.pack("!H", protocol) + packet, **more)
+
+
+def lcp(code, magic, data=b"", identifier=7, length=None):
+    length = 8 + len(data) if length is None else length
+    return struct.pack("!BBHI", code, identifier, length, magic) + data
+
+
+def discovery(code, source, destination, tags=(), body=b"\x01\x01\0\0", session=0, **more):
+    """By default with an empty service name."""
+    return pppoe(source, destination, tags, session, body, **{"kind": (0x11, code), "ethertype": 0x8863, **more})
+
+
+def ip_length(ip):
+    return int.from_bytes(ip[2:4], "big")
+
+
+def with_ip(frame, ip):
+    """The frame with another IP packet."""
+    at = len(frame) - len(Ether(frame)[IP])
+    before = frame[:at]
+    if before.endswith(PPP_IP.to_bytes(2, "big")):
+        before = before[:-4] + (2 + ip_length(ip)).to_bytes(2, "big") + before[-2:]
+    return before + ip
 
 
 def up(session, l4, remote=REMOTE, pad=b"", **ip):
@@ -127,10 +192,8 @@ def expected_up(frame, public, mac=NEXT_HOP_MAC):
 
 def expected_down(frame, session, inner_port=None, exempt=False):
     """The whole frame that leaves towards a subscriber."""
-    header = ethernet(session.interface_mac, session.mac, session.tags) / IP()
-    length = 14 + 4 * len(session.tags)
     inner = None if exempt else (session.address, inner_port)
-    return bytes(header)[:length] + translated(frame, destination=inner)
+    return encapsulated(session.interface_mac, session.mac, session.tags, translated(frame, destination=inner))
 
 
 def ip_of(frame):

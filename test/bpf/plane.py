@@ -22,6 +22,7 @@ import time
 import abi
 from bpfobject import CPUS, BpfObject, PerCpuCounts, RingBuffer
 
+ETH_P_PPP_SES = 0x8864
 CLONE_NEWNET = 0x40000000
 CLOCK_MONOTONIC_COARSE = 6
 libc = ctypes.CDLL(None, use_errno=True)
@@ -152,7 +153,7 @@ class Session:
     address: str
     mac: str
     interface: int
-    tags: tuple = ()  # ((tpid, vid), ...)
+    tags: tuple = ()  # ((tpid, vid), ...), the last one may be (ETH_P_PPP_SES, PPPoE session id)
 
     @property
     def record(self):
@@ -176,7 +177,8 @@ class Plane:
             self.object = BpfObject(abi.OBJECT, {
                 "subscriber": SUBSCRIBERS, "pool_address": ADDRESSES, "port_block": ADDRESSES * BLOCKS,
                 "mapping": ADDRESSES * 8192, "slot_of_address": 1024, "events": EVENTS_BYTES,
-                "exempt": 1024, "exempt_port": 1024, "flow": FLOW_BUCKETS, "pcp": LEASES})
+                "exempt": 1024, "exempt_port": 1024, "flow": FLOW_BUCKETS, "pcp": LEASES,
+                "pppoe_session": 1024})
         self.meta_array = self._array("meta", "bng_meta")
         self.meta = self.meta_array[0]
         self.subscriber = self._array("subscriber", "bng_subscriber")
@@ -193,6 +195,7 @@ class Plane:
         self.interface = self._array("interface", "bng_interface")
         self.pcp = self._array("pcp", "bng_pcp")
         self.punt_limit = self._array("punt_limit", "bng_punt_limit")
+        self.pppoe_limit = self._array("pppoe_limit", "bng_pppoe_limit")
         self.counts = PerCpuCounts(self.object.maps["reason_count"], abi.VERDICT_COUNT)
         self.ring = RingBuffer(self.object.maps["events"])
         self.maps = self.object.maps
@@ -211,12 +214,13 @@ class Plane:
     def reset(self):
         for array in (self.meta_array, self.subscriber, self.closing, self.pool, self.port_timer, self.pool_address,
                       self.port_block, self.mapping, self.flow, self.tunnel, self.fragment, self.range, self.interface, self.pcp,
-                      self.punt_limit):
+                      self.punt_limit, self.pppoe_limit):
             ctypes.memset(array, 0, ctypes.sizeof(array))
         self.maps["slot_of_address"].clear(4)
         self.maps["exempt"].clear(8)
         self.maps["exempt_port"].clear(12)
         self.maps["gateway"].clear(8)
+        self.maps["pppoe_session"].clear(16)
         self.maps["interface_of_ifindex"].clear(4)
         self.ring.read()
         self.counts.clear()
@@ -243,7 +247,7 @@ class Plane:
             record.ifindex, record.role, record.mtu = self.ifindex[name], ROLES[index], MTU
             record.mac[:] = mac_bytes(MACS[name])
             if ROLES[index] == abi.ROLE_ACCESS:
-                record.address_be = be32(GATEWAY)
+                record.address_be, record.flags = be32(GATEWAY), abi.INTERFACE_PPPOE
                 self.gateway_add(index, GATEWAY)
             self.tx_set(index, self.ifindex[name])
             self.maps["interface_of_ifindex"].update(struct.pack("=I", self.ifindex[name]), struct.pack("=I", index))
@@ -304,9 +308,11 @@ class Plane:
         record.address_be, record.interface, record.generation, record.pool = be32(address), interface, generation, pool
         for name, bit, (tpid, vid) in zip(("outer_vid", "inner_vid"),
                                           (abi.SUBSCRIBER_OUTER_AD, abi.SUBSCRIBER_INNER_AD), tags):
-            setattr(record, name, vid)
+            setattr(record, name, 0 if tpid == ETH_P_PPP_SES else vid)
             flags |= bit if tpid == 0x88a8 else 0
         record.mac[:] = mac_bytes(mac)
+        if tags and tags[-1][0] == ETH_P_PPP_SES:
+            self.pppoe_publish(record, slot, tags[-1][1])
         record.flags, record.block_shift = flags, self.pool[pool].block_shift
         record.port_key, record.address_index = (slot * 0x9e3779b1 ^ 0x5bd1e995) & 0xffffffff, 0xffffffff
         record.max_blocks = self.pool[pool].max_blocks if max_blocks is None else max_blocks
@@ -316,6 +322,12 @@ class Plane:
         if not inside:
             self.maps["slot_of_address"].update(struct.pack("=I", record.address_be), struct.pack("=I", slot))
         return Session(self, slot, address, mac, interface, tuple(tags))
+
+    def pppoe_publish(self, record, slot, number):
+        record.pppoe_session, record.ppp_magic = number, 0x600d0000 + slot
+        key = abi.bng_pppoe_key(record.interface, number, record.outer_vid, record.inner_vid)
+        key.mac[:] = record.mac
+        self.maps["pppoe_session"].update(bytes(key), struct.pack("=I", slot))
 
     def outside_sessions(self):
         return (slot for slot in range(6000, 6100) if self.subscriber[slot].session_id)

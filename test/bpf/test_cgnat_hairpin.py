@@ -17,8 +17,8 @@ protocols = pytest.mark.parametrize("protocol", ["udp", "tcp"])
 
 def expected(frame, source, session, inner_port):
     """The whole frame that the other subscriber gets; `source` is the public end of the first."""
-    header = bytes(frames.ethernet(session.interface_mac, session.mac, session.tags) / IP())[:14 + 4 * len(session.tags)]
-    return header + frames.translated(frame, source=source, destination=(session.address, inner_port))
+    ip = frames.translated(frame, source=source, destination=(session.address, inner_port))
+    return frames.encapsulated(session.interface_mac, session.mac, session.tags, ip)
 
 
 def ask(session, protocol, port, target, data=b"hello"):

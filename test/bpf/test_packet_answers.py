@@ -14,14 +14,15 @@ import abi
 import frames
 import plane as planes
 from plane import ACC1, ACC2, CORE, GATEWAY, MACS
-from test_packet_forward import ENCAPSULATIONS
+from test_packet_forward import ENCAPSULATIONS, LINKS
 
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 ADDRESS = "10.0.0.5"
 tagged = pytest.mark.parametrize("tags", ENCAPSULATIONS.values(), ids=ENCAPSULATIONS)
+on_each_link = pytest.mark.parametrize("tags", LINKS.values(), ids=LINKS)
 
 
-@tagged
+@on_each_link
 @pytest.mark.parametrize("interface", [ACC1, ACC2])
 @pytest.mark.parametrize("pad", [b"", b"\0" * 18])
 def test_arp_reply(plane, tags, interface, pad):
@@ -173,7 +174,7 @@ def discover(client, tags=(), source="0.0.0.0", destination="255.255.255.255"):
                  UDP(sport=68, dport=67) / Raw(b"\x01\x01\x06\x00" + bytes(236)))
 
 
-@tagged
+@on_each_link
 @pytest.mark.parametrize("interface", [ACC1, ACC2])
 def test_punt_header_and_whole_frame(plane, tags, interface):
     frame = discover("02:33:00:00:00:44", tags)

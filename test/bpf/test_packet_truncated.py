@@ -13,10 +13,13 @@ from scapy.packet import Raw
 
 import abi
 import frames
-from plane import CORE, GATEWAY, PUBLIC, REMOTE, SMALL_MTU
+from plane import CORE, ETH_P_PPP_SES, GATEWAY, PUBLIC, REMOTE, SMALL_MTU
 
 ETHERNET = 14
 TAGS = ((0x88a8, 100), (0x8100, 7))
+PPPOE = (*TAGS, (ETH_P_PPP_SES, 77))
+encapsulated = pytest.mark.parametrize("tags", [(), TAGS, PPPOE], ids=["untagged", "tagged", "pppoe"])
+NOT_IN_PPPOE = {"arp", "dhcp"}
 PUNT_HEADER = ctypes.sizeof(abi.bng_punt)
 ICMP_ERROR = 28  # the new IP and ICMP headers
 
@@ -41,15 +44,15 @@ def growth(verdict, tags):
         return PUNT_HEADER
     if verdict in ("ANSWER_TTL", "DROP_MTU"):
         return ICMP_ERROR
-    return 4 * len(tags) if verdict.startswith(("FORWARD_DOWN", "FORWARD_ICMP_DOWN")) else 0
+    return frames.size_of(tags) if verdict.startswith(("FORWARD_DOWN", "FORWARD_ICMP_DOWN")) else 0
 
 
 def totals(plane):
     return sum(plane.count(verdict) for verdict in abi.VERDICTS)
 
 
-@pytest.mark.parametrize("kind", WHOLE)
-@pytest.mark.parametrize("tags", [(), TAGS], ids=["untagged", "tagged"])
+@pytest.mark.parametrize("tags, kind", [(tags, kind) for tags in ((), TAGS, PPPOE) for kind in WHOLE
+                                        if tags != PPPOE or kind not in NOT_IN_PPPOE], ids=str)
 def test_up_cut_at_every_byte(plane, tags, kind):
     session = plane.session("10.0.0.5", tags=tags)
     whole = WHOLE[kind](session)
@@ -63,7 +66,7 @@ def test_up_cut_at_every_byte(plane, tags, kind):
 
 
 @pytest.mark.parametrize("protocol", frames.PROTOCOLS)
-@pytest.mark.parametrize("tags", [(), TAGS], ids=["untagged", "tagged"])
+@encapsulated
 def test_down_cut_at_every_byte(plane, tags, protocol):
     session = plane.session("10.0.0.5", tags=tags)
     public = frames.public_end(plane.access(frames.up(session, frames.PROTOCOLS[protocol](4000))))
@@ -71,7 +74,7 @@ def test_down_cut_at_every_byte(plane, tags, protocol):
     for length in range(ETHERNET, len(whole)):
         assert plane.core(whole[:length]).verdict == "DROP_SHORT", length
     result = plane.core(whole)
-    assert result.verdict == "FORWARD_DOWN" and len(result.frame) == len(whole) + 4 * len(tags)
+    assert result.verdict == "FORWARD_DOWN" and len(result.frame) == len(whole) + frames.size_of(tags)
     assert session.record.down_packets == 1
     assert totals(plane) == len(whole) - ETHERNET + 2
 
@@ -145,7 +148,7 @@ MORE_THAN_TAGS = {"ANSWER_TTL": ICMP_ERROR, "DROP_MTU": ICMP_ERROR}
 
 
 @pytest.mark.parametrize("kind", STEPS)
-@pytest.mark.parametrize("tags", [(), TAGS], ids=["untagged", "tagged"])
+@encapsulated
 def test_steps_cut_at_every_byte(plane, tags, kind):
     session = plane.session("10.0.0.5", tags=tags)
     session.record.mss = 1000
@@ -208,3 +211,30 @@ def test_noise(plane, program):
         assert len(result.frame) <= len(frame) + growth(result.verdict, TAGS)
         assert result.verdict not in ("NONE", "DROP_INTERNAL")
     assert totals(plane) - base == 10000
+
+
+def test_noise_in_pppoe(plane):
+    """10,000 frames of an open session, of discovery and of PPP control with random bytes changed."""
+    chance = random.Random("pppoe")
+    session = plane.session("10.0.0.5", tags=PPPOE)
+    session.record.mss = 1000
+    public = mapped(plane, session)
+    base = totals(plane)
+    seeds = [build(session) for kind, build in WHOLE.items() if kind not in NOT_IN_PPPOE]
+    seeds += [build(plane, session, public) for entry, _, build in STEPS.values() if entry == "access"]
+    seeds += [frames.ppp(session, frames.PPP_LCP, frames.lcp(code, 5, b"data"), number)
+              for code in (frames.LCP_ECHO_REQUEST, frames.LCP_ECHO_REPLY, 1) for number in (77, 78)]
+    seeds += [frames.discovery(code, session.mac, destination, TAGS) for code in (frames.PADI, frames.PADR, frames.PADT)
+              for destination in ("ff:ff:ff:ff:ff:ff", session.interface_mac)]
+    verdicts = set()
+    for _ in range(10000):
+        frame = bytearray(chance.choice(seeds) + bytes(chance.choice((0, 0, 9))))
+        for _ in range(chance.randrange(1, 4)):
+            frame[chance.randrange(min(len(frame), 14 + 22))] = chance.randrange(256)
+        result = plane.access(bytes(frame))
+        assert len(result.frame) <= len(frame) + growth(result.verdict, PPPOE)
+        assert result.verdict not in ("NONE", "DROP_INTERNAL")
+        verdicts.add(result.verdict)
+    assert totals(plane) - base == 10000
+    assert verdicts >= {"ANSWER_PPP_ECHO", "ANSWER_PPP_ALIVE", "PUNTED_PPPOE_SESSION", "PUNTED_PPPOE_DISCOVERY",
+                        "DROP_PPPOE_HEADER", "DROP_SPOOF_PPPOE", "DROP_SHORT", "FORWARD_UP", "DROP_OTHER_STATION"}

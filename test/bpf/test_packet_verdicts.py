@@ -3,9 +3,7 @@
 # Every verdict that a packet can end in: a packet in, the verdict, its action,
 # and (by Plane.run) its counter moved by exactly one packet and the frame's
 # bytes, no other counter by anything.
-import dataclasses
 import struct
-import typing
 
 import pytest
 from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption
@@ -16,68 +14,9 @@ from scapy.packet import Raw
 import abi
 import frames
 import plane as planes
+import rows_pppoe
 from plane import ACC1, ACC2, CORE, GATEWAY, HOST, PUBLIC, be32
-
-ADDRESS = "10.0.0.5"
-BROADCAST = "ff:ff:ff:ff:ff:ff"
-
-
-@dataclasses.dataclass
-class Row:
-    description: str
-    verdict: str
-    entry: str  # access, core or inject
-    build: typing.Callable  # (plane, session) -> frame
-    pool: dict = dataclasses.field(default_factory=dict)
-    session: dict = dataclasses.field(default_factory=dict)
-    blamed: bool = None  # whether the session's drop_packets moves; None: it is no drop
-    told: bool = False  # a drop of which the sender hears by ICMP
-
-
-def access(description, verdict, build, blamed=None, **more):
-    return Row(description, verdict, "access", build, blamed=blamed, **more)
-
-
-def core(description, verdict, build, blamed=None, **more):
-    return Row(description, verdict, "core", build, blamed=blamed, **more)
-
-
-def inject(description, verdict, build, blamed=False, **more):
-    return Row(description, verdict, "inject", build, blamed=blamed, **more)
-
-
-def from_subscriber(l4=None, **fields):
-    return lambda plane, session: frames.up(session, l4 or frames.udp(4000), **fields)
-
-
-def from_core(destination, l4=None, **fields):
-    return lambda plane, session: frames.down(destination, l4 or frames.udp(53, 4000), **fields)
-
-
-def frame_of(payload, **fields):
-    """An untagged frame on the access side with any payload behind Ethernet."""
-    return lambda plane, session: bytes(
-        Ether(src=session.mac, dst=session.interface_mac, **fields) / payload)
-
-
-def cut(build, length):
-    return lambda plane, session: build(plane, session)[:length]
-
-
-def patched(build, offset, value):
-    def patch(plane, session):
-        frame = bytearray(build(plane, session))
-        frame[offset:offset + len(value)] = value
-        return bytes(frame)
-    return patch
-
-
-def after(prepare, build):
-    """`prepare(plane, session)` first."""
-    def run(plane, session):
-        prepare(plane, session)
-        return build(plane, session)
-    return run
+from rows import ADDRESS, BROADCAST, access, after, changed, core, cut, frame_of, from_core, from_subscriber, inject, patched
 
 
 def mapped(then=None):
@@ -88,14 +27,6 @@ def mapped(then=None):
             then(plane, session, public)
         return frames.down(PUBLIC[public >> 16], frames.udp(53, public & 0xffff))
     return build
-
-
-def changed(**fields):
-    """Sets fields of the session's record."""
-    def change(plane, session):
-        for name, value in fields.items():
-            setattr(session.record, name, value)
-    return change
 
 
 def arp(operation=1, target=GATEWAY, **fields):
@@ -363,8 +294,7 @@ ROWS = [
     access("LLDP", "DROP_ETHERTYPE", frame_of(Raw(bytes(50)), type=0x88cc)),
     access("802.3 length instead of a type", "DROP_ETHERTYPE", frame_of(Raw(bytes(50)), type=50)),
     access("IPv6", "DROP_IPV6", frame_of(IPv6())),
-    access("PPPoE discovery", "DROP_PPPOE", frame_of(Raw(bytes(50)), type=0x8863)),
-    access("PPPoE session", "DROP_PPPOE", frame_of(Raw(bytes(50)), type=0x8864)),
+    *rows_pppoe.ROWS,
     access("ARP reply", "DROP_ARP", arp(operation=2)),
     access("ARP for another address", "DROP_ARP", arp(target="10.0.0.77")),
     access("ARP for an interface's other gateway", "DROP_ARP",
@@ -551,7 +481,7 @@ def mapped_port(plane, session):
 def action_of(verdict):
     kinds = {"FORWARD": abi.XDP_REDIRECT, "PUNTED": abi.XDP_REDIRECT, "INJECT": abi.XDP_REDIRECT,
              "ANSWER": abi.XDP_TX, "PASS": abi.XDP_PASS, "DROP": abi.XDP_DROP}
-    own = {"INJECT_PIN": abi.XDP_DROP, "INJECT_FORGOTTEN": abi.XDP_DROP, "INJECT_UNANSWERED": abi.XDP_DROP,
+    own = {"ANSWER_PPP_ALIVE": abi.XDP_DROP, "INJECT_PIN": abi.XDP_DROP, "INJECT_FORGOTTEN": abi.XDP_DROP, "INJECT_UNANSWERED": abi.XDP_DROP,
            "INJECT_EXPECT": abi.XDP_DROP,
            "ANSWER_UNREACHABLE": abi.XDP_REDIRECT}
     return own.get(verdict, kinds[verdict.split("_")[0]])
