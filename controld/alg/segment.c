@@ -91,6 +91,7 @@ size_t segment_replace(const uint8_t *frame, const struct segment *segment, size
 	memcpy(out, frame, segment->payload);
 	memcpy(out + segment->payload, text, length);
 	memcpy(out + segment->payload + length, frame + segment->payload + old, rest);
+	frame_resized(out, segment->ip, after);
 	write_be16(out + segment->ip + offsetof(struct iphdr, tot_len), after);
 	fix(out + segment->ip + offsetof(struct iphdr, check), before, after);
 	/* The length is part of TCP's pseudo header; the IP header's share cancels out. */

@@ -15,7 +15,7 @@ int dhcp4_packet_parse(const uint8_t *data, size_t length, struct dhcp4_packet *
 		return err;
 	packet->link = frame.link;
 	packet->flow = frame.flow;
-	if (frame.flow.destination_port != DHCP4_SERVER_PORT)
+	if (frame.link.pppoe_session || frame.flow.destination_port != DHCP4_SERVER_PORT)
 		return -EPROTO;
 	return dhcp4_message_parse(frame.payload, frame.payload_length, &packet->message);
 }

@@ -153,6 +153,7 @@ static int write_interface(struct controld *controld, const struct config *confi
 	struct bng_interface wanted = {
 		.ifindex = device->ifindex,
 		.role = role_of(interface),
+		.flags = record->flags, /* set by who offers something there */
 		.mtu = device->mtu,
 		.address_be = first_gateway(config, interface->name),
 	};

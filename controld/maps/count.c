@@ -182,6 +182,7 @@ bool maps_used(struct maps *maps, enum map_id id, uint64_t *used)
 		cgnat_walk_tunnels(maps, &(struct cgnat_filter){0}, count_tunnel, used);
 		return true;
 	case MAP_slot_of_address:
+	case MAP_pppoe_session:
 	case MAP_interface_of_ifindex:
 	case MAP_gateway:
 	case MAP_alg:

@@ -21,6 +21,7 @@
 #include "dataplane/abi/interface.h"
 #include "dataplane/abi/meta.h"
 #include "dataplane/abi/pcp.h"
+#include "dataplane/abi/pppoe.h"
 #include "dataplane/abi/punt.h"
 #include "dataplane/abi/subscriber.h"
 #include "dataplane/abi/tunnel.h"
@@ -43,10 +44,12 @@
 	X(fragment, struct bng_fragment)     \
 	X(interface, struct bng_interface)   \
 	X(pcp, struct bng_pcp)               \
-	X(punt_limit, struct bng_punt_limit)
+	X(punt_limit, struct bng_punt_limit) \
+	X(pppoe_limit, struct bng_pppoe_limit)
 /* The others: name, key size, value size. */
 #define MAPS_OTHERS(X)                                             \
 	X(slot_of_address, 4, 4)                                   \
+	X(pppoe_session, sizeof(struct bng_pppoe_key), 4)          \
 	X(interface_of_ifindex, 4, 4)                              \
 	X(gateway, sizeof(struct bng_gateway_key), 4)              \
 	X(tx_interface, 4, 4)                                      \
@@ -109,6 +112,14 @@ int maps_get(struct maps *maps, enum map_id id, const void *key, void *value);
 int maps_delete(struct maps *maps, enum map_id id, const void *key);
 /* All entries at once: two arrays to be freed, key by key. */
 int maps_snapshot(struct maps *maps, enum map_id id, void **keys, void **values, uint32_t *count);
+
+/* Sets or clears one of enum bng_interface_flag. */
+static inline void maps_interface_flag(struct maps *maps, uint16_t index, uint8_t flag, bool on)
+{
+	uint8_t *flags = &maps->interface[index].flags;
+
+	__atomic_store_n(flags, (uint8_t)(on ? *flags | flag : *flags & ~flag), __ATOMIC_RELAXED);
+}
 
 /* Hands the slot of a CLOSING session to bng_sweep. */
 void maps_closing_set(struct maps *maps, uint32_t slot);

@@ -61,6 +61,7 @@ static void announce(struct controld *controld, const struct bng_subscriber *ses
 	memcpy(link.source, controld->maps->interface[session->interface].mac, 6);
 	put_tag(&link, session->outer_vid, session->flags & BNG_SUBSCRIBER_OUTER_AD);
 	put_tag(&link, session->inner_vid, session->flags & BNG_SUBSCRIBER_INNER_AD);
+	link.pppoe_session = session->pppoe_session;
 	length = frame_build(&link, &flow, message, length, frame, sizeof(frame));
 	if (!punt_send(controld, session->interface, frame, length))
 		pcp_counts(controld)->announced++;

@@ -21,6 +21,9 @@
 #define REPLY_TTL     64
 #define TAGS_MAX      2
 #define TAG_BYTES     4
+#define PPPOE_KIND    0x1100 /* version 1, type 1, code 0: session */
+#define PPPOE_BYTES   8      /* with the PPP protocol */
+#define PPP_IPV4      0x0021
 
 struct cursor {
 	const uint8_t *at;
@@ -65,6 +68,14 @@ static uint16_t udp_checksum(uint32_t source_be, uint32_t destination_be, const 
 	return checksum_fold(checksum_add(sum, udp, length));
 }
 
+static size_t find_in_pppoe(const uint8_t *data, size_t length, size_t at)
+{
+	if (at + PPPOE_BYTES > length || ntohs(frame_read_be16(data + at)) != PPPOE_KIND ||
+	    ntohs(frame_read_be16(data + at + PPPOE_BYTES - 2)) != PPP_IPV4)
+		return 0;
+	return at + PPPOE_BYTES;
+}
+
 size_t frame_find_ipv4(const uint8_t *data, size_t length)
 {
 	size_t at = ETH_HLEN - 2;
@@ -74,10 +85,37 @@ size_t frame_find_ipv4(const uint8_t *data, size_t length)
 
 		if (type == ETHERTYPE_IP)
 			return at + 2;
+		if (type == ETH_P_PPP_SES)
+			return find_in_pppoe(data, length, at + 2);
 		if ((type != ETHERTYPE_VLAN && type != ETHERTYPE_QINQ) || tags == TAGS_MAX)
 			return 0;
 	}
 	return 0;
+}
+
+/* In front of IPv4 is either its ethertype or its PPP protocol. */
+void frame_resized(uint8_t *data, size_t ipv4, uint16_t length)
+{
+	uint16_t pppoe_be = htons((uint16_t)(length + sizeof(uint16_t)));
+
+	if (ntohs(frame_read_be16(data + ipv4 - 2)) == PPP_IPV4)
+		memcpy(data + ipv4 - 4, &pppoe_be, sizeof(pppoe_be));
+}
+
+/* What is behind the PPPoE packet is padding. */
+static int parse_pppoe(struct cursor *cursor, struct frame_link *link)
+{
+	uint16_t header[4]; /* kind, session, length, protocol */
+
+	if (!take(cursor, header, sizeof(header)))
+		return -EBADMSG;
+	size_t length = ntohs(header[2]);
+	link->pppoe_session = ntohs(header[1]);
+	if (ntohs(header[0]) != PPPOE_KIND || !link->pppoe_session || length < sizeof(header[3]) ||
+	    length - sizeof(header[3]) > (size_t)(cursor->end - cursor->at))
+		return -EBADMSG;
+	cursor->end = cursor->at + length - sizeof(header[3]);
+	return ntohs(header[3]) == PPP_IPV4 ? 0 : -EPROTO;
 }
 
 static int parse_link(struct cursor *cursor, struct frame_link *link)
@@ -85,6 +123,7 @@ static int parse_link(struct cursor *cursor, struct frame_link *link)
 	uint16_t type_be, tci_be;
 
 	link->tags = 0;
+	link->pppoe_session = 0;
 	if (!take(cursor, link->destination, 6) || !take(cursor, link->source, 6) ||
 	    !take(cursor, &type_be, 2))
 		return -EBADMSG;
@@ -96,6 +135,8 @@ static int parse_link(struct cursor *cursor, struct frame_link *link)
 			return -EBADMSG;
 		link->tag[link->tags++].tci = ntohs(tci_be);
 	}
+	if (ntohs(type_be) == ETH_P_PPP_SES)
+		return parse_pppoe(cursor, link);
 	return ntohs(type_be) == ETHERTYPE_IP ? 0 : -EPROTO;
 }
 
@@ -166,7 +207,7 @@ static uint8_t *put_be16(uint8_t *at, uint16_t value)
 	return put(at, &value_be, sizeof(value_be));
 }
 
-static uint8_t *build_link(uint8_t *at, const struct frame_link *link)
+static uint8_t *build_link(uint8_t *at, const struct frame_link *link, size_t ip_length)
 {
 	at = put(at, link->destination, 6);
 	at = put(at, link->source, 6);
@@ -174,7 +215,11 @@ static uint8_t *build_link(uint8_t *at, const struct frame_link *link)
 		at = put_be16(at, link->tag[i].tpid);
 		at = put_be16(at, link->tag[i].tci);
 	}
-	return put_be16(at, ETHERTYPE_IP);
+	if (!link->pppoe_session)
+		return put_be16(at, ETHERTYPE_IP);
+	at = put_be16(put_be16(at, ETH_P_PPP_SES), PPPOE_KIND);
+	at = put_be16(put_be16(at, link->pppoe_session), (uint16_t)(ip_length + sizeof(uint16_t)));
+	return put_be16(at, PPP_IPV4);
 }
 
 static uint8_t *build_ip(uint8_t *at, const struct frame_flow *flow, size_t payload)
@@ -198,16 +243,18 @@ size_t frame_build(const struct frame_link *link, const struct frame_flow *flow,
 		   size_t payload_length, uint8_t *frame, size_t size)
 {
 	size_t udp_length = sizeof(struct udphdr) + payload_length;
-	size_t total = ETH_HLEN + 4 * link->tags + sizeof(struct iphdr) + udp_length;
+	size_t ip_length = sizeof(struct iphdr) + udp_length;
+	size_t total =
+		ETH_HLEN + TAG_BYTES * link->tags + (link->pppoe_session ? PPPOE_BYTES : 0) + ip_length;
 	struct udphdr udp = {
 		.source = htons(flow->source_port),
 		.dest = htons(flow->destination_port),
 		.len = htons((uint16_t)udp_length),
 	};
 
-	if (total > size || udp_length > UINT16_MAX - sizeof(struct iphdr))
+	if (total > size || ip_length > UINT16_MAX - sizeof(uint16_t))
 		return 0;
-	uint8_t *start = build_ip(build_link(frame, link), flow, udp_length);
+	uint8_t *start = build_ip(build_link(frame, link, ip_length), flow, udp_length);
 	put(put(start, &udp, sizeof(udp)), payload, payload_length);
 	uint16_t check = udp_checksum(flow->source_be, flow->destination_be, start, udp_length);
 	udp.check = htons(check ? check : 0xffff);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
- * Datagrams of control protocols as frames: Ethernet with up to two VLAN tags, IPv4,
- * UDP. A reply goes back through the tags it came with.
+ * Datagrams of control protocols as frames: Ethernet with up to two VLAN tags, PPPoE or
+ * not, IPv4, UDP. A reply goes back through the encapsulation it came with.
  *
  * The parser never reads behind `length`; the payload points into the frame. Fields
  * ending in _be are network byte order, all others host byte order.
@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define FRAME_MAX 1522 /* Ethernet, two tags, 1,500 bytes of IP */
+#define FRAME_MAX 1530 /* Ethernet, two tags, PPPoE, 1,500 bytes of IP */
 
 struct frame_tag {
 	uint16_t tpid;
@@ -25,6 +25,7 @@ struct frame_link {
 	uint8_t source[6];
 	struct frame_tag tag[2]; /* outer first */
 	unsigned tags;
+	uint16_t pppoe_session; /* 0: no PPPoE */
 };
 
 struct frame_flow {
@@ -41,8 +42,11 @@ struct frame {
 	size_t payload_length;
 };
 
-/* Where IPv4 begins behind up to two tags; 0: it is something else, or too short. */
+/* Where IPv4 begins behind up to two tags, in PPPoE or not; 0: it is something else, or
+ * too short. */
 size_t frame_find_ipv4(const uint8_t *data, size_t length);
+/* What has become of the IPv4 packet that begins at `ipv4`: its length, for PPPoE. */
+void frame_resized(uint8_t *data, size_t ipv4, uint16_t length);
 
 static inline uint16_t frame_read_be16(const uint8_t *from)
 {

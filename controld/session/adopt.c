@@ -57,5 +57,5 @@ int sessions_adopt(struct controld *controld, struct sessions_adopted *adopted)
 		}
 	}
 	sessions->active = adopted->active;
-	return failure;
+	return failure ? failure : pppoe_index_adopt(sessions);
 }

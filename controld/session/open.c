@@ -290,6 +290,7 @@ static void fill_record(struct controld *controld, const struct session_spec *sp
 		.mss = spec->mss,
 		.mtu = spec->mtu,
 		.ppp_magic = spec->ppp_magic,
+		.ppp_alive = bng_ppp_alive(maps_tick(sessions->maps)),
 		.returned = is_same_client(record, &spec->client),
 	};
 
@@ -322,6 +323,11 @@ int session_prepare(struct controld *controld, const struct session_spec *spec, 
 	if (failure)
 		return failure;
 	fill_record(controld, spec, &sessions->maps->subscriber[slot]);
+	failure = pppoe_index_add(sessions, slot);
+	if (failure) {
+		give_single_slot(sessions, slot);
+		return failure;
+	}
 	slot_table_insert(&sessions->by_id, slot);
 	slot_table_insert(&sessions->by_client, slot);
 	*session = (struct session){slot, &sessions->maps->subscriber[slot]};
@@ -353,6 +359,7 @@ void session_abandon(struct controld *controld, const struct session *session)
 
 	slot_table_remove(&sessions->by_id, session->slot);
 	slot_table_remove(&sessions->by_client, session->slot);
+	pppoe_index_remove(sessions, session->slot);
 	give_single_slot(sessions, session->slot);
 }
 
@@ -416,6 +423,7 @@ int session_close(struct controld *controld, const struct session *session, enum
 	__atomic_store_n(&record->state, BNG_SUBSCRIBER_CLOSING, __ATOMIC_RELEASE);
 	slot_table_remove(&sessions->by_id, session->slot);
 	slot_table_remove(&sessions->by_client, session->slot);
+	pppoe_index_remove(sessions, session->slot);
 	sessions->active--;
 	sessions->active_of_interface[record->interface]--;
 	sessions_closing_add(sessions, session->slot);

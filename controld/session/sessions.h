@@ -116,6 +116,11 @@ static inline bool slots_rest_used(const struct sessions *sessions, uint32_t slo
 int slots_plan(const struct sessions *sessions, const struct config *config, struct bng_ranges *ranges,
 	       char *error, size_t error_size);
 
+/* pppoe_index.c; for a session without PPPoE nothing is done */
+int pppoe_index_add(struct sessions *sessions, uint32_t slot);
+void pppoe_index_remove(struct sessions *sessions, uint32_t slot);
+int pppoe_index_adopt(struct sessions *sessions);
+
 /* adopt.c */
 struct sessions_adopted {
 	uint32_t active;

@@ -77,6 +77,7 @@ static json_t *map_sizes(const struct config *config, const json_t *pinned)
 		{MAP_subscriber, config->sizes.subscribers},
 		{MAP_closing, BNG_SLOT_GROUPS(config->sizes.subscribers)},
 		{MAP_slot_of_address, config->sizes.subscribers},
+		{MAP_pppoe_session, config->sizes.subscribers},
 		{MAP_pool_address, config->sizes.public_addresses},
 		{MAP_mapping, config->sizes.public_addresses * (65536ull / BNG_PORTS_PER_BUCKET)},
 		{MAP_port_block, config->sizes.port_blocks},

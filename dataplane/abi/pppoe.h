@@ -48,10 +48,12 @@ static inline __u16 bng_ppp_alive(__u32 tick)
 	return tick >> 2;
 }
 
-/* The tick it stands for, seen from `now`, which is not 19 hours later. */
+/* The latest tick it may stand for, seen from `now`, which is not 19 hours later. */
 static inline __u32 bng_ppp_alive_tick(__u16 ppp_alive, __u32 now)
 {
-	return now - ((__u32)(__u16)(bng_ppp_alive(now) - ppp_alive) << 2);
+	__u32 ago = (__u16)(bng_ppp_alive(now) - ppp_alive);
+
+	return ago ? (now | 3) - (ago << 2) : now;
 }
 
 #endif

@@ -169,6 +169,27 @@ START_TEST(a_frame_is_rewritten_whatever_its_length)
 }
 END_TEST
 
+START_TEST(the_length_of_pppoe_follows)
+{
+	static const uint8_t header[] = {0x88, 0x64, 0x11, 0, 0, 5, 0, 0, 0, 0x21};
+	uint8_t plain[512], frame[512], out[SEGMENT_FRAME_MAX];
+	size_t length = frame_build(plain, "EPRT |1|10.0.0.5|3|\r\n") + 8;
+	struct bng_alg entry = {.position = SEQUENCE, .flags = BNG_ALG_PENDING};
+	struct command command;
+	size_t written;
+
+	memcpy(frame, plain, 12);
+	memcpy(frame + 12, header, sizeof(header));
+	memcpy(frame + 22, plain + 14, length - 22);
+	write_be(frame + 18, (uint32_t)(length - 20), 2);
+	command = command_of(frame, length);
+	written = command_rewrite(&command, frame, htonl(PUBLIC), 40001, &entry, out);
+	ck_assert_uint_gt(written, length);
+	ck_assert_uint_eq((uint32_t)out[18] << 8 | out[19], written - 20);
+	ck_assert_uint_eq(wrong_checksums(out + 8), 0);
+}
+END_TEST
+
 START_TEST(a_command_sent_again_must_come_out_the_same)
 {
 	uint8_t frame[512], out[SEGMENT_FRAME_MAX], again[SEGMENT_FRAME_MAX];
@@ -243,6 +264,7 @@ int main(void)
 
 	tcase_add_loop_test(ftp, a_line_is_read_and_written, 0, (int)(sizeof(lines) / sizeof(lines[0])));
 	tcase_add_loop_test(ftp, a_frame_is_rewritten_whatever_its_length, 0, 3);
+	tcase_add_test(ftp, the_length_of_pppoe_follows);
 	tcase_add_test(ftp, a_command_sent_again_must_come_out_the_same);
 	tcase_add_test(ftp, a_command_that_is_given_up_changes_no_number);
 	tcase_add_test(ftp, only_the_subscribers_own_address_is_rewritten);

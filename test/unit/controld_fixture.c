@@ -120,6 +120,7 @@ static void make_maps(const struct fixture_sizes *sizes)
 		[MAP_interface] = BNG_INTERFACES,
 		[MAP_pcp] = 64,
 		[MAP_punt_limit] = BNG_PUNT_REASONS,
+		[MAP_pppoe_limit] = BNG_PPPOE_LIMITS,
 	};
 
 #define MAKE_ARRAY(name, type_of_value)                                                                      \
@@ -129,6 +130,8 @@ static void make_maps(const struct fixture_sizes *sizes)
 #undef MAKE_ARRAY
 	fixture.fds[MAP_slot_of_address] =
 		make_map(MAP_slot_of_address, BPF_MAP_TYPE_HASH, 4, 4, sizes->subscribers);
+	fixture.fds[MAP_pppoe_session] = make_map(MAP_pppoe_session, BPF_MAP_TYPE_HASH,
+						  sizeof(struct bng_pppoe_key), 4, FIXTURE_PPPOE_SESSIONS);
 	fixture.fds[MAP_interface_of_ifindex] =
 		make_map(MAP_interface_of_ifindex, BPF_MAP_TYPE_HASH, 4, 4, 64);
 	fixture.fds[MAP_gateway] =

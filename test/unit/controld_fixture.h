@@ -13,6 +13,8 @@
 #include "controld/session/sessions.h"
 #include "dataplane/abi/event.h"
 
+#define FIXTURE_PPPOE_SESSIONS 8
+
 struct fixture {
 	struct controld controld;
 	int fds[MAP_COUNT]; /* kept, so that a second controld can adopt the maps */

@@ -363,6 +363,9 @@ START_TEST(a_frame_is_read_behind_its_tags)
 	ck_assert_uint_eq(packet.source_be, htonl(0x0a000005));
 	ck_assert_uint_eq(packet.id_be, htons(0x1234));
 	ck_assert_uint_eq(packet.offset, 24);
+	memcpy(frame + 12, "\x88\x64\x11\x00\x00\x07\x00\x2c\x00\x21", 10); /* PPPoE */
+	ck_assert_int_eq(hold_packet_parse(frame, FRAME + 8, &packet), 0);
+	ck_assert_uint_eq(packet.source_be, htonl(0x0a000005));
 	frame_build(frame + 12, 17, 1, 1, 3);
 	memcpy(frame + 12, "\x81\x00\x00\x01\x81\x00\x00\x02\x81\x00\x00\x03\x08\x00", 14);
 	ck_assert_int_eq(hold_packet_parse(frame, FRAME + 12, &packet), -EBADMSG); /* three */
