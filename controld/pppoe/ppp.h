@@ -38,8 +38,10 @@
 #define PPP_AUTHS        3
 #define PPP_CHALLENGE    16
 #define PPP_SUCCESS_MAX  48   /* "S=" and 40 digits, and room */
-#define PPP_FRAME_MAX    1494 /* protocol and packet, of what the engine sends */
+#define PPP_FRAME_MAX    1502 /* protocol and packet, of what the engine sends */
 #define PPP_MRU_STANDARD 1492 /* of PPPoE, where RFC 4638 was not asked for */
+#define PPP_MRU_MIN      128
+#define PPP_MRU_MAX      1500
 
 enum ppp_protocol {
 	PPP_IPV4 = 0x0021,
@@ -56,7 +58,7 @@ struct ppp_params {
 	uint8_t max_configure;   /* 10: Configure-Requests, challenges, in vain */
 	uint8_t max_terminate;   /* 2 */
 	uint8_t max_failure;     /* 5: Naks in a row */
-	uint16_t mru;            /* 1492; more only as PPP-Max-Payload allows (RFC 4638) */
+	uint16_t mru;            /* 1492; up to 1500 as PPP-Max-Payload allows (RFC 4638) */
 	uint16_t restart_ms;     /* 3000: until something is sent again */
 	uint16_t setup_s;        /* 120: after which a link without network is ended */
 	char name[PPP_NAME_MAX]; /* ours in a CHAP challenge; ends with a zero */
@@ -64,14 +66,14 @@ struct ppp_params {
 
 /* The automaton of RFC 1661 section 4, for LCP and for IPCP. */
 struct ppp_fsm {
-	uint8_t state;     /* enum ppp_state, ppp_fsm.h */
-	uint8_t id;        /* of our last Configure- or Terminate-Request */
-	uint8_t restarts;  /* left */
-	uint8_t naks_sent; /* in a row */
-	uint8_t naks_got;  /* in a row */
-	uint8_t refused;   /* our options that the client does not want: a bit for each */
-	uint8_t acked_id;  /* of the client's request that was acknowledged last */
-	uint8_t reserved;
+	uint8_t state;       /* enum ppp_state, ppp_fsm.h */
+	uint8_t id;          /* of our last Configure- or Terminate-Request */
+	uint8_t restarts;    /* left */
+	uint8_t naks_sent;   /* in a row */
+	uint8_t naks_got;    /* in a row */
+	uint8_t refused;     /* our options that the client does not want: a bit for each */
+	uint8_t acked_id;    /* of the client's request that was acknowledged last */
+	uint8_t is_answered; /* our last Configure-Request; a second answer is none */
 };
 
 enum ppp_phase {
@@ -113,7 +115,7 @@ struct ppp {
 	uint8_t challenge[PPP_CHALLENGE]; /* zeroed as soon as it was answered */
 	char success[PPP_SUCCESS_MAX];    /* said once more where the first was lost */
 	char user[PPP_USER_MAX + 1];      /* as the client gave it; "": it gave none */
-	char text[40];                    /* why it is ending */
+	char text[56];                    /* why it is ending */
 };
 
 /* Who uses the engine. Frames and texts are valid during the call only. */
@@ -123,7 +125,8 @@ struct ppp_out {
 	void (*random)(void *context, void *bytes, size_t length);
 	/* Protocol and packet, to be put behind the PPPoE header. */
 	void (*send)(void *context, const uint8_t *frame, size_t length);
-	/* `user` is NULL with CREDENTIAL_LINE. A password is nowhere else, and is wiped after. */
+	/* `user` is NULL with CREDENTIAL_LINE. A password lies in the frame that came in, and
+	 * nowhere else. */
 	void (*authenticate)(void *context, const char *user, const struct credentials *credentials);
 	void (*network_up)(void *context);
 	void (*network_down)(void *context, enum session_end cause, const char *text);
@@ -142,9 +145,10 @@ struct ppp_verdict {
 };
 
 void ppp_start(struct ppp *ppp, const struct ppp_params *params, const struct ppp_out *out);
-/* A link whose session is up, made again of what the session knows. */
-void ppp_restore(struct ppp *ppp, const struct ppp_params *params, uint32_t magic, uint32_t address_be,
-		 uint16_t mtu);
+/* A link whose session is up, made again of what the session knows. One that is OPEN and has
+ * no deadline may be forgotten and restored when it is needed. */
+void ppp_restore(struct ppp *ppp, const struct ppp_params *params, uint32_t magic, uint16_t mtu,
+		 const struct ppp_verdict *granted);
 /* `frame`: protocol and packet, and maybe padding. */
 void ppp_input(struct ppp *ppp, const uint8_t *frame, size_t length, const struct ppp_out *out);
 /* CLOCK_BOOTTIME when ppp_timer has something to do; 0: never. */
