@@ -8,3 +8,4 @@ target_link_libraries(bng_emulator PUBLIC bng_lib PkgConfig::CRYPTO PkgConfig::J
 add_executable(bng_subscribers ${BNG_TEST_DIR}/main.c)
 set_target_properties(bng_subscribers PROPERTIES OUTPUT_NAME bng-subscribers)
 target_link_libraries(bng_subscribers PRIVATE bng_emulator)
+bng_check(check_emulator ${BNG_TEST_DIR}/check_emulator.c LIBS bng_emulator)

@@ -208,7 +208,9 @@ static bool ipcp_correct(struct emulator *emulator, struct subscriber *subscribe
 			pppoe->dns_be[!first] = value;
 		return true;
 	}
-	if (option->type != IPCP_ADDRESS || rejected || !value) {
+	if (option->type != IPCP_ADDRESS)
+		return false;
+	if (rejected || !value) {
 		emulator_fault(emulator, FAULT_IPCP_ADDRESS);
 		return false;
 	}
