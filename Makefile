@@ -4,6 +4,7 @@
 #   make demo [KEEP=1]   the gateway at work, upgraded under load (as root)
 #   make test            every test, one summary line (as root)
 #   make test-kernel-6.1 the data plane on the oldest kernel, under QEMU (as root)
+#   make test-pppd       the subscriber emulator against Debian's pppd, under QEMU (as root)
 #   make conformance     docs/conformance.md anew, from the tests it lists (as root)
 #   make bench           the benchmark (docs/performance.md)
 #   make sim-steering    steering of subscribers over a model of a pool (docs/steering.md)
@@ -16,7 +17,7 @@ UNITDIR ?= /lib/systemd/system
 NINJA_FLAGS ?=
 PYTHON := /usr/bin/python3
 
-.PHONY: all deps build demo demo-stop test test-kernel-6.1 conformance bench bench-sync install clean
+.PHONY: all deps build demo demo-stop test test-kernel-6.1 test-pppd conformance bench bench-sync install clean
 
 all: build
 
@@ -43,6 +44,9 @@ test: deps
 
 test-kernel-6.1: deps
 	@test/run test/kernel/test_kernel.py
+
+test-pppd: deps
+	@test/run test/emulator/check_pppd.py
 
 conformance: deps
 	@test/run --conformance
