@@ -27,7 +27,6 @@ enum cli_exit {
 enum argument_kind {
 	ARGUMENT_TEXT,
 	ARGUMENT_ADDRESS,
-	ARGUMENT_SESSION, /* an id or an address */
 	ARGUMENT_MAC,
 	ARGUMENT_ENDPOINT, /* ADDRESS:PORT */
 	ARGUMENT_NUMBER,

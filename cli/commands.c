@@ -10,6 +10,7 @@
 #define LIMIT_HELP "how many to show"
 
 static const char *const session_states[] = {"active", "closing", NULL};
+static const char *const session_kinds[] = {"static", "dhcp", "added", "pppoe", "first-packet", NULL};
 static const char *const protocols[] = {"tcp", "udp", "icmp", NULL};
 static const char *const forwarded[] = {"tcp", "udp", NULL};
 static const char *const steering_modes[] = {"off", "observe", "enforce", NULL};
@@ -32,19 +33,26 @@ const struct command commands[] = {
 	 .method = "status", .print = print_status},
 	{.path = "sessions", .help = "list sessions",
 	 .arguments = {
+		 {"--user", ARGUMENT_TEXT, "of this user; 'anna*' for all whose names begin so", 0, 0, NULL},
 		 {"--address", ARGUMENT_ADDRESS, "with this address", 0, 0, NULL},
 		 {"--mac", ARGUMENT_MAC, "with this MAC", 0, 0, NULL},
 		 {"--interface", ARGUMENT_TEXT, "on this interface", 0, 0, NULL},
 		 {"--vlan", ARGUMENT_NUMBER, "behind this outer or inner VLAN id", 1, 4094, NULL},
 		 {"--in-state", ARGUMENT_CHOICE, "in this state", 0, 0, session_states},
+		 {"--kind", ARGUMENT_CHOICE, "that came up this way", 0, 0, session_kinds},
 		 {"--limit", ARGUMENT_NUMBER, LIMIT_HELP, 1, 100000000, NULL}},
 	 .run = run_sessions},
 	{.path = "session show", .help = "everything about one session",
-	 .arguments = {{"ID|ADDRESS", ARGUMENT_SESSION, "the session", 0, 0, NULL}},
+	 .arguments = {{"ID|ADDRESS|MAC|USER", ARGUMENT_TEXT, "the session", 0, 0, NULL}},
 	 .method = "session.show", .params = params_session, .print = print_session},
 	{.path = "session disconnect", .help = "end one session",
-	 .arguments = {{"ID|ADDRESS", ARGUMENT_SESSION, "the session", 0, 0, NULL}},
+	 .arguments = {{"ID|ADDRESS|MAC|USER", ARGUMENT_TEXT, "the session", 0, 0, NULL}},
 	 .method = "session.disconnect", .params = params_session, .print = print_disconnected},
+	{.path = "session trace", .help = "show what happens to one subscriber, also before it has a session",
+	 .arguments = {
+		 {"ID|MAC|USER", ARGUMENT_TEXT, "the session, or who will have one", 0, 0, NULL},
+		 {"--count", ARGUMENT_NUMBER, "end after so many", 1, INT32_MAX, NULL}},
+	 .run = run_trace},
 	{.path = "session add", .help = "open a session that no protocol asked for",
 	 .arguments = {
 		 {"ADDRESS", ARGUMENT_ADDRESS, "the subscriber's address", 0, 0, NULL},

@@ -11,26 +11,27 @@
 
 static void print_event(const struct cli *cli, const json_t *event)
 {
+	bool is_trace = json_object_get(event, "text");
 	const char *member;
 	json_t *value;
 
-	printf("%s %s", member_string(event, "time"), member_string(event, "type"));
+	printf("%s %s", member_string(event, "time"), member_string(event, is_trace ? "text" : "type"));
 	json_object_foreach((json_t *)event, member, value)
 	{
 		char text[VALUE_TEXT];
-		if (strcmp(member, "time") != 0 && strcmp(member, "type") != 0)
+		if (strcmp(member, "time") != 0 && strcmp(member, is_trace ? "text" : "type") != 0)
 			printf(" %s=%s", member, value_text(cli, value, COLUMN_TEXT, text, sizeof(text)));
 	}
 	putchar('\n');
 }
 
-static int follow(const struct cli *cli, struct rpc_client *client, int64_t count)
+static int follow(const struct cli *cli, const char *method, struct rpc_client *client, int64_t count)
 {
 	json_t *notification;
 
 	for (int64_t i = 0; i < count; i++) {
 		if (rpc_client_next(client, -1, &notification) <= 0) {
-			fprintf(stderr, "%s: events follow: the connection ended\n", cli->name);
+			fprintf(stderr, "%s: %s: the connection ended\n", cli->name, method);
 			return CLI_UNREACHABLE;
 		}
 		const json_t *event = json_object_get(notification, "params");
@@ -46,18 +47,25 @@ static int follow(const struct cli *cli, struct rpc_client *client, int64_t coun
 	return CLI_OK;
 }
 
-int run_events(struct cli *cli, const struct invocation *invocation)
+int run_follow(struct cli *cli, const char *method, json_t *params, int64_t count)
 {
 	struct rpc_client *client;
 	json_t *result;
 	int status = call_open(cli, SERVER_CONTROLD, CALL_TIMEOUT_MS, &client);
 
-	if (status)
+	if (status) {
+		json_decref(params);
 		return status;
-	status = call_method(cli, client, "events.follow", NULL, NULL, 0, &result);
+	}
+	status = call_method(cli, client, method, params, NULL, 0, &result);
 	json_decref(result);
 	if (!status)
-		status = follow(cli, client, invocation_number(invocation, "--count", INT64_MAX));
+		status = follow(cli, method, client, count);
 	rpc_client_close(client);
 	return status;
+}
+
+int run_events(struct cli *cli, const struct invocation *invocation)
+{
+	return run_follow(cli, "events.follow", NULL, invocation_number(invocation, "--count", INT64_MAX));
 }

@@ -15,8 +15,6 @@ static const char *placeholder(const struct argument *argument)
 	switch (argument->kind) {
 	case ARGUMENT_ADDRESS:
 		return " ADDRESS";
-	case ARGUMENT_SESSION:
-		return " ID|ADDRESS";
 	case ARGUMENT_MAC:
 		return " MAC";
 	case ARGUMENT_NUMBER:

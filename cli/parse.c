@@ -71,7 +71,6 @@ int argument_check(const struct argument *argument, const char *text, char *erro
 {
 	uint8_t mac[6];
 	uint32_t address_be;
-	int64_t number;
 	const char *expected = NULL;
 
 	switch (argument->kind) {
@@ -82,10 +81,6 @@ int argument_check(const struct argument *argument, const char *text, char *erro
 	case ARGUMENT_ADDRESS:
 		if (address_parse(text, &address_be))
 			expected = "an IPv4 address such as 10.0.0.7";
-		break;
-	case ARGUMENT_SESSION:
-		if (address_parse(text, &address_be) && number_of(text, &number))
-			expected = "a session id or an IPv4 address";
 		break;
 	case ARGUMENT_MAC:
 		if (mac_parse(text, mac))

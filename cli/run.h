@@ -18,7 +18,7 @@ cli_print print_status, print_drops, print_interfaces, print_maps, print_holder,
 cli_print print_sync;
 
 /* session.c */
-cli_run run_sessions;
+cli_run run_sessions, run_trace;
 cli_params params_session, params_session_add;
 cli_print print_session, print_disconnected, print_added;
 
@@ -47,5 +47,7 @@ cli_print print_radius_servers;
 /* config.c, events.c, commands.c */
 cli_run run_config_check, run_events, run_help, run_version;
 cli_print print_config, print_reloaded;
+/* Calls the method (steals `params`), then prints `count` notifications, one a line. */
+int run_follow(struct cli *cli, const char *method, json_t *params, int64_t count);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "call.h"
+#include "lib/address.h"
 #include "print.h"
 #include "run.h"
 
@@ -67,6 +68,7 @@ static int print_sessions(const struct cli *cli, const json_t *sessions, bool mo
 	static const struct column columns[] = {
 		{"ID", "id", COLUMN_NUMBER, NULL},
 		{"ADDRESS", "address", COLUMN_TEXT, NULL},
+		{"USER", "user", COLUMN_TEXT, NULL},
 		{"MAC", "mac", COLUMN_TEXT, NULL},
 		{"INTERFACE", "interface", COLUMN_TEXT, NULL},
 		{"VLAN", NULL, COLUMN_TEXT, vlan_text},
@@ -103,14 +105,30 @@ int run_sessions(struct cli *cli, const struct invocation *invocation)
 	return status;
 }
 
-/* {"id": 7} or {"address": "10.0.0.7"} */
+/* {"id": 7}, {"address": "10.0.0.7"}, {"mac": ...} or {"user": ...}, by its form. */
+static json_t *named(const char *name, bool may_be_address)
+{
+	uint8_t mac[6];
+	uint32_t address_be;
+
+	if (name[0] && strspn(name, "0123456789") == strlen(name))
+		return json_pack("{s:I}", "id", (json_int_t)atoll(name));
+	if (!mac_parse(name, mac))
+		return json_pack("{s:s}", "mac", name);
+	if (may_be_address && !address_parse(name, &address_be))
+		return json_pack("{s:s}", "address", name);
+	return json_pack("{s:s}", "user", name);
+}
+
 json_t *params_session(const struct invocation *invocation)
 {
-	const char *name = invocation_value(invocation, "ID|ADDRESS");
+	return named(invocation_value(invocation, "ID|ADDRESS|MAC|USER"), true);
+}
 
-	if (strchr(name, '.'))
-		return json_pack("{s:s}", "address", name);
-	return json_pack("{s:I}", "id", (json_int_t)atoll(name));
+int run_trace(struct cli *cli, const struct invocation *invocation)
+{
+	return run_follow(cli, "session.trace", named(invocation_value(invocation, "ID|MAC|USER"), false),
+			  invocation_number(invocation, "--count", INT64_MAX));
 }
 
 json_t *params_session_add(const struct invocation *invocation)
@@ -123,6 +141,50 @@ json_t *params_session_add(const struct invocation *invocation)
 	return json_pack("{s:[o]}", "sessions", session);
 }
 
+/* A list of texts, or of anything else as JSON. */
+static void print_list(const char *label, const json_t *list)
+{
+	char text[VALUE_TEXT] = "";
+	const json_t *element;
+	size_t i;
+
+	json_array_foreach(list, i, element)
+	{
+		char *dump = json_is_string(element) ? NULL : json_dumps(element, JSON_COMPACT);
+
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", i ? ", " : "",
+			 dump ? dump : json_string_value(element));
+		free(dump);
+	}
+	print_fact(label, "%s", text[0] ? text : "-");
+}
+
+/* Objects in objects have their names before their members': "profile.interim_s". */
+static void print_members(const struct cli *cli, const json_t *object, const char *prefix)
+{
+	const char *member;
+	json_t *value;
+
+	json_object_foreach((json_t *)object, member, value)
+	{
+		bool amount =
+			strstr(member, "packets") || strstr(member, "bytes") || strstr(member, "mappings");
+		char text[VALUE_TEXT], label[64];
+
+		snprintf(label, sizeof(label) - 1, "%s%s", prefix, member);
+		if (json_is_object(value)) {
+			strcat(label, ".");
+			print_members(cli, value, label);
+		} else if (!json_is_array(value)) {
+			print_fact(label, "%s",
+				   value_text(cli, value, amount ? COLUMN_COUNT : COLUMN_TEXT, text,
+					      sizeof(text)));
+		} else if (prefix[0]) {
+			print_list(label, value);
+		}
+	}
+}
+
 int print_session(struct cli *cli, const json_t *result, const struct invocation *invocation)
 {
 	static const struct column blocks[] = {
@@ -132,22 +194,18 @@ int print_session(struct cli *cli, const json_t *result, const struct invocation
 		{"MAPPINGS", "mappings", COLUMN_COUNT, NULL},
 		{0},
 	};
-	const char *member;
-	json_t *value;
+	static const struct column history[] = {
+		{"TIME", "time", COLUMN_TEXT, NULL},
+		{"WHAT HAPPENED", "text", COLUMN_TEXT, NULL},
+		{0},
+	};
 
 	(void)invocation;
-	json_object_foreach((json_t *)result, member, value)
-	{
-		char text[VALUE_TEXT];
-		bool amount =
-			strstr(member, "packets") || strstr(member, "bytes") || strstr(member, "mappings");
-		if (!json_is_array(value))
-			print_fact(member, "%s",
-				   value_text(cli, value, amount ? COLUMN_COUNT : COLUMN_TEXT, text,
-					      sizeof(text)));
-	}
+	print_members(cli, result, "");
 	putchar('\n');
-	return print_table(cli, json_object_get(result, "blocks"), blocks);
+	print_table(cli, json_object_get(result, "blocks"), blocks);
+	putchar('\n');
+	return print_table(cli, json_object_get(result, "history"), history);
 }
 
 int print_disconnected(struct cli *cli, const json_t *result, const struct invocation *invocation)

@@ -13,6 +13,7 @@
 
 #include "controld/controld.h"
 #include "controld/session/sessions.h"
+#include "controld/session/trace.h"
 #include "controld/sync/sync.h"
 #include "lib/address.h"
 #include "lib/bytes.h"
@@ -103,6 +104,7 @@ void session_event(struct controld *controld, uint64_t session_id, const struct 
 	va_end(arguments);
 	log_debug("session %" PRIu64 " of %s: %s", session_id, client ? mac_format(client->mac, mac) : "-",
 		  text);
+	trace_tell(controld, session_id, client, text);
 	if (!detail || detail->session_id != session_id)
 		return;
 	event = &detail->event[detail->event_count++ % DETAIL_HISTORY];

@@ -13,7 +13,9 @@
 #include "controld/ctl/ctl.h"
 #include "controld/feature.h"
 #include "controld/maps/names.h"
+#include "controld/session/select.h"
 #include "controld/session/sessions.h"
+#include "controld/session/trace.h"
 #include "lib/address.h"
 #include "lib/log.h"
 
@@ -46,74 +48,12 @@ static int apply(struct controld *controld, const struct config *old, const stru
 	return 0;
 }
 
-struct filter {
-	uint32_t address_be;
-	bool has_mac;
-	uint8_t mac[6];
-	uint16_t interface;
-	bool has_interface;
-	int64_t vlan;  /* -1: any */
-	uint8_t state; /* BNG_SUBSCRIBER_FREE: any */
-};
-
-static bool matches(const struct filter *filter, const struct bng_subscriber *record)
-{
-	if (record->state == BNG_SUBSCRIBER_FREE || (filter->state && record->state != filter->state))
-		return false;
-	if (filter->address_be && record->address_be != filter->address_be)
-		return false;
-	if (filter->has_mac && memcmp(filter->mac, record->mac, 6) != 0)
-		return false;
-	if (filter->has_interface && record->interface != filter->interface)
-		return false;
-	return filter->vlan < 0 || record->outer_vid == filter->vlan || record->inner_vid == filter->vlan;
-}
-
-static void read_state(struct json_reader *reader, json_t *object, struct filter *filter)
-{
-	const char *state = json_read_string_or(reader, object, "state", "");
-
-	if (!strcmp(state, "active"))
-		filter->state = BNG_SUBSCRIBER_ACTIVE;
-	else if (!strcmp(state, "closing"))
-		filter->state = BNG_SUBSCRIBER_CLOSING;
-	else if (state[0])
-		json_reader_fail(reader, json_enter(reader, object, "state"),
-				 "must be \"active\" or \"closing\"");
-}
-
-static void read_filter(const struct controld *controld, struct json_reader *reader, json_t *params,
-			struct filter *filter)
-{
-	static const char *const members[] = {"address", "mac", "interface", "vlan", "state", NULL};
-	json_t *object = json_enter(reader, params, "filter");
-	const char *mac, *interface;
-
-	*filter = (struct filter){.vlan = -1};
-	if (object) {
-		json_read_only(reader, object, members);
-		mac = json_read_string_or(reader, object, "mac", "");
-		interface = json_read_string_or(reader, object, "interface", "");
-		if (json_object_get(object, "address"))
-			filter->address_be = config_address(reader, object, "address");
-		filter->has_mac = mac[0];
-		if (mac[0] && mac_parse(mac, filter->mac))
-			json_reader_fail(reader, json_enter(reader, object, "mac"),
-					 "must be a MAC such as \"02:00:00:00:00:02\"");
-		filter->has_interface = interface[0];
-		filter->interface = names_interface_index(controld, interface);
-		filter->vlan = json_read_integer_or(reader, object, "vlan", 0, 4094, -1);
-		read_state(reader, object, filter);
-	}
-	json_leave(reader);
-}
-
 static void handle_list(struct rpc_request *request, void *context)
 {
 	static const char *const members[] = {"filter", "after", "limit", NULL};
 	struct controld *controld = context;
 	struct json_reader reader;
-	struct filter filter;
+	struct session_filter filter;
 	json_t *params = ctl_params(request, &reader, members), *list, *result;
 	uint32_t slot, limit;
 
@@ -121,48 +61,20 @@ static void handle_list(struct rpc_request *request, void *context)
 		return;
 	slot = (uint32_t)json_read_integer_or(&reader, params, "after", 0, UINT32_MAX - 1, 0) + 1;
 	limit = (uint32_t)json_read_integer_or(&reader, params, "limit", 1, LIST_MAX, LIST_DEFAULT);
-	read_filter(controld, &reader, params, &filter);
+	session_filter_read(controld, &reader, params, &filter);
 	if (ctl_refused(request, &reader))
 		return;
 	list = json_array();
-	for (; slot < controld->sessions->capacity && json_array_size(list) < limit; slot++)
-		if (matches(&filter, &controld->maps->subscriber[slot]))
-			json_array_append_new(
-				list, session_json(controld, slot, &controld->maps->subscriber[slot]));
+	for (; slot < controld->sessions->capacity && json_array_size(list) < limit; slot++) {
+		const struct session session = {slot, &controld->maps->subscriber[slot]};
+
+		if (session_filter_matches(controld, &filter, &session))
+			json_array_append_new(list, session_json(controld, &session));
+	}
 	result = json_pack("{s:o}", "sessions", list);
 	if (slot < controld->sessions->capacity)
 		json_object_set_new(result, "next", json_integer(slot - 1));
 	rpc_reply(request, result, NULL, 0);
-}
-
-/* The session that {id} or {address} names; false after the request was refused. */
-static bool select_session(struct controld *controld, struct rpc_request *request, struct session *session)
-{
-	static const char *const members[] = {"id", "address", NULL};
-	struct json_reader reader;
-	json_t *params = ctl_params(request, &reader, members);
-	uint32_t address_be = 0;
-	char text[ADDRESS_TEXT];
-	uint64_t id;
-
-	if (!params)
-		return false;
-	id = (uint64_t)json_read_integer_or(&reader, params, "id", 1, INT64_MAX, 0);
-	if (json_object_get(params, "address"))
-		address_be = config_address(&reader, params, "address");
-	if (!id == !json_object_get(params, "address"))
-		json_reader_fail(&reader, params, "give either id or address");
-	if (ctl_refused(request, &reader))
-		return false;
-	if (id ? session_by_id(controld, id, session) : session_by_address(controld, address_be, session))
-		return true;
-	if (id)
-		rpc_fail(request, RPC_NOT_FOUND, NULL, "there is no session with id %llu",
-			 (unsigned long long)id);
-	else
-		rpc_fail(request, RPC_NOT_FOUND, NULL, "there is no session with address %s",
-			 address_format(address_be, text));
-	return false;
 }
 
 static json_t *block_json(const struct controld *controld, uint32_t first, uint8_t shift)
@@ -190,9 +102,10 @@ static void handle_show(struct rpc_request *request, void *context)
 	struct session session;
 	json_t *result, *blocks;
 
-	if (!select_session(controld, request, &session))
+	if (!session_select(controld, request, &session))
 		return;
-	result = session_json(controld, session.slot, session.record);
+	result = session_json(controld, &session);
+	session_json_add_all(controld, &session, result);
 	blocks = json_array();
 	for (int i = 0; i < BNG_BLOCKS_PER_SUBSCRIBER; i++) {
 		uint32_t first = __atomic_load_n(&session.record->block[i], __ATOMIC_RELAXED);
@@ -212,7 +125,7 @@ static void handle_disconnect(struct rpc_request *request, void *context)
 	char address[ADDRESS_TEXT];
 	json_t *result;
 
-	if (!select_session(controld, request, &session))
+	if (!session_select(controld, request, &session))
 		return;
 	result = json_pack("{s:I, s:s}", "id", (json_int_t)session.record->session_id, "address",
 			   address_format(session.record->address_be, address));
@@ -321,11 +234,9 @@ static void handle_add(struct rpc_request *request, void *context)
 }
 
 static const struct rpc_method methods[] = {
-	{"session.list", 0, handle_list},
-	{"session.show", 0, handle_show},
-	{"session.add", 0, handle_add},
-	{"session.disconnect", 0, handle_disconnect},
-	{0},
+	{"session.list", 0, handle_list},   {"session.show", 0, handle_show},
+	{"session.add", 0, handle_add},     {"session.disconnect", 0, handle_disconnect},
+	{"session.trace", 0, trace_handle}, {0},
 };
 
 const struct bng_feature session_feature = {

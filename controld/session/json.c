@@ -2,27 +2,16 @@
  *
  * A session as the RPC tells it.
  */
+#include <stdlib.h>
+#include <time.h>
+
 #include "controld/controld.h"
 #include "controld/maps/names.h"
+#include "controld/session/select.h"
 #include "controld/session/sessions.h"
 #include "lib/address.h"
+#include "lib/bytes.h"
 #include "lib/clock.h"
-
-static const char *kind_name(uint8_t kind)
-{
-	switch (kind) {
-	case BNG_SESSION_STATIC:
-		return "static";
-	case BNG_SESSION_DHCP:
-		return "dhcp";
-	case BNG_SESSION_PPPOE:
-		return "pppoe";
-	case BNG_SESSION_FIRST_PACKET:
-		return "first-packet";
-	default:
-		return "added";
-	}
-}
 
 static int block_count(const struct bng_subscriber *record)
 {
@@ -52,7 +41,7 @@ static void set_identity(const struct controld *controld, json_t *object, const 
 			    json_string(record->flags & BNG_SUBSCRIBER_OUTER_AD ? "802.1ad" : "802.1Q"));
 	json_object_set_new(object, "inner_tpid",
 			    json_string(record->flags & BNG_SUBSCRIBER_INNER_AD ? "802.1ad" : "802.1Q"));
-	json_object_set_new(object, "kind", json_string(kind_name(record->kind)));
+	json_object_set_new(object, "kind", json_string(session_kind_name(record->kind)));
 	json_object_set_new(object, "state",
 			    json_string(record->state == BNG_SUBSCRIBER_ACTIVE ? "active" : "closing"));
 }
@@ -98,12 +87,22 @@ static void set_times(const struct controld *controld, json_t *object, const str
 				    : json_null());
 }
 
-json_t *session_json(const struct controld *controld, uint32_t slot, const struct bng_subscriber *record)
+static void set_text(json_t *object, const char *name, const char *text)
 {
+	json_object_set_new(object, name, text ? json_sprintf("%s", text) : json_null());
+	if (!json_object_get(object, name)) /* no UTF-8 */
+		json_object_set_new(object, name, json_string("?"));
+}
+
+json_t *session_json(struct controld *controld, const struct session *session)
+{
+	const struct session_detail *detail = session_detail(controld, session);
+	const struct bng_subscriber *record = session->record;
 	json_t *object = json_object();
 
 	set_identity(controld, object, record);
-	set_number(object, "slot", slot);
+	set_text(object, "user", detail ? detail->user : NULL);
+	set_number(object, "slot", session->slot);
 	set_nat(controld, object, record);
 	set_times(controld, object, record);
 	set_number(object, "up_packets", record->up_packets);
@@ -112,4 +111,90 @@ json_t *session_json(const struct controld *controld, uint32_t slot, const struc
 	set_number(object, "down_bytes", record->down_bytes);
 	set_number(object, "drop_packets", record->drop_packets);
 	return object;
+}
+
+/* ---- All that is known ----------------------------------------------------------------- */
+
+static json_t *bytes_json(const uint8_t *bytes, size_t length)
+{
+	char *text = bytes ? bytes_format(bytes, length) : NULL;
+	json_t *json = text ? json_string(text) : json_null();
+
+	free(text);
+	return json;
+}
+
+static json_t *time_json(int64_t unix_s)
+{
+	struct tm tm;
+	char text[CLOCK_TEXT];
+	time_t time = (time_t)unix_s;
+
+	if (!unix_s || !gmtime_r(&time, &tm) || !strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm))
+		return json_null();
+	return json_string(text);
+}
+
+static json_t *left_json(uint64_t limit_s, uint64_t passed_s)
+{
+	if (!limit_s)
+		return json_null();
+	return json_integer(limit_s > passed_s ? (json_int_t)(limit_s - passed_s) : 0);
+}
+
+static json_t *timers_json(const struct controld *controld, const struct session *session,
+			   const struct session_detail *detail)
+{
+	const struct bng_subscriber *record = session->record;
+	uint64_t now = clock_boottime_ns(), expires = record->lease_expires_ns;
+
+	return json_pack("{s:o, s:o, s:o}", "session_left_s",
+			 left_json(detail->profile.session_timeout_s, session_age_s(session, now)),
+			 "idle_left_s",
+			 left_json(detail->profile.idle_timeout_s, session_idle_s(controld, session)),
+			 "lease_left_s", left_json(expires / 1000000000, now / 1000000000));
+}
+
+static json_t *history_json(const struct session_detail *detail)
+{
+	uint32_t count = detail->event_count < DETAIL_HISTORY ? detail->event_count : DETAIL_HISTORY;
+	json_t *array = json_array();
+
+	for (uint32_t i = detail->event_count - count; i != detail->event_count; i++) {
+		const struct detail_event *event = &detail->event[i % DETAIL_HISTORY];
+		json_t *entry = json_pack("{s:o}", "time", time_json(event->time_s));
+
+		set_text(entry, "text", event->text);
+		json_array_append_new(array, entry);
+	}
+	return array;
+}
+
+void session_json_add_all(struct controld *controld, const struct session *session, json_t *object)
+{
+	const struct session_detail *detail = session_detail(controld, session);
+	const struct bng_subscriber *record = session->record;
+	char key[SESSION_KEY];
+
+	session_key(record->session_id, key);
+	json_object_set_new(object, "acct_session_id", json_string(key));
+	set_number(object, "pppoe_session", record->pppoe_session);
+	set_number(object, "mtu", record->mtu);
+	if (!detail) {
+		json_object_set_new(object, "known", json_false());
+		return;
+	}
+	json_object_set_new(object, "known", json_true());
+	set_text(object, "authorised_by", detail->source);
+	json_object_set_new(object, "circuit_id",
+			    bytes_json(detail->line.circuit_id, detail->line.circuit_id_length));
+	json_object_set_new(object, "remote_id",
+			    bytes_json(detail->line.remote_id, detail->line.remote_id_length));
+	json_object_set_new(object, "profile", profile_json(&detail->profile));
+	json_object_set_new(object, "timers", timers_json(controld, session, detail));
+	json_object_set_new(object, "accounting",
+			    json_pack("{s:I, s:o}", "interim_records",
+				      (json_int_t)detail->accounting.sequence, "last_record",
+				      time_json(detail->accounting.last_s)));
+	json_object_set_new(object, "history", history_json(detail));
 }

@@ -19,6 +19,7 @@
 #include "controld/maps/fixed.h"
 #include "controld/maps/names.h"
 #include "controld/session/sessions.h"
+#include "controld/session/trace.h"
 #include "lib/clock.h"
 
 #define REAP_INTERVAL_US 250000
@@ -136,7 +137,7 @@ int sessions_new(struct controld *controld, uint64_t epoch_seconds)
 	    slot_table_init(&sessions->by_id, records, capacity, hash_id, match_id) ||
 	    slot_table_init(&sessions->by_client, records, capacity, hash_client, match_client) ||
 	    slot_table_init(&sessions->by_address, records, capacity, hash_address, match_address) ||
-	    start_timer(controld)) {
+	    trace_new(controld) || start_timer(controld)) {
 		sessions_free(controld);
 		return -ENOMEM;
 	}
@@ -167,6 +168,7 @@ void sessions_free(struct controld *controld)
 	if (sessions->run)
 		event_free(sessions->run);
 	free_details(sessions);
+	trace_free(controld);
 	sessions_openings_free(sessions);
 	sessions_gone_free(sessions);
 	slot_table_done(&sessions->by_id);

@@ -27,6 +27,7 @@
 struct event;
 struct session_opening;
 struct session_gone;
+struct trace;
 
 struct sessions {
 	struct maps *maps;
@@ -50,6 +51,7 @@ struct sessions {
 	struct session_detail *left;     /* records without a session, at a start */
 	TAILQ_HEAD(, session_opening) openings;
 	TAILQ_HEAD(, session_gone) gone; /* to be told */
+	struct trace *trace;             /* trace.h */
 	uint64_t looked_ns;              /* when timeouts were looked at last */
 	authorise_handler *authorise_handlers[AUTHORISE_OWNERS];
 	authorise_backend *authorise_backend;
@@ -135,7 +137,9 @@ int static_spec(const struct controld *controld, const struct config_session *wa
 		struct session_spec *spec);
 
 /* json.c */
-json_t *session_json(const struct controld *controld, uint32_t slot, const struct bng_subscriber *record);
+json_t *session_json(struct controld *controld, const struct session *session);
+/* What is known beyond that: who, by whom, with what, since when. */
+void session_json_add_all(struct controld *controld, const struct session *session, json_t *object);
 
 extern const struct bng_feature session_feature;
 

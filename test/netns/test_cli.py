@@ -63,7 +63,7 @@ def test_json_objects(lab, command):
 # ---- Tables --------------------------------------------------------------------------------
 
 TITLES = {
-    "sessions": "ID ADDRESS MAC INTERFACE VLAN STATE", "interfaces": "NAME ROLE MODE STATE PROGRAM",
+    "sessions": "ID ADDRESS USER MAC INTERFACE VLAN STATE", "interfaces": "NAME ROLE MODE STATE PROGRAM",
     "maps": "NAME TYPE USED SIZE USE", "drops --all": "REASON KIND PACKETS BYTES MEANING",
     "cgnat mappings": "PROTOCOL INNER PORT PUBLIC PORT STATE", "cgnat blocks": "PUBLIC FIRST LAST STATE SESSION",
     "issu status": "GENERATION STATE NAME PROGRAMS",
@@ -122,6 +122,44 @@ def test_session_is_added_shown_found_and_ended(lab):
     assert gone.returncode == 1 and ADDRESS in gone.stderr and gone.stdout == ""
 
 
+def test_a_session_is_named_by_mac_and_ambiguity_is_told(lab):
+    for vid in (21, 22):
+        lab.cli("session", "add", f"10.0.77.{vid}", MAC, "access0", "--outer-vid", vid)
+    twice = lab.cli("session", "show", MAC, check=False)
+    assert twice.returncode == 1 and f"2 sessions have mac {MAC}: name one by its id or address" in twice.stderr
+    lab.cli("session", "disconnect", "10.0.77.21")
+    shown = lab.cli_json("session", "show", MAC)
+    assert (shown["address"], shown["kind"], shown["user"], shown["known"]) == ("10.0.77.22", "added", None, True)
+    assert shown["acct_session_id"] == f"{shown['id']:016x}" and shown["history"][0]["text"] == "up"
+    assert shown["timers"] == {"session_left_s": None, "idle_left_s": None, "lease_left_s": None}
+    text = lab.cli("session", "show", MAC).stdout
+    assert "WHAT HAPPENED" in text and "timers.idle_left_s" in text
+    assert len(lab.cli_json("sessions", "--kind", "added", "--mac", MAC, "--in-state", "active")["sessions"]) == 1
+    assert lab.cli_json("sessions", "--kind", "pppoe")["sessions"] == []
+    assert lab.cli_json("sessions", "--user", "anna*")["sessions"] == []
+    nobody = lab.cli("session", "show", "anna", check=False)
+    assert nobody.returncode == 1 and "there is no session with user anna" in nobody.stderr
+    lab.cli("session", "disconnect", MAC)
+
+
+def test_a_trace_shows_a_client_from_before_it_has_a_session(lab):
+    other = "02:00:00:00:09:02"
+    command = [str(lab.directory / "bngcli"), "--state", str(lab.state), "session", "trace", MAC, "--count", "4"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as trace:
+        for _ in range(50):  # as soon as it listens, two rounds of ours are four lines
+            for address, mac in ((ADDRESS, other), ("10.0.77.9", MAC)):
+                wait_for("its address to be free", lambda: not lab.call("status")["sessions"]["closing"])
+                lab.call("session.add", {"sessions": [{"address": address, "mac": mac, "interface": "access0"}]})
+                lab.call("session.disconnect", {"address": address})
+            if trace.poll() is not None:
+                break
+        out, _ = trace.communicate(timeout=10)
+    lines = out.splitlines()
+    assert trace.returncode == 0 and len(lines) == 4 and all(f"mac={MAC}" in line for line in lines)
+    told = [re.match(r"\S+Z (up|down: disconnected by RPC) session=", line).group(1) for line in lines]
+    assert sorted(told) == ["down: disconnected by RPC"] * 2 + ["up"] * 2
+
+
 def test_list_of_sessions_comes_in_pages(lab):
     wanted = [{"address": f"10.129.{number // 250}.{number % 250 + 1}", "mac": f"02:00:00:0a:{number >> 8:02x}:{number & 255:02x}",
                "interface": "access1"} for number in range(4500)]
@@ -144,7 +182,7 @@ def test_refusal_is_status_one_and_told_as_json(lab):
     assert refused.returncode == 1 and error["code"] == -32002 and refused.stdout == ""
 
 
-@pytest.mark.parametrize("line", ["", "nonsense", "session show", "session show x", "sessions --limit 0", "status --nonsense",
+@pytest.mark.parametrize("line", ["", "nonsense", "session show", "sessions --limit 0", "status --nonsense",
                                   "issu upgrade /nonexistent"])
 def test_wrong_usage_is_status_two(lab, line):
     result = lab.cli(*line.split(), check=False)
