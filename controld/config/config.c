@@ -94,7 +94,7 @@ static void read_punt(struct json_reader *reader, json_t *root, struct config *c
 static void read_root(struct json_reader *reader, json_t *root, struct config *config)
 {
 	static const char *const members[] = {"interfaces", "sizes", "dhcp4",  "gateways", "sessions",
-					      "cgnat",      "punt",  "radius", NULL};
+					      "cgnat",      "punt",  "radius", "aaa",      NULL};
 
 	json_read_only(reader, root, members);
 	config_array(reader, root, "interfaces", BNG_INTERFACE_PUNT - 1, sizeof(*config->interfaces),
@@ -108,6 +108,7 @@ static void read_root(struct json_reader *reader, json_t *root, struct config *c
 	config_read_sessions(reader, root, config);
 	read_punt(reader, root, config);
 	config_read_radius(reader, root, config);
+	config_read_aaa(reader, root, config);
 }
 
 static void hash_text(const char *text, size_t length, char hex[static 65])
@@ -119,12 +120,13 @@ static void hash_text(const char *text, size_t length, char hex[static 65])
 		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
 }
 
-/* The parser tells what it stumbled over, which must not be a shared secret. */
+/* The parser tells what it stumbled over, which must not be a shared secret or a password. */
 static void hide_secrets(const char *text, size_t length, json_error_t *syntax)
 {
 	char *near = strstr(syntax->text, " near ");
 
-	if (near && memmem(text, length, "\"secret\"", strlen("\"secret\"")))
+	if (near && (memmem(text, length, "\"secret\"", strlen("\"secret\"")) ||
+		     memmem(text, length, "\"password\"", strlen("\"password\""))))
 		*near = '\0';
 }
 
@@ -227,6 +229,7 @@ void config_free(struct config *config)
 	free(config->exempt);
 	free(config->exempt_file);
 	config_radius_free(&config->radius);
+	config_aaa_free(&config->aaa);
 	json_decref(config->document);
 	free(config);
 }
@@ -237,6 +240,14 @@ const struct config_nat_pool *config_find_nat_pool(const struct config *config, 
 		if (!strcmp(config->nat_pools[i].name, name))
 			return &config->nat_pools[i];
 	return NULL;
+}
+
+bool config_has_address_pool(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->dhcp4_pool_count; i++)
+		if (!strcmp(config->dhcp4_pools[i].name, name))
+			return true;
+	return false;
 }
 
 const struct config_interface *config_find_interface(const struct config *config, const char *name)

@@ -214,6 +214,60 @@ struct config_radius {
 	uint32_t dead_seconds;
 };
 
+#define CONFIG_AAA_ATTRIBUTES 64
+#define CONFIG_AAA_PROFILES   64
+#define CONFIG_AAA_NAME_MAX   64
+#define CONFIG_AAA_NOT_GIVEN  (-1)
+
+enum config_aaa_method {
+	CONFIG_AAA_NONE,  /* granted, nobody is asked */
+	CONFIG_AAA_LOCAL, /* granted with what /aaa/profiles says */
+	CONFIG_AAA_RADIUS,
+};
+
+/* Who authorises subscribers of one kind. */
+struct config_aaa_access {
+	uint8_t method;     /* enum config_aaa_method */
+	bool falls_back;    /* to local, when nobody answers */
+	char user[128];     /* IPoE: how User-Name is made, config_user_part() */
+	char password[129]; /* IPoE: "": the user's name */
+};
+
+struct config_aaa_attribute {
+	char name[CONFIG_AAA_NAME_MAX];
+	uint8_t target; /* enum attribute_target, config/aaa.h */
+	uint32_t scale; /* of numbers */
+};
+
+/* What is granted where an answer says nothing; numbers may be CONFIG_AAA_NOT_GIVEN. */
+struct config_aaa_profile {
+	char pool[CONFIG_NAME_MAX]; /* Framed-Pool of the answer; "": any other, or none */
+	bool has_nat_pool;
+	char nat_pool[CONFIG_NAME_MAX];
+	int64_t rate_up; /* bit/s */
+	int64_t rate_down;
+	int64_t burst_up; /* bytes */
+	int64_t burst_down;
+	int64_t session_timeout;
+	int64_t idle_timeout;
+	int64_t interim;
+	int64_t max_mappings;
+	int64_t max_blocks;
+	uint32_t dns_be[2];
+	size_t dns_count;
+};
+
+struct config_aaa {
+	struct config_aaa_access ipoe; /* DHCP and first packet */
+	struct config_aaa_access pppoe;
+	uint32_t hold_off_s;  /* who was denied is not asked about again; 0: at once */
+	bool ignores_invalid; /* values that make no sense; else they refuse the session */
+	struct config_aaa_attribute *attributes;
+	size_t attribute_count;
+	struct config_aaa_profile *profiles;
+	size_t profile_count;
+};
+
 struct config {
 	struct config_interface *interfaces;
 	size_t interface_count;
@@ -234,6 +288,7 @@ struct config {
 	struct config_log log;
 	struct config_steering steering;
 	struct config_radius radius;
+	struct config_aaa aaa;
 	uint32_t dhcp4_rate;
 	uint32_t dhcp4_burst;
 	uint32_t fragment_rate; /* of each direction */
@@ -263,6 +318,8 @@ void config_free(struct config *config);
 json_t *config_differences(const struct config *before, const struct config *after);
 
 const struct config_nat_pool *config_find_nat_pool(const struct config *config, const char *name);
+/* Inner addresses can be taken from a pool of that name (Framed-Pool). */
+bool config_has_address_pool(const struct config *config, const char *name);
 const struct config_interface *config_find_interface(const struct config *config, const char *name);
 
 #endif

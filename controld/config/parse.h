@@ -58,6 +58,11 @@ uint8_t config_steering_mode(struct json_reader *reader, json_t *object, const c
 const char *config_steering_mode_name(uint8_t mode);
 void config_read_radius(struct json_reader *reader, json_t *root, struct config *config);
 void config_radius_free(struct config_radius *config);
+/* With pools and /radius read. */
+void config_read_aaa(struct json_reader *reader, json_t *root, struct config *config);
+void config_aaa_free(struct config_aaa *config);
+/* A secret or password: it leaves the document, a mark comes in its place (secret.c). */
+void config_secret(struct json_reader *reader, json_t *object, const char *member, char *secret, size_t size);
 void config_read_sessions(struct json_reader *reader, json_t *root, struct config *config);
 
 /* One session, of the configuration or of session.add; `pool_member` names its

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
- * Reading /radius: who authorises subscribers. A shared secret leaves the document as
- * soon as it is read: what is shown in its place changes when it does, and says nothing
- * to who does not know this process's key.
+ * Reading /radius: who authorises subscribers.
  */
 #include <arpa/inet.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,42 +14,6 @@ static void fail_at(struct json_reader *reader, json_t *object, const char *memb
 {
 	json_reader_fail(reader, json_enter(reader, object, member), "%s", expected);
 	json_leave(reader);
-}
-
-#define HIDDEN "(hidden"
-
-/* "(hidden, 1f0c23ab)" */
-static json_t *mark_of(const char *secret)
-{
-	static unsigned char key[32];
-	static bool has_key;
-	unsigned char digest[EVP_MAX_MD_SIZE] = {0};
-
-	if (!has_key)
-		has_key = RAND_bytes(key, sizeof(key)) == 1;
-	if (!has_key || !HMAC(EVP_sha256(), key, sizeof(key), (const unsigned char *)secret, strlen(secret),
-			      digest, NULL))
-		return json_string(HIDDEN ")");
-	return json_sprintf(HIDDEN ", %02x%02x%02x%02x)", digest[0], digest[1], digest[2], digest[3]);
-}
-
-static void read_secret(struct json_reader *reader, json_t *server, struct config_radius_server *config)
-{
-	json_t *value = json_object_get(server, "secret");
-	const char *text = json_string_value(value);
-
-	(void)json_enter(reader, server, "secret");
-	if (!text || !text[0] || json_string_length(value) != strlen(text) ||
-	    strlen(text) >= sizeof(config->secret))
-		json_reader_fail(reader, value, "must be a text of 1-%zu bytes", sizeof(config->secret) - 1);
-	/* Somebody made a file of what config.show says. */
-	if (text && !strncmp(text, HIDDEN, strlen(HIDDEN)))
-		json_reader_fail(reader, value, "must be the secret itself, not what is shown in its place");
-	json_leave(reader);
-	if (!json_reader_ok(reader))
-		return;
-	snprintf(config->secret, sizeof(config->secret), "%s", text);
-	json_object_set_new(server, "secret", mark_of(text));
 }
 
 static void read_secret_file(struct json_reader *reader, json_t *server, struct config_radius_server *config)
@@ -103,7 +62,7 @@ static void read_server(struct json_reader *reader, json_t *element, void *targe
 	if (json_reader_ok(reader) && secret == file)
 		json_reader_fail(reader, NULL, "give either secret or secret_file");
 	if (secret)
-		read_secret(reader, element, server);
+		config_secret(reader, element, "secret", server->secret, sizeof(server->secret));
 	else
 		read_secret_file(reader, element, server);
 	server->timeout_ms = (uint32_t)config_integer(reader, element, "timeout_ms", 50, 60000, 2000);

@@ -193,6 +193,17 @@ const struct name_attribute *names_attribute(const struct names_of *names, uint3
 		       : NULL;
 }
 
+const struct name_attribute *names_attribute_named(const struct names_of *names, const char *name)
+{
+	const struct name_attribute *found = NULL;
+
+	for (size_t i = 0; i < names->attribute_count; i++)
+		if (!strcasecmp(names->attributes[i].name, name) &&
+		    (!found || found->order < names->attributes[i].order))
+			found = &names->attributes[i];
+	return found;
+}
+
 const struct name_value *names_value(const struct names_of *names, uint32_t vendor, uint8_t type,
 				     uint32_t value)
 {

@@ -69,6 +69,8 @@ bool names_vendor(const struct names_of *names, const char *name, uint32_t *numb
 bool names_vendor_is_other(const struct names_of *names, uint32_t number);
 /* After names_sort; NULL: not known. */
 const struct name_attribute *names_attribute(const struct names_of *names, uint32_t vendor, uint8_t type);
+/* By its name, in any case; of several the last one defined. */
+const struct name_attribute *names_attribute_named(const struct names_of *names, const char *name);
 const struct name_value *names_value(const struct names_of *names, uint32_t vendor, uint8_t type,
 				     uint32_t value);
 

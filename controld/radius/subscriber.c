@@ -21,7 +21,7 @@ enum {
 	PORT_TYPE_PPPOEOVLAN = 33,
 	PORT_TYPE_PPPOEOQINQ = 34
 };
-enum { SERVICE_FRAMED = 2, PROTOCOL_PPP = 1 };
+#define PROTOCOL_PPP 1
 
 char *radius_port_id(const struct controld *controld, const struct session_client *client,
 		     char text[static RADIUS_PORT_ID_TEXT])
@@ -57,7 +57,7 @@ void radius_add_subscriber(const struct controld *controld, struct radius_builde
 {
 	char port[RADIUS_PORT_ID_TEXT], mac[MAC_TEXT];
 
-	radius_add_integer(builder, RADIUS_SERVICE_TYPE, SERVICE_FRAMED);
+	radius_add_integer(builder, RADIUS_SERVICE_TYPE, RADIUS_SERVICE_FRAMED);
 	if (client->pppoe_session)
 		radius_add_integer(builder, RADIUS_FRAMED_PROTOCOL, PROTOCOL_PPP);
 	radius_add_integer(builder, RADIUS_NAS_PORT,
@@ -66,6 +66,7 @@ void radius_add_subscriber(const struct controld *controld, struct radius_builde
 	radius_add_integer(builder, RADIUS_NAS_PORT_TYPE, port_type(client));
 	radius_add_text(builder, RADIUS_NAS_PORT_ID, radius_port_id(controld, client, port));
 	radius_add_text(builder, RADIUS_CALLING_STATION_ID, mac_format(client->mac, mac));
+	radius_add_text(builder, RADIUS_CALLED_STATION_ID, names_interface(controld, client->interface));
 }
 
 static void add_id(struct radius_builder *builder, uint8_t type, const uint8_t *value, size_t length)

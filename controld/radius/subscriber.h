@@ -11,6 +11,7 @@
 
 #define RADIUS_PORT_ID_TEXT    40
 #define RADIUS_SESSION_ID_TEXT 17
+#define RADIUS_SERVICE_FRAMED  2 /* Service-Type */
 
 struct controld;
 
@@ -19,7 +20,8 @@ char *radius_port_id(const struct controld *controld, const struct session_clien
 		     char text[static RADIUS_PORT_ID_TEXT]);
 /* Acct-Session-Id: 16 hexadecimal digits. */
 char *radius_session_id(uint64_t session_id, char text[static RADIUS_SESSION_ID_TEXT]);
-/* Service-Type, Framed-Protocol, NAS-Port, NAS-Port-Type, NAS-Port-Id, Calling-Station-Id. */
+/* Service-Type, Framed-Protocol, NAS-Port, NAS-Port-Type, NAS-Port-Id, Calling-Station-Id,
+ * Called-Station-Id (the interface). */
 void radius_add_subscriber(const struct controld *controld, struct radius_builder *builder,
 			   const struct session_client *client);
 /* ADSL-Agent-Circuit-Id and -Remote-Id: what the access node says. What is too long for an

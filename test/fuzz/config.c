@@ -19,8 +19,11 @@ static void __attribute__((destructor)) forget(void)
 static void restore_secrets(struct config *config)
 {
 	json_t *servers = json_object_get(json_object_get(config->document, "radius"), "servers"), *server;
+	json_t *ipoe = json_object_get(json_object_get(config->document, "aaa"), "ipoe");
 	size_t i;
 
+	if (json_object_get(ipoe, "password"))
+		json_object_set_new(ipoe, "password", json_string(config->aaa.ipoe.password));
 	json_array_foreach(servers, i, server)
 	{
 		if (json_object_get(server, "secret"))
