@@ -14,7 +14,7 @@ static const char *const session_kinds[] = {"static", "dhcp", "added", "pppoe", 
 static const char *const protocols[] = {"tcp", "udp", "icmp", NULL};
 static const char *const forwarded[] = {"tcp", "udp", NULL};
 static const char *const steering_modes[] = {"off", "observe", "enforce", NULL};
-static const char *const radius_methods[] = {"pap", "chap", NULL};
+static const char *const radius_methods[] = {"pap", "chap", "mschap2", "line", NULL};
 static const char *const tpids[] = {"802.1Q", "802.1ad", NULL};
 
 /* clang-format off */
@@ -145,8 +145,11 @@ const struct command commands[] = {
 	{.path = "radius test", .help = "ask whether a user gets in; the password comes from standard input",
 	 .arguments = {
 		 {"USER", ARGUMENT_TEXT, "the user's name", 0, 0, NULL},
-		 {"--method", ARGUMENT_CHOICE, "how the password is proven (pap)", 0, 0, radius_methods}},
+		 {"--method", ARGUMENT_CHOICE, "how the password is proven (pap); line: by the configuration's", 0, 0,
+		  radius_methods}},
 	 .run = run_radius_test},
+	{.path = "aaa stats", .help = "who was authorised and who not, by how they proved who they are",
+	 .method = "aaa.stats", .print = print_aaa},
 	{.path = "issu upgrade", .help = "replace the data plane's programs without losing a packet",
 	 .arguments = {{"FILE", ARGUMENT_FILE, "the new object", 0, 0, NULL}},
 	 .run = run_upgrade},

@@ -123,6 +123,30 @@ static bool read_password(const struct cli *cli, const char *user, char *passwor
 	return good;
 }
 
+static void print_value(const char *name, const json_t *value)
+{
+	char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+
+	printf("  %-31s %s\n", name, text ? text : json_string_value(value));
+	free(text);
+}
+
+/* What the attributes mean. */
+static void print_profile(const json_t *result)
+{
+	json_t *profile = json_object_get(result, "profile");
+	const json_t *trouble;
+	json_t *value;
+	const char *name;
+	size_t i;
+
+	if (json_object_size(profile))
+		printf("a session would have\n");
+	json_object_foreach(profile, name, value) print_value(name, value);
+	json_array_foreach(json_object_get(result, "troubles"), i, trouble)
+		printf("WARNING: %s\n", json_string_value(trouble));
+}
+
 static int print_answer(const json_t *result)
 {
 	const char *outcome = member_string(result, "outcome"), *server = member_string(result, "server");
@@ -133,6 +157,7 @@ static int print_answer(const json_t *result)
 	       json_number_value(json_object_get(result, "ms")), (long long)member_integer(result, "tries"));
 	json_array_foreach(json_object_get(result, "attributes"), i, attribute)
 		printf("  %-31s %s\n", member_string(attribute, "name"), member_string(attribute, "value"));
+	print_profile(result);
 	return strcmp(outcome, "accept") ? CLI_REFUSED : CLI_OK;
 }
 
@@ -140,12 +165,13 @@ int run_radius_test(struct cli *cli, const struct invocation *invocation)
 {
 	const char *user = invocation_value(invocation, "USER");
 	const char *method = invocation_value(invocation, "--method");
-	char password[PASSWORD_TEXT];
+	bool is_line = method && !strcmp(method, "line");
+	char password[PASSWORD_TEXT] = "";
 	struct rpc_client *client;
 	json_t *result, *params;
 	int status;
 
-	if (!read_password(cli, user, password, sizeof(password)))
+	if (!is_line && !read_password(cli, user, password, sizeof(password)))
 		return CLI_USAGE;
 	params = json_pack("{s:s, s:s, s:s}", "user", user, "password", password, "method",
 			   method ? method : "pap");

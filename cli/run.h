@@ -44,6 +44,9 @@ int issu_report(const struct cli *cli, const char *what, const json_t *report);
 cli_run run_radius_test;
 cli_print print_radius_servers;
 
+/* aaa.c */
+cli_print print_aaa;
+
 /* config.c, events.c, commands.c */
 cli_run run_config_check, run_events, run_help, run_version;
 cli_print print_config, print_reloaded;

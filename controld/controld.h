@@ -32,6 +32,7 @@ struct pcp;
 struct steering;
 struct alg;
 struct radius;
+struct aaa;
 struct sync;
 
 struct controld {
@@ -59,6 +60,7 @@ struct controld {
 	struct steering *steering;     /* controld/steering */
 	struct alg *alg;               /* controld/alg */
 	struct radius *radius;         /* controld/radius */
+	struct aaa *aaa;               /* controld/aaa */
 	struct sync *sync;             /* controld/sync */
 	uint64_t epoch;                /* of this start, unique on this machine */
 	uint64_t started_ns;           /* boottime */

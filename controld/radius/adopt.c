@@ -120,7 +120,6 @@ int client_new(struct controld *controld, struct radius **radius)
 	new->controld = controld;
 	TAILQ_INIT(&new->queue);
 	TAILQ_INIT(&new->servers);
-	TAILQ_INIT(&new->tests);
 	for (int i = 0; i < CONFIG_RADIUS_PORTS; i++)
 		new->ports[i].fd = -1;
 	new->live = calloc(CONFIG_RADIUS_QUEUE, sizeof(*new->live));

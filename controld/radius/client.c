@@ -35,6 +35,8 @@ static void finish(struct request *request, struct radius_answer *answer)
 	uint32_t index = request->index, owner = request->record->ticket.owner;
 
 	answer->took_ns = clock_boottime_ns() - request->record->begun_ns;
+	answer->request = request_sealed(request)->packet;
+	answer->request_length = request_sealed(request)->length;
 	request_dequeue(request);
 	if (owner < RADIUS_OWNERS && radius->handlers[owner])
 		radius->handlers[owner](radius->controld, answer, &request->record->ticket);
@@ -398,6 +400,21 @@ void radius_each(const struct radius *radius, enum radius_owner owner, radius_vi
 void radius_register(struct radius *radius, enum radius_owner owner, radius_handler *handler)
 {
 	radius->handlers[owner] = handler;
+}
+
+void radius_count_orphan(struct radius *radius)
+{
+	radius->requests->header->orphaned++;
+}
+
+const struct dictionary *radius_dictionary(const struct radius *radius)
+{
+	return radius->dictionary;
+}
+
+const struct attribute_map *radius_attribute_map(const struct radius *radius)
+{
+	return &radius->attributes;
 }
 
 void radius_add_nas(const struct controld *controld, struct radius_builder *builder)

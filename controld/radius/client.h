@@ -7,6 +7,7 @@
 
 #include <event2/event.h>
 
+#include "controld/radius/attributes.h"
 #include "controld/radius/radius.h"
 #include "controld/radius/servers.h"
 #include "lib/rpc.h"
@@ -41,9 +42,6 @@ struct governor {
 	uint64_t next_ns; /* when the next would go if they all kept their distance */
 };
 
-struct dictionary;
-struct test;
-
 struct radius {
 	struct controld *controld;
 	struct config_radius config; /* its numbers; the servers are in `servers` */
@@ -60,9 +58,7 @@ struct radius {
 	struct event *pump;
 	radius_handler *handlers[RADIUS_OWNERS];
 	struct dictionary *dictionary;
-	TAILQ_HEAD(, test) tests; /* rpc.c */
-	uint64_t next_test;
-	uint32_t test_count;
+	struct attribute_map attributes;
 };
 
 /* The longest a governor lets burst; nothing is due when it returns 0. */
@@ -108,7 +104,5 @@ void client_set_timer(struct event *timer, uint64_t wait_ns);
 uint32_t client_waiting(const struct radius *radius);
 
 extern const struct rpc_method radius_methods[];
-void tests_done(struct radius *radius);
-radius_handler on_test_answer;
 
 #endif

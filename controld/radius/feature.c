@@ -66,6 +66,18 @@ static int load_dictionary(const struct config_radius *config, struct dictionary
 	return failure;
 }
 
+static int check_attributes(const struct config *next, const struct dictionary *dictionary, char *error,
+			    size_t error_size)
+{
+	struct attribute_map map;
+	int failure;
+
+	snprintf(error, error_size, "/aaa/attributes: out of memory");
+	failure = attribute_map_build(&map, &next->aaa, dictionary, error, error_size);
+	attribute_map_done(&map);
+	return failure;
+}
+
 static int feature_check(struct controld *controld, const struct config *old, const struct config *next,
 			 char *error, size_t error_size)
 {
@@ -79,6 +91,8 @@ static int feature_check(struct controld *controld, const struct config *old, co
 	radius_forget(&secret, sizeof(secret));
 	if (old && !failure)
 		failure = load_dictionary(&next->radius, &dictionary, error, error_size);
+	if (old && !failure)
+		failure = check_attributes(next, dictionary, error, error_size);
 	dictionary_free(dictionary);
 	return failure;
 }
@@ -137,6 +151,24 @@ static int replace_dictionary(struct radius *radius, const struct config *old,
 	return 0;
 }
 
+/* At a start, an attribute that is not known is said in the log and left out. */
+static int replace_attributes(struct radius *radius, const struct config *old, const struct config *next)
+{
+	struct attribute_map map;
+	char error[CONFIG_ERROR_TEXT] = "/aaa/attributes: out of memory";
+	int failure = attribute_map_build(&map, &next->aaa, radius->dictionary, error, sizeof(error));
+
+	if (failure && (old || failure == -ENOMEM)) {
+		attribute_map_done(&map);
+		return failure;
+	}
+	if (failure)
+		log_error("%s: not used until a reload can", error);
+	attribute_map_done(&radius->attributes);
+	radius->attributes = map;
+	return 0;
+}
+
 static void take_config(struct radius *radius, const struct config_radius *config)
 {
 	radius->config = *config;
@@ -174,19 +206,16 @@ static int apply_to(struct radius *radius, const struct config *old, const struc
 static int feature_apply(struct controld *controld, const struct config *old, const struct config *next)
 {
 	struct radius *radius = controld->radius;
+	int failure = 0;
 
-	if (!next->radius.on && !radius->requests)
-		return 0;
-	return apply_to(radius, old, &next->radius);
+	if (next->radius.on || radius->requests)
+		failure = apply_to(radius, old, &next->radius);
+	return failure ? failure : replace_attributes(radius, old, next);
 }
 
 static int feature_init(struct controld *controld)
 {
-	int failure = client_new(controld, &controld->radius);
-
-	if (!failure)
-		radius_register(controld->radius, RADIUS_OWNER_TEST, on_test_answer);
-	return failure;
+	return client_new(controld, &controld->radius);
 }
 
 static void feature_free(struct controld *controld)
@@ -195,7 +224,7 @@ static void feature_free(struct controld *controld)
 
 	if (!radius)
 		return;
-	tests_done(radius);
+	attribute_map_done(&radius->attributes);
 	dictionary_free(radius->dictionary);
 	client_free(radius);
 	controld->radius = NULL;

@@ -12,12 +12,15 @@
 #include "controld/radius/packet.h"
 #include "controld/radius/requests.h"
 
+struct attribute_map;
 struct controld;
+struct dictionary;
 struct radius;
 
 enum radius_owner {
 	RADIUS_OWNER_TEST,       /* radius.test */
 	RADIUS_OWNER_ACCOUNTING, /* controld/accounting */
+	RADIUS_OWNER_AAA,        /* controld/aaa */
 	RADIUS_OWNERS,
 };
 
@@ -37,6 +40,8 @@ struct radius_answer {
 	uint64_t took_ns;      /* from submitting it */
 	const uint8_t *packet; /* genuine; NULL: none */
 	size_t length;
+	const uint8_t *request; /* as it was sealed last: its attributes but the password can be read */
+	size_t request_length;
 };
 
 /* `answer` and `ticket` are valid during the call. */
@@ -57,5 +62,11 @@ int radius_submit(struct radius *radius, const uint8_t *packet, size_t length,
  * adopted, from the first configuration on. */
 typedef void radius_visitor(void *context, const struct radius_ticket *ticket);
 void radius_each(const struct radius *radius, enum radius_owner owner, radius_visitor *visit, void *context);
+/* For a handler: nobody waits for this answer any more. */
+void radius_count_orphan(struct radius *radius);
+
+/* As configured; valid until the next configuration is applied. */
+const struct dictionary *radius_dictionary(const struct radius *radius);
+const struct attribute_map *radius_attribute_map(const struct radius *radius);
 
 #endif

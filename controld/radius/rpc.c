@@ -1,39 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
- * What an operator asks: how the servers are, and whether a user gets in. A test's
- * caller waits in a list; its ticket has a number of this start, so that the answer to
- * a test of an earlier one, whose caller is gone, is known as such.
+ * What an operator asks: how the servers are. (Whether a user gets in is asked of
+ * controld/aaa.)
  */
-#include <errno.h>
-#include <netinet/in.h>
-#include <openssl/rand.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "controld/controld.h"
 #include "controld/ctl/ctl.h"
 #include "controld/radius/client.h"
-#include "controld/radius/dictionary.h"
 #include "lib/address.h"
 #include "lib/clock.h"
-
-#define TESTS_MAX        16384
-#define SERVICE_TYPE     6
-#define FRAMED_USER      2
-#define CHALLENGE_LENGTH 16
-
-struct test {
-	TAILQ_ENTRY(test) next;
-	uint64_t number;
-	struct rpc_request *request;
-};
-
-struct test_context {
-	uint64_t epoch;
-	uint64_t number;
-};
-
-/* ---- radius.servers ------------------------------------------------------------ */
 
 static const char *state_text(const struct server *server)
 {
@@ -110,167 +85,7 @@ static void handle_servers(struct rpc_request *request, void *context)
 	rpc_reply(request, result, NULL, 0);
 }
 
-/* ---- radius.test --------------------------------------------------------------- */
-
-static json_t *attributes_json(const struct radius *radius, const struct radius_answer *answer)
-{
-	json_t *list = json_array();
-	struct radius_attribute attribute;
-	struct radius_cursor cursor;
-
-	if (!answer->packet)
-		return list;
-	cursor = radius_attributes(answer->packet, answer->length);
-	while (radius_next(&cursor, &attribute))
-		if (attribute.vendor || attribute.type != RADIUS_MESSAGE_AUTHENTICATOR)
-			json_array_append_new(list, dictionary_describe(radius->dictionary, &attribute));
-	return list;
-}
-
-static struct test *find_test(struct radius *radius, uint64_t number)
-{
-	struct test *test;
-
-	TAILQ_FOREACH(test, &radius->tests, next)
-	if (test->number == number)
-		return test;
-	return NULL;
-}
-
-void on_test_answer(struct controld *controld, const struct radius_answer *answer,
-		    const struct radius_ticket *ticket)
-{
-	static const char *const outcomes[] = {
-		[RADIUS_ACCEPTED] = "accept",       [RADIUS_REJECTED] = "reject",
-		[RADIUS_CHALLENGED] = "challenge",  [RADIUS_ACCOUNTED] = "accounted",
-		[RADIUS_UNANSWERED] = "unanswered", [RADIUS_NO_SERVER] = "no_server"};
-	struct radius *radius = controld->radius;
-	struct test_context context;
-	struct test *test = NULL;
-
-	memcpy(&context, ticket->context, sizeof(context));
-	if (context.epoch == controld->epoch)
-		test = find_test(radius, context.number);
-	if (!test) {
-		radius->requests->header->orphaned++;
-		return;
-	}
-	rpc_reply(test->request,
-		  json_pack("{s:s, s:s?, s:f, s:i, s:o}", "outcome", outcomes[answer->outcome], "server",
-			    answer->server, "ms", (double)answer->took_ns / 1e6, "tries", (int)answer->tries,
-			    "attributes", attributes_json(radius, answer)),
-		  NULL, 0);
-	TAILQ_REMOVE(&radius->tests, test, next);
-	radius->test_count--;
-	free(test);
-}
-
-static size_t build_test(const struct controld *controld, const char *user, const char *password, bool chap,
-			 uint8_t *packet, size_t size)
-{
-	struct radius_builder builder;
-	uint8_t challenge[CHALLENGE_LENGTH];
-
-	radius_begin(&builder, packet, size, RADIUS_ACCESS_REQUEST);
-	radius_add_text(&builder, RADIUS_USER_NAME, user);
-	if (!chap)
-		radius_add_password(&builder, password, strlen(password));
-	else if (RAND_bytes(challenge, sizeof(challenge)) != 1 ||
-		 radius_add_chap(&builder, challenge[0], challenge, sizeof(challenge), password,
-				 strlen(password)))
-		return 0;
-	radius_add_integer(&builder, SERVICE_TYPE, FRAMED_USER);
-	radius_add_nas(controld, &builder);
-	return radius_end(&builder);
-}
-
-static int start_test(struct controld *controld, struct rpc_request *request, const uint8_t *packet,
-		      size_t length)
-{
-	struct radius *radius = controld->radius;
-	struct radius_ticket ticket = {.owner = RADIUS_OWNER_TEST};
-	struct test_context context = {controld->epoch, radius->next_test++};
-	struct test *test = radius->test_count < TESTS_MAX ? calloc(1, sizeof(*test)) : NULL;
-	int failure;
-
-	if (!test)
-		return -ENOBUFS;
-	*test = (struct test){.number = context.number, .request = request};
-	memcpy(ticket.context, &context, sizeof(context));
-	failure = radius_submit(radius, packet, length, &ticket);
-	if (failure) {
-		free(test);
-		return failure;
-	}
-	TAILQ_INSERT_TAIL(&radius->tests, test, next);
-	radius->test_count++;
-	return 0;
-}
-
-static void refuse(struct rpc_request *request, int failure)
-{
-	static const struct {
-		int failure, code;
-		const char *text;
-	} rows[] = {
-		{-ENOTSUP, RPC_UNAVAILABLE, "no RADIUS server is configured: /radius/servers"},
-		{-EHOSTUNREACH, RPC_UNAVAILABLE, "no RADIUS server is alive: bngcli radius servers"},
-		{-ENOBUFS, RPC_LIMIT, "as many requests wait as may: /radius/queue"},
-		{-EMSGSIZE, RPC_INVALID_PARAMS, "user and password do not fit into a request"},
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (rows[i].failure == failure) {
-			rpc_fail(request, rows[i].code, NULL, "%s", rows[i].text);
-			return;
-		}
-	rpc_fail(request, RPC_INTERNAL, NULL, "asking failed: %s", strerror(-failure));
-}
-
-static void handle_test(struct rpc_request *request, void *context)
-{
-	static const char *const members[] = {"user", "password", "method", NULL};
-	struct controld *controld = context;
-	struct json_reader reader;
-	uint8_t packet[RADIUS_REQUEST_MAX];
-	json_t *params = ctl_params(request, &reader, members);
-	const char *user, *password, *method;
-	int failure;
-
-	if (!params)
-		return;
-	user = json_read_string(&reader, params, "user");
-	password = json_read_string(&reader, params, "password");
-	method = json_read_string_or(&reader, params, "method", "pap");
-	if (json_reader_ok(&reader) && (!user[0] || strlen(user) > RADIUS_VALUE_MAX))
-		json_reader_fail(&reader, NULL, "user must be a text of 1-%d bytes", RADIUS_VALUE_MAX);
-	if (json_reader_ok(&reader) && strlen(password) > RADIUS_PASSWORD_MAX)
-		json_reader_fail(&reader, NULL, "password must be a text of at most %d bytes",
-				 RADIUS_PASSWORD_MAX);
-	if (json_reader_ok(&reader) && strcmp(method, "pap") && strcmp(method, "chap"))
-		json_reader_fail(&reader, NULL, "method must be \"pap\" or \"chap\"");
-	if (ctl_refused(request, &reader))
-		return;
-	size_t length = build_test(controld, user, password, !strcmp(method, "chap"), packet, sizeof(packet));
-	failure = start_test(controld, request, packet, length);
-	radius_forget(packet, sizeof(packet));
-	if (failure)
-		refuse(request, failure);
-}
-
-void tests_done(struct radius *radius)
-{
-	struct test *test;
-
-	while ((test = TAILQ_FIRST(&radius->tests))) {
-		TAILQ_REMOVE(&radius->tests, test, next);
-		rpc_fail(test->request, RPC_UNAVAILABLE, NULL, "bng-controld is ending");
-		free(test);
-	}
-}
-
 const struct rpc_method radius_methods[] = {
 	{"radius.servers", 0, handle_servers},
-	{"radius.test", 0, handle_test},
 	{0},
 };

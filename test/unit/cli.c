@@ -291,7 +291,7 @@ static const struct {
 	{"--st", "--state\n"},
 	{"--state _", ":file\n"},
 	{"radius _", "servers\ntest\n"},
-	{"radius test nemo --method _", "pap\nchap\n"},
+	{"radius test nemo --method _", "pap\nchap\nmschap2\nline\n"},
 	{"issu upgrade _", ":file\n"},
 	{"issu upgrade file _", ""},
 	{"status _", ""},
