@@ -12,17 +12,20 @@
 
 #define PPPOE_MTU 1492 /* RFC 2516 section 7 */
 
-/* The largest IP packet for the subscriber. A PPPoE session has agreed on one, and its
- * interface must have room for the header. */
+/* The largest IP packet for the subscriber. Beside its MTU a device has room for one tag:
+ * XDP's redirect would lose, after the program, what is larger. A PPPoE session has agreed
+ * on a size, too. */
 static __always_inline __u16 deliver_mtu(const struct bng_subscriber *session,
 					 const struct bng_interface *egress)
 {
-	__u16 agreed, room;
+	__u16 room = egress->mtu, agreed;
 
+	if (session->inner_vid)
+		room -= sizeof(struct vlan_tag);
 	if (!session->pppoe_session)
-		return egress->mtu;
+		return room;
+	room -= sizeof(struct pppoe_header);
 	agreed = session->mtu ? session->mtu : PPPOE_MTU;
-	room = egress->mtu - sizeof(struct pppoe_header);
 	return agreed < room ? agreed : room;
 }
 

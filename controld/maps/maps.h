@@ -113,14 +113,6 @@ int maps_delete(struct maps *maps, enum map_id id, const void *key);
 /* All entries at once: two arrays to be freed, key by key. */
 int maps_snapshot(struct maps *maps, enum map_id id, void **keys, void **values, uint32_t *count);
 
-/* Sets or clears one of enum bng_interface_flag. */
-static inline void maps_interface_flag(struct maps *maps, uint16_t index, uint8_t flag, bool on)
-{
-	uint8_t *flags = &maps->interface[index].flags;
-
-	__atomic_store_n(flags, (uint8_t)(on ? *flags | flag : *flags & ~flag), __ATOMIC_RELAXED);
-}
-
 /* Hands the slot of a CLOSING session to bng_sweep. */
 void maps_closing_set(struct maps *maps, uint32_t slot);
 

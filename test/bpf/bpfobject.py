@@ -14,6 +14,7 @@ u32, u64 = ctypes.c_uint32, ctypes.c_uint64
 pointer, size_t, text = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p
 
 BPF_ANY = 0
+BPF_F_TEST_XDP_LIVE_FRAMES = 2
 PAGE = mmap.PAGESIZE
 PACKET_MAX = 4096
 
@@ -172,6 +173,14 @@ class BpfObject:
         opts.data_size_in, opts.data_size_out = size, PACKET_MAX
         check(libbpf.bpf_prog_test_run_opts(self.program(program), ctypes.addressof(opts)), f"run {program}")
         return opts.retval, ctypes.string_at(self.data_out, opts.data_size_out)
+
+    def run_xdp_live(self, program, frame, ifindex):
+        """With the action carried out."""
+        data, context = ctypes.create_string_buffer(frame, len(frame)), XdpMd(data_end=len(frame), ingress_ifindex=ifindex)
+        opts = TestRunOpts(sz=ctypes.sizeof(TestRunOpts), data_in=ctypes.addressof(data), data_size_in=len(frame),
+                           ctx_in=ctypes.addressof(context), ctx_size_in=ctypes.sizeof(context), repeat=1,
+                           flags=BPF_F_TEST_XDP_LIVE_FRAMES, batch_size=1)
+        check(libbpf.bpf_prog_test_run_opts(self.program(program), ctypes.addressof(opts)), f"run {program} live")
 
     def run_syscall(self, program):
         check(libbpf.bpf_prog_test_run_opts(self.program(program), ctypes.addressof(self.no_packet)),

@@ -406,6 +406,12 @@ class Plane:
         assert packets == 1 and size in lengths, f"{abi.VERDICTS[number]} moved by {packets} packets, {size} bytes"
         return abi.VERDICTS[number]
 
+    def run_live(self, program, frame, device):
+        """The same with what the kernel does afterwards: the frame is really sent. What it ends in is only counted."""
+        self._clock_set()
+        self.object.run_xdp_live(program, frame, self.ifindex[device])
+        self.last_counts = self.counts.raw()
+
     def first_token(self, limit, field, send):
         """Takes the first token of a bucket at exactly clock_ns, from where the others are counted."""
         for _ in range(1000):
