@@ -230,6 +230,23 @@ static void print_counters(const struct cli *cli, const char *title, const json_
 	printf("%s\n", any ? "" : " none");
 }
 
+int print_coa(struct cli *cli, const json_t *result, const struct invocation *invocation)
+{
+	static const char *const names[] = {"coa_acks", "coa_naks", "disconnect_acks", "disconnect_naks",
+					    "repeated"};
+	bool all = invocation_value(invocation, "--all");
+	json_t *answered = json_object();
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		json_object_set(answered, names[i], json_object_get(result, names[i]));
+	print_fact("listening", "%s", json_is_true(json_object_get(result, "listening")) ? "yes" : "no");
+	print_counters(cli, "answered", answered, true);
+	print_counters(cli, "refused", json_object_get(result, "naks"), all);
+	print_counters(cli, "dropped", json_object_get(result, "dropped"), all);
+	json_decref(answered);
+	return CLI_OK;
+}
+
 int print_dhcp4(struct cli *cli, const json_t *result, const struct invocation *invocation)
 {
 	char offers[32], quarantined[32];

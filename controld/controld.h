@@ -33,6 +33,7 @@ struct steering;
 struct alg;
 struct radius;
 struct aaa;
+struct coa;
 struct sync;
 
 struct controld {
@@ -61,6 +62,7 @@ struct controld {
 	struct alg *alg;               /* controld/alg */
 	struct radius *radius;         /* controld/radius */
 	struct aaa *aaa;               /* controld/aaa */
+	struct coa *coa;               /* controld/coa */
 	struct sync *sync;             /* controld/sync */
 	uint64_t epoch;                /* of this start, unique on this machine */
 	uint64_t started_ns;           /* boottime */

@@ -268,6 +268,26 @@ struct config_aaa {
 	size_t profile_count;
 };
 
+#define CONFIG_COA_CLIENTS 64
+
+struct config_coa_client {
+	struct config_prefix prefix;
+	char secret[129]; /* "": it is in secret_file */
+	char secret_file[256];
+	bool needs_message_authenticator;
+};
+
+/* Who may change and end sessions (RFC 5176); not `on`: nobody. */
+struct config_coa {
+	bool on;
+	uint32_t listen_be; /* 0: any address */
+	uint16_t port;
+	struct config_coa_client *clients;
+	size_t client_count;
+	uint32_t window_s; /* how old, or how far ahead, Event-Timestamp may be */
+	bool needs_timestamp;
+};
+
 struct config {
 	struct config_interface *interfaces;
 	size_t interface_count;
@@ -289,6 +309,7 @@ struct config {
 	struct config_steering steering;
 	struct config_radius radius;
 	struct config_aaa aaa;
+	struct config_coa coa;
 	uint32_t dhcp4_rate;
 	uint32_t dhcp4_burst;
 	uint32_t fragment_rate; /* of each direction */

@@ -23,6 +23,15 @@ int64_t config_integer(struct json_reader *reader, json_t *object, const char *m
 	return value;
 }
 
+bool config_bool(struct json_reader *reader, json_t *object, const char *member, bool fallback)
+{
+	bool value = json_read_bool_or(reader, object, member, fallback);
+
+	if (json_reader_ok(reader) && !json_object_get(object, member))
+		json_object_set_new(object, member, json_boolean(fallback));
+	return value;
+}
+
 double config_number(struct json_reader *reader, json_t *object, const char *member, double min, double max,
 		     double fallback)
 {

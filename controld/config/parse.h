@@ -17,6 +17,7 @@
 /* Members of `object`; an absent one is filled in with its default. */
 int64_t config_integer(struct json_reader *reader, json_t *object, const char *member, int64_t min,
 		       int64_t max, int64_t fallback);
+bool config_bool(struct json_reader *reader, json_t *object, const char *member, bool fallback);
 double config_number(struct json_reader *reader, json_t *object, const char *member, double min, double max,
 		     double fallback);
 const char *config_string(struct json_reader *reader, json_t *object, const char *member,
@@ -63,6 +64,12 @@ void config_read_aaa(struct json_reader *reader, json_t *root, struct config *co
 void config_aaa_free(struct config_aaa *config);
 /* A secret or password: it leaves the document, a mark comes in its place (secret.c). */
 void config_secret(struct json_reader *reader, json_t *object, const char *member, char *secret, size_t size);
+/* The members `secret` or `secret_file`, one of them; the other stays "". */
+void config_secret_or_file(struct json_reader *reader, json_t *object, char *secret, size_t secret_size,
+			   char *file, size_t file_size);
+/* With /radius read. */
+void config_read_coa(struct json_reader *reader, json_t *root, struct config *config);
+void config_coa_free(struct config_coa *config);
 void config_read_sessions(struct json_reader *reader, json_t *root, struct config *config);
 
 /* One session, of the configuration or of session.add; `pool_member` names its

@@ -16,25 +16,6 @@ static void fail_at(struct json_reader *reader, json_t *object, const char *memb
 	json_leave(reader);
 }
 
-static void read_secret_file(struct json_reader *reader, json_t *server, struct config_radius_server *config)
-{
-	const char *text = config_string(reader, server, "secret_file", NULL);
-
-	if (text && (text[0] != '/' || strlen(text) >= sizeof(config->secret_file)))
-		fail_at(reader, server, "secret_file", "must be an absolute path, not too long");
-	else if (text)
-		snprintf(config->secret_file, sizeof(config->secret_file), "%s", text);
-}
-
-static bool read_bool(struct json_reader *reader, json_t *object, const char *member, bool fallback)
-{
-	bool value = json_read_bool_or(reader, object, member, fallback);
-
-	if (json_reader_ok(reader) && !json_object_get(object, member))
-		json_object_set_new(object, member, json_boolean(fallback));
-	return value;
-}
-
 static void read_unicast(struct json_reader *reader, json_t *object, const char *member, uint32_t *address_be)
 {
 	*address_be = config_address(reader, object, member);
@@ -49,7 +30,6 @@ static void read_server(struct json_reader *reader, json_t *element, void *targe
 					      "timeout_ms", "retries", "require_message_authenticator",
 					      NULL};
 	struct config_radius_server *server = target;
-	bool secret = json_object_get(element, "secret"), file = json_object_get(element, "secret_file");
 
 	(void)context;
 	json_read_only(reader, element, members);
@@ -59,16 +39,12 @@ static void read_server(struct json_reader *reader, json_t *element, void *targe
 	server->acct_port = (uint16_t)config_integer(reader, element, "acct_port", 1, 65535, 1813);
 	if (json_reader_ok(reader) && server->port == server->acct_port)
 		fail_at(reader, element, "acct_port", "must not be the same as port");
-	if (json_reader_ok(reader) && secret == file)
-		json_reader_fail(reader, NULL, "give either secret or secret_file");
-	if (secret)
-		config_secret(reader, element, "secret", server->secret, sizeof(server->secret));
-	else
-		read_secret_file(reader, element, server);
+	config_secret_or_file(reader, element, server->secret, sizeof(server->secret), server->secret_file,
+			      sizeof(server->secret_file));
 	server->timeout_ms = (uint32_t)config_integer(reader, element, "timeout_ms", 50, 60000, 2000);
 	server->retries = (uint32_t)config_integer(reader, element, "retries", 0, 10, 2);
 	server->needs_message_authenticator =
-		read_bool(reader, element, "require_message_authenticator", true);
+		config_bool(reader, element, "require_message_authenticator", true);
 }
 
 static void check_servers(struct json_reader *reader, json_t *radius, const struct config_radius *config)

@@ -45,3 +45,25 @@ void config_secret(struct json_reader *reader, json_t *object, const char *membe
 	snprintf(secret, size, "%s", text);
 	json_object_set_new(object, member, mark_of(text));
 }
+
+void config_secret_or_file(struct json_reader *reader, json_t *object, char *secret, size_t secret_size,
+			   char *file, size_t file_size)
+{
+	bool is_here = json_object_get(object, "secret");
+	const char *path;
+
+	if (json_reader_ok(reader) && is_here == (json_object_get(object, "secret_file") != NULL))
+		json_reader_fail(reader, NULL, "give either secret or secret_file");
+	if (is_here) {
+		config_secret(reader, object, "secret", secret, secret_size);
+		return;
+	}
+	path = config_string(reader, object, "secret_file", NULL);
+	if (path && (path[0] != '/' || strlen(path) >= file_size)) {
+		json_reader_fail(reader, json_enter(reader, object, "secret_file"),
+				 "must be an absolute path, not too long");
+		json_leave(reader);
+	} else if (path) {
+		snprintf(file, file_size, "%s", path);
+	}
+}

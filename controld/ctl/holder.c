@@ -354,6 +354,21 @@ int holder_keep(struct holder *holder, const char *name, int fd)
 	return store(holder, kept);
 }
 
+void holder_drop(struct holder *holder, const char *name)
+{
+	struct rpc_result result;
+
+	for (size_t i = 0; i < holder->kept_count; i++)
+		if (!strcmp(holder->kept[i].name, name)) {
+			close(holder->kept[i].fd);
+			holder->kept[i] = holder->kept[--holder->kept_count];
+			break;
+		}
+	if (holder_call(holder, "fd.drop", json_pack("{s:s}", "name", name), NULL, 0, &result))
+		log_warning("dropping descriptor %s in bpfholder failed: %s", name, result.message);
+	rpc_result_done(&result);
+}
+
 bool holder_connected(const struct holder *holder)
 {
 	return holder->client;

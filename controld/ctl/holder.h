@@ -44,6 +44,9 @@ int holder_take(struct holder *holder, const char *name, int *fd);
  * that name. `fd` stays the caller's. */
 int holder_keep(struct holder *holder, const char *name, int fd);
 
+/* Neither of us keeps it any more. */
+void holder_drop(struct holder *holder, const char *name);
+
 bool holder_connected(const struct holder *holder);
 pid_t holder_pid(const struct holder *holder); /* 0: not connected */
 

@@ -186,3 +186,40 @@ enum radius_verdict radius_verify(uint8_t *reply, size_t *length, const uint8_t 
 		return RADIUS_NO_MESSAGE_AUTHENTICATOR;
 	return RADIUS_GENUINE;
 }
+
+enum radius_verdict radius_verify_request(uint8_t *request, size_t *length,
+					  const struct radius_secret *secret, bool need_message_authenticator)
+{
+	size_t told = radius_length(request, *length);
+	uint8_t digest[RADIUS_DIGEST], *value;
+
+	if (!told || !only_message_authenticator(request, told, &value))
+		return RADIUS_MALFORMED;
+	*length = told;
+	if (packet_digest(request, told, no_authenticator, secret, digest) ||
+	    CRYPTO_memcmp(request + RADIUS_AT_AUTHENTICATOR, digest, sizeof(digest)))
+		return RADIUS_BAD_AUTHENTICATOR;
+	if (value && (message_digest(request, told, no_authenticator, value, secret, digest) ||
+		      CRYPTO_memcmp(value, digest, sizeof(digest))))
+		return RADIUS_BAD_AUTHENTICATOR;
+	return value || !need_message_authenticator ? RADIUS_GENUINE : RADIUS_NO_MESSAGE_AUTHENTICATOR;
+}
+
+int radius_seal_reply(uint8_t *reply, size_t length, const uint8_t *request,
+		      const struct radius_secret *secret)
+{
+	const uint8_t *asked = request + RADIUS_AT_AUTHENTICATOR;
+	uint8_t digest[RADIUS_DIGEST], *value;
+
+	reply[RADIUS_AT_ID] = request[RADIUS_AT_ID];
+	if (!only_message_authenticator(reply, length, &value))
+		return -EINVAL;
+	if (value && message_digest(reply, length, asked, value, secret, digest))
+		return -EIO;
+	if (value)
+		memcpy(value, digest, sizeof(digest));
+	if (packet_digest(reply, length, asked, secret, digest))
+		return -EIO;
+	memcpy(reply + RADIUS_AT_AUTHENTICATOR, digest, sizeof(digest));
+	return 0;
+}

@@ -38,9 +38,24 @@ int radius_open(uint8_t *data, size_t length, const struct radius_secret *secret
 enum radius_verdict radius_verify(uint8_t *reply, size_t *length, const uint8_t *request,
 				  const struct radius_secret *secret, bool need_message_authenticator);
 
+/* The same for a request of somebody else's, that has no random authenticator: CoA-Request,
+ * Disconnect-Request (RFC 5176 section 2.3). */
+enum radius_verdict radius_verify_request(uint8_t *request, size_t *length,
+					  const struct radius_secret *secret,
+					  bool need_message_authenticator);
+/* Makes an open reply, with an empty Message-Authenticator or none, the one to `request`.
+ * 0 or -errno. */
+int radius_seal_reply(uint8_t *reply, size_t length, const uint8_t *request,
+		      const struct radius_secret *secret);
+
 /* MD5 over id, password and challenge (RFC 1994). */
 int radius_chap(uint8_t id, const uint8_t *challenge, size_t challenge_length, const void *password,
 		size_t password_length, uint8_t answer[static 16]);
+
+/* `text` if it is not empty, else what `file` holds without the newline at its end. 0, or
+ * -errno and an error that begins with `pointer`. */
+int radius_secret_read(const char *text, const char *file, const char *pointer, struct radius_secret *secret,
+		       char *error, size_t error_size);
 
 void radius_forget(void *memory, size_t size);
 

@@ -6,57 +6,19 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "controld/radius/packet.h"
-#include "lib/file.h"
-
-#define SECRET_FILE_MAX 4096
-
-static int read_secret_file(const char *file, struct radius_secret *secret)
-{
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK), failure;
-	char *text = NULL;
-	size_t length = 0;
-
-	failure = fd < 0 ? -errno : file_read(fd, SECRET_FILE_MAX, &text, &length);
-	if (fd >= 0)
-		close(fd);
-	if (failure)
-		return failure;
-	while (length && (text[length - 1] == '\n' || text[length - 1] == '\r'))
-		length--;
-	failure = length && length <= sizeof(secret->data) ? 0 : -EMSGSIZE;
-	if (!failure) {
-		memcpy(secret->data, text, length);
-		secret->length = length;
-	}
-	radius_forget(text, length);
-	free(text);
-	return failure;
-}
 
 int server_secret(const struct config_radius_server *config, size_t number, struct radius_secret *secret,
 		  char *error, size_t error_size)
 {
-	int failure;
+	char pointer[64];
 
-	*secret = (struct radius_secret){.length = strlen(config->secret)};
-	memcpy(secret->data, config->secret, secret->length);
-	if (secret->length)
-		return 0;
-	failure = read_secret_file(config->secret_file, secret);
-	if (failure == -EMSGSIZE)
-		snprintf(error, error_size, "/radius/servers/%zu/secret_file: %s: must hold 1-%d bytes",
-			 number, config->secret_file, RADIUS_SECRET_MAX);
-	else if (failure)
-		snprintf(error, error_size, "/radius/servers/%zu/secret_file: %s: reading it failed: %s",
-			 number, config->secret_file, strerror(-failure));
-	return failure;
+	snprintf(pointer, sizeof(pointer), "/radius/servers/%zu/secret_file", number);
+	return radius_secret_read(config->secret, config->secret_file, pointer, secret, error, error_size);
 }
 
 /* ---- The list ------------------------------------------------------------- */

@@ -46,7 +46,8 @@ TEXTS = {
     "long": "A" * 600, "many": "ATTRIBUTE a b c d e f g h i j k l m n o p\n", "flags": "FLAGS internal\nEND-TLV\n",
 }
 
-for folder, seeds in (("radius", PACKETS), ("radius_dictionary", TEXTS)):
-    (CORPUS / folder).mkdir(parents=True, exist_ok=True)
-    for name, seed in seeds.items():
-        (CORPUS / folder / name).write_bytes(seed if isinstance(seed, bytes) else seed.encode())
+if __name__ == "__main__":
+    for folder, seeds in (("radius", PACKETS), ("radius_dictionary", TEXTS)):
+        (CORPUS / folder).mkdir(parents=True, exist_ok=True)
+        for name, seed in seeds.items():
+            (CORPUS / folder / name).write_bytes(seed if isinstance(seed, bytes) else seed.encode())
