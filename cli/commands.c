@@ -140,6 +140,8 @@ const struct command commands[] = {
 	{.path = "dhcp4 stats", .help = "DHCP messages and refusals",
 	 .arguments = {{"--all", ARGUMENT_FLAG, "all reasons, also those that never came", 0, 0, NULL}},
 	 .method = "dhcp4.stats", .print = print_dhcp4},
+	{.path = "first-packet stats", .help = "sessions that come up by a packet: asked for, opened, refused",
+	 .method = "first_packet.stats", .print = print_first_packet},
 	{.path = "radius servers", .help = "RADIUS servers: alive or not, how fast, what they answered",
 	 .method = "radius.servers", .print = print_radius_servers},
 	{.path = "radius test", .help = "ask whether a user gets in; the password comes from standard input",

@@ -247,6 +247,13 @@ int print_coa(struct cli *cli, const json_t *result, const struct invocation *in
 	return CLI_OK;
 }
 
+int print_first_packet(struct cli *cli, const json_t *result, const struct invocation *invocation)
+{
+	(void)invocation;
+	print_counters(cli, "first packets", result, true);
+	return CLI_OK;
+}
+
 int print_dhcp4(struct cli *cli, const json_t *result, const struct invocation *invocation)
 {
 	char offers[32], quarantined[32];

@@ -34,6 +34,7 @@ struct alg;
 struct radius;
 struct aaa;
 struct coa;
+struct first_packet;
 struct sync;
 
 struct controld {
@@ -66,6 +67,8 @@ struct controld {
 	struct sync *sync;             /* controld/sync */
 	uint64_t epoch;                /* of this start, unique on this machine */
 	uint64_t started_ns;           /* boottime */
+
+	struct first_packet *first_packet; /* controld/first_packet */
 };
 
 #endif

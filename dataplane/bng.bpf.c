@@ -308,8 +308,7 @@ static __always_inline int access_ip(struct bng_pkt *pkt)
 	if (verdict && pkt->pppoe)
 		return BNG_DROP_PPPOE_NO_SESSION;
 	if (verdict)
-		return range_inner(ranges, bpf_ntohl(pkt->ip->daddr)) ? outcome_step(verdict, STEP_CONTROL, 0)
-								      : verdict;
+		return outcome_step(verdict, STEP_CONTROL, 0);
 	verdict = session_antispoof(pkt);
 	if (verdict)
 		return verdict;

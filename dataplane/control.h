@@ -6,6 +6,7 @@
 #ifndef BNG_DATAPLANE_CONTROL_H
 #define BNG_DATAPLANE_CONTROL_H
 
+#include "first_packet.h"
 #include "punt.h"
 #include "session.h"
 
@@ -22,12 +23,12 @@ static __always_inline int control_unbound(struct bng_pkt *pkt)
 }
 
 /* From an address without a session: a client that renews a lease which is gone
- * must hear a DHCPNAK (RFC 2131 section 4.3.2). Nothing else. */
+ * must hear a DHCPNAK (RFC 2131 section 4.3.2); another may get a session. */
 static __always_inline int control_stranger(struct bng_pkt *pkt)
 {
 	if (!is_gateway(ingress_interface(pkt->ctx), pkt->ip->daddr) || packet_parse_l4(pkt) ||
 	    !is_dhcp4(pkt))
-		return BNG_DROP_NO_SESSION;
+		return first_packet(pkt);
 	return punt(pkt, BNG_PUNT_DHCP4, BNG_PUNTED_DHCP4);
 }
 
@@ -50,7 +51,7 @@ static __always_inline int control_inner(struct bng_pkt *pkt)
 }
 
 /* What subscribers send and is not to be forwarded. `slot`: the session of an IP
- * packet to this side, 0: none. The verdict. */
+ * packet to this side; 0: it has none, wherever it is for. The verdict. */
 __noinline int access_control(struct xdp_md *ctx, __u32 slot)
 {
 	struct bng_pkt pkt;

@@ -18,6 +18,7 @@
 #include "abi/alg.h"
 #include "abi/cgnat.h"
 #include "abi/event.h"
+#include "abi/first_packet.h"
 #include "abi/flow.h"
 #include "abi/fragment.h"
 #include "abi/interface.h"
@@ -126,6 +127,15 @@ struct {
 } exempt_port SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, BNG_FIRST_PACKET_PREFIXES);
+	__type(key, struct bng_first_packet_key);
+	__type(value, __u32);
+	DURABLE;
+} first_packet_prefix SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, BNG_VERDICT_SLOTS);
 	__type(key, __u32);
@@ -153,6 +163,16 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } pppoe_bucket SEC(".maps");
+
+#define FIRST_PACKET_SOURCES_SHIFT 10
+
+/* When each source may send its next first packet, as rate_allow has it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1 << FIRST_PACKET_SOURCES_SHIFT);
+	__type(key, __u32);
+	__type(value, __u64);
+} first_packet_source SEC(".maps");
 
 static __always_inline struct bng_meta *meta_get(void)
 {

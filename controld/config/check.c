@@ -227,6 +227,49 @@ static void check_cgnat(struct check *check)
 	}
 }
 
+/* What is wrong with it by itself: NULL, or the member and the reason. */
+static const char *first_packet_fault(const struct config *config, const struct config_first_packet *rule,
+				      const char **member)
+{
+	const struct config_interface *interface = config_find_interface(config, rule->interface);
+
+	*member = "interface";
+	if (!interface || !interface->access)
+		return "must be the name of an access interface in /interfaces";
+	*member = "prefix";
+	if (!unicast(htonl(rule->prefix.first)) || !unicast(htonl(rule->prefix.last)))
+		return "must hold unicast addresses";
+	for (size_t i = 0; i < config->nat_pool_count; i++)
+		for (size_t k = 0; k < config->nat_pools[i].prefix_count; k++)
+			if (overlap(&config->nat_pools[i].prefixes[k], &rule->prefix))
+				return "overlaps a prefix of a CGNAT pool";
+	for (size_t i = 0; i < config->dhcp4_pool_count; i++)
+		if (config->dhcp4_pools[i].first <= rule->prefix.last &&
+		    config->dhcp4_pools[i].last >= rule->prefix.first)
+			return "overlaps the addresses that a DHCP pool leases";
+	return NULL;
+}
+
+static void check_first_packet(struct check *check)
+{
+	const struct config *config = check->config;
+	const char *fault, *member;
+
+	for (size_t i = 0; i < config->first_packet_count; i++) {
+		const struct config_first_packet *rule = &config->first_packets[i];
+
+		fault = first_packet_fault(config, rule, &member);
+		if (fault)
+			fail_at(check, "first_packet", NULL, i, member, "%s", fault);
+		for (size_t k = 0; k < i; k++)
+			if (!strcmp(config->first_packets[k].interface, rule->interface) &&
+			    config->first_packets[k].prefix.first == rule->prefix.first &&
+			    config->first_packets[k].prefix.length == rule->prefix.length)
+				fail_at(check, "first_packet", NULL, i, "prefix",
+					"is the prefix of /first_packet/%zu, too", k);
+	}
+}
+
 static int exempt_order(const void *a, const void *b)
 {
 	return exempt_compare(*(const struct config_exempt *const *)a,
@@ -404,9 +447,9 @@ static void check_sizes(struct check *check)
 
 void config_check(struct json_reader *reader, const struct config *config)
 {
-	static void (*const checks[])(struct check *) = {check_interfaces, check_gateways, check_dhcp4,
-							 check_cgnat,      check_exempt,   check_sessions,
-							 check_sizes};
+	static void (*const checks[])(struct check *) = {check_interfaces, check_gateways,     check_dhcp4,
+							 check_cgnat,      check_first_packet, check_exempt,
+							 check_sessions,   check_sizes};
 	struct check check = {reader, config};
 
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]) && json_reader_ok(reader); i++)

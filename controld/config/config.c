@@ -76,9 +76,9 @@ static void read_sizes(struct json_reader *reader, json_t *root, struct config *
 
 static void read_punt(struct json_reader *reader, json_t *root, struct config *config)
 {
-	static const char *const members[] = {
-		"dhcp4_rate", "dhcp4_burst", "fragment_rate", "fragment_burst", "syn_rate",
-		"syn_burst",  NULL};
+	static const char *const members[] = {"dhcp4_rate",        "dhcp4_burst",        "fragment_rate",
+					      "fragment_burst",    "syn_rate",           "syn_burst",
+					      "first_packet_rate", "first_packet_burst", NULL};
 	json_t *punt = config_object(reader, root, "punt");
 
 	json_read_only(reader, punt, members);
@@ -88,14 +88,18 @@ static void read_punt(struct json_reader *reader, json_t *root, struct config *c
 	config->fragment_burst = (uint32_t)config_integer(reader, punt, "fragment_burst", 1, 10000000, 500);
 	config->syn_rate = (uint32_t)config_integer(reader, punt, "syn_rate", 1, 10000000, 100);
 	config->syn_burst = (uint32_t)config_integer(reader, punt, "syn_burst", 1, 10000000, 100);
+	config->first_packet_rate =
+		(uint32_t)config_integer(reader, punt, "first_packet_rate", 1, 10000000, 500);
+	config->first_packet_burst =
+		(uint32_t)config_integer(reader, punt, "first_packet_burst", 1, 10000000, 500);
 	json_leave(reader);
 }
 
 static void read_root(struct json_reader *reader, json_t *root, struct config *config)
 {
-	static const char *const members[] = {"interfaces", "sizes", "dhcp4", "gateways",
-					      "sessions",   "cgnat", "punt",  "radius",
-					      "aaa",        "coa",   NULL};
+	static const char *const members[] = {"interfaces", "sizes", "dhcp4",        "gateways",
+					      "sessions",   "cgnat", "punt",         "radius",
+					      "aaa",        "coa",   "first_packet", NULL};
 
 	json_read_only(reader, root, members);
 	config_array(reader, root, "interfaces", BNG_INTERFACE_PUNT - 1, sizeof(*config->interfaces),
@@ -106,6 +110,7 @@ static void read_root(struct json_reader *reader, json_t *root, struct config *c
 	/* Pools first: sessions name them. */
 	config_read_cgnat(reader, root, config);
 	config_read_dhcp4(reader, root, config);
+	config_read_first_packet(reader, root, config);
 	config_read_sessions(reader, root, config);
 	read_punt(reader, root, config);
 	config_read_radius(reader, root, config);
@@ -226,6 +231,7 @@ void config_free(struct config *config)
 	free(config->gateways);
 	free(config->dhcp4_pools);
 	free(config->option82.trusted);
+	free(config->first_packets);
 	free(config->sessions);
 	free(config->nat_pools);
 	free(config->exempt);

@@ -77,6 +77,15 @@ struct config_option82 {
 	size_t trusted_count;
 };
 
+/* Where a session comes up by its first packet. */
+struct config_first_packet {
+	char interface[IF_NAMESIZE];
+	struct config_prefix prefix;
+	char nat_pool[CONFIG_NAME_MAX]; /* "": sessions are exempt */
+	uint16_t mss;                   /* 0: as it is */
+	uint32_t idle_timeout_s;        /* 0: none */
+};
+
 /* A public port that always leads to an inner port of the session. */
 struct config_forward {
 	uint8_t protocol; /* BNG_PROTOCOL_UDP or BNG_PROTOCOL_TCP */
@@ -296,6 +305,8 @@ struct config {
 	struct config_dhcp4_pool *dhcp4_pools;
 	size_t dhcp4_pool_count;
 	struct config_option82 option82;
+	struct config_first_packet *first_packets;
+	size_t first_packet_count;
 	struct config_session *sessions;
 	size_t session_count;
 	struct config_nat_pool *nat_pools;
@@ -312,6 +323,8 @@ struct config {
 	struct config_coa coa;
 	uint32_t dhcp4_rate;
 	uint32_t dhcp4_burst;
+	uint32_t first_packet_rate;
+	uint32_t first_packet_burst;
 	uint32_t fragment_rate; /* of each direction */
 	uint32_t fragment_burst;
 	uint32_t syn_rate;

@@ -35,6 +35,7 @@ void config_array(struct json_reader *reader, json_t *object, const char *member
 /* The object `member`, made empty when absent. */
 json_t *config_object(struct json_reader *reader, json_t *object, const char *member);
 
+void config_read_first_packet(struct json_reader *reader, json_t *root, struct config *config);
 /* An element that names an interface; `target` has room for IF_NAMESIZE. */
 config_element config_read_interface_name;
 /* The name of a NAT pool, absent: of the first one; "": not translated. */

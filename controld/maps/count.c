@@ -187,6 +187,7 @@ bool maps_used(struct maps *maps, enum map_id id, uint64_t *used)
 	case MAP_gateway:
 	case MAP_alg:
 	case MAP_exempt_port:
+	case MAP_first_packet_prefix:
 		*used = used_keys(maps, id);
 		return true;
 	case MAP_pcp:

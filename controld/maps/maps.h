@@ -16,6 +16,7 @@
 #include "dataplane/abi/alg.h"
 #include "dataplane/abi/cgnat.h"
 #include "dataplane/abi/event.h"
+#include "dataplane/abi/first_packet.h"
 #include "dataplane/abi/flow.h"
 #include "dataplane/abi/fragment.h"
 #include "dataplane/abi/interface.h"
@@ -56,6 +57,7 @@
 	X(alg, sizeof(struct bng_alg_key), sizeof(struct bng_alg)) \
 	X(exempt, sizeof(struct bng_exempt_key), 4)                \
 	X(exempt_port, sizeof(struct bng_exempt_port_key), 4)      \
+	X(first_packet_prefix, sizeof(struct bng_first_packet_key), 4) \
 	X(reason_count, 4, sizeof(struct bng_count))               \
 	X(events, 0, 0)
 

@@ -102,7 +102,8 @@
 	X(DROP_PPPOE_NO_SESSION,    "drop_pppoe_no_session",    "PPPoE data, and no session has this address") \
 	X(DROP_SPOOF_PPPOE,         "drop_spoof_pppoe",         "session belongs to another PPPoE session, or to none") \
 	X(DROP_PPPOE_FLOOD_MAC,     "drop_pppoe_flood_mac",     "too many PPPoE discovery packets of one MAC") \
-	X(DROP_PPPOE_FLOOD_VLAN,    "drop_pppoe_flood_vlan",    "too many PPPoE discovery packets of one interface and VLAN")
+	X(DROP_PPPOE_FLOOD_VLAN,    "drop_pppoe_flood_vlan",    "too many PPPoE discovery packets of one interface and VLAN") \
+	X(PUNTED_FIRST_PACKET,      "punt_first_packet",        "of an address without session that may get one, handed to controld")
 
 enum bng_verdict {
 #define BNG_VERDICT_ENUM(name, text, meaning) BNG_##name,

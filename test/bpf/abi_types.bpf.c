@@ -6,6 +6,7 @@
 #include "dataplane/abi/alg.h"
 #include "dataplane/abi/cgnat.h"
 #include "dataplane/abi/event.h"
+#include "dataplane/abi/first_packet.h"
 #include "dataplane/abi/flow.h"
 #include "dataplane/abi/fragment.h"
 #include "dataplane/abi/interface.h"
@@ -34,6 +35,7 @@ enum constants {
 	CONSTANT(BNG_PORT_TIMERS),
 	CONSTANT(BNG_FLOWS_PER_BUCKET),
 	CONSTANT(BNG_FLOW_PROBES),
+	CONSTANT(BNG_FIRST_PACKET_INTERFACE_BITS),
 	CONSTANT(BNG_FRAGMENTS),
 	CONSTANT(BNG_FRAGMENT_PROBES),
 	CONSTANT(BNG_FRAGMENT_SECONDS),

@@ -219,6 +219,7 @@ class Plane:
         self.maps["slot_of_address"].clear(4)
         self.maps["exempt"].clear(8)
         self.maps["exempt_port"].clear(12)
+        self.maps["first_packet_prefix"].clear(12)
         self.maps["gateway"].clear(8)
         self.maps["pppoe_session"].clear(16)
         self.maps["interface_of_ifindex"].clear(4)
@@ -343,6 +344,11 @@ class Plane:
         key = struct.pack("=I", 32 + network.prefixlen) + struct.pack(">HBB", port, number, 0) + network[0].packed
         self.maps["exempt_port"].update(key, struct.pack("=I", abi.EXEMPT_PERMANENT | epoch << abi.EXEMPT_EPOCH_SHIFT))
         self.meta.exempt_count |= abi.EXEMPT_PORTS & 0xffffffff
+
+    def first_packet_add(self, interface, network):
+        network = ipaddress.ip_network(network)
+        key = struct.pack("=III", abi.FIRST_PACKET_INTERFACE_BITS + network.prefixlen, interface, be32(network[0]))
+        self.maps["first_packet_prefix"].update(key, struct.pack("=I", 1))
 
     def close_session(self, session):
         """As controld ends one."""

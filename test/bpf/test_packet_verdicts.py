@@ -17,6 +17,7 @@ import plane as planes
 import rows_pppoe
 from plane import ACC1, ACC2, CORE, GATEWAY, HOST, PUBLIC, be32
 from rows import ADDRESS, BROADCAST, access, after, changed, core, cut, frame_of, from_core, from_subscriber, inject, patched
+from test_packet_first import from_stranger, may_come_up
 
 
 def mapped(then=None):
@@ -447,6 +448,7 @@ ROWS = [
     core("session is closing", "DROP_CGNAT_STALE", mapped(session_closing)),
     access("too many DHCP packets", "DROP_PUNT_LIMIT", after(punt_limit_reached, dhcp_discover)),
     access("PCP request", "PUNTED_PCP", after(pcp_offered, pcp_request)),
+    access("address that may come up", "PUNTED_FIRST_PACKET", after(may_come_up, from_stranger)),
     access("too many PCP requests of a subscriber", "DROP_PUNT_SUBSCRIBER", after(pcp_asked_too_often, pcp_request),
            blamed=True),
     inject("another ethertype", "DROP_INJECT", bad_injection(ethertype_be=0x0008)),

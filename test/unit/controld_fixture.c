@@ -141,6 +141,9 @@ static void make_maps(const struct fixture_sizes *sizes)
 		make_map(MAP_alg, BPF_MAP_TYPE_HASH, sizeof(struct bng_alg_key), sizeof(struct bng_alg), 64);
 	fixture.fds[MAP_exempt] =
 		make_map(MAP_exempt, BPF_MAP_TYPE_LPM_TRIE, sizeof(struct bng_exempt_key), 4, 1024);
+	fixture.fds[MAP_first_packet_prefix] =
+		make_map(MAP_first_packet_prefix, BPF_MAP_TYPE_LPM_TRIE, sizeof(struct bng_first_packet_key),
+			 4, BNG_FIRST_PACKET_PREFIXES);
 	fixture.fds[MAP_exempt_port] =
 		make_map(MAP_exempt_port, BPF_MAP_TYPE_LPM_TRIE, sizeof(struct bng_exempt_port_key), 4, 1024);
 	fixture.fds[MAP_reason_count] = make_map(MAP_reason_count, BPF_MAP_TYPE_PERCPU_ARRAY, 4,

@@ -13,6 +13,8 @@ bng_check(check_dhcp4_edges ${BNG_TEST_DIR}/dhcp4_edges.c ${DHCP4_SERVER} LIBS P
 bng_check(check_dhcp4_grant ${BNG_TEST_DIR}/dhcp4_grant.c ${DHCP4_SERVER} LIBS PkgConfig::JANSSON)
 bng_check(check_dhcp4_packet ${BNG_TEST_DIR}/dhcp4_packet.c ${DHCP4_PARSER} LIBS PkgConfig::JANSSON)
 bng_check(check_dhcp4_reservation ${BNG_TEST_DIR}/dhcp4_reservation.c ${DHCP4_DIR}/reservation.c LIBS PkgConfig::JANSSON)
+bng_check(check_first_packet ${BNG_TEST_DIR}/first_packet.c ${CMAKE_SOURCE_DIR}/controld/first_packet/server.c
+          ${DHCP4_SERVER} LIBS PkgConfig::JANSSON)
 bng_check(check_setup ${BNG_TEST_DIR}/setup.c ${CMAKE_SOURCE_DIR}/controld/session/setup.c
           ${CMAKE_SOURCE_DIR}/controld/session/profile.c ${CMAKE_SOURCE_DIR}/lib/address.c ${CMAKE_SOURCE_DIR}/lib/bytes.c
           LIBS PkgConfig::JANSSON)

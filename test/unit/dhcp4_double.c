@@ -54,6 +54,7 @@ void world_init(void)
 	world.now_ns = 1000000000000ULL;
 	world.ask_error = -ENOTSUP;
 	world.next_id = 1000;
+	world.handler = dhcp4_on_answer;
 	world.pool[0] = (struct config_dhcp4_pool){
 		.name = "homes",
 		.interfaces = pool_interfaces,
@@ -302,7 +303,8 @@ int authorise_ask(struct controld *controld, const struct authorise_question *qu
 		  const struct authorise_ticket *ticket)
 {
 	(void)controld;
-	must(question->kind == BNG_SESSION_DHCP && question->session_id && !question->user);
+	must((question->kind == BNG_SESSION_DHCP) == (ticket->owner == AUTHORISE_DHCP4));
+	must(question->session_id && !question->user);
 	must(question->credentials.kind == CREDENTIAL_LINE);
 	if (world.ask_error)
 		return world.ask_error;
@@ -323,7 +325,7 @@ void world_answer(enum authorise_outcome outcome, const struct session_profile *
 	if (given)
 		must(!profile_copy(given, &profile));
 	world.length = 0;
-	dhcp4_on_answer(&world.controld, &answer, &world.ticket);
+	world.handler(&world.controld, &answer, &world.ticket);
 	profile_done(&profile);
 	if (!world.bus_is_slow)
 		world_durable();

@@ -35,7 +35,8 @@ struct double_world {
 	struct authorise_question question; /* the last one, without its line */
 	char circuit[64], remote[64];       /* of it, as text */
 	struct authorise_ticket ticket;
-	char event[256]; /* the last session_event */
+	authorise_handler *handler; /* whose answers it gets */
+	char event[256];            /* the last session_event */
 	int send_error;
 	uint8_t frame[2048]; /* the last one sent */
 	size_t length;       /* 0: none since the last request */

@@ -153,7 +153,8 @@ START_TEST(counts_are_summed_over_cpus_and_kinds)
 				  BNG_FORWARD_ICMP_DOWN + BNG_FORWARD_ALG_PLAIN));
 	ck_assert_uint_eq(maps_count_kind(counts, "punt"),
 			  cpus * (BNG_PUNTED_DHCP4 + BNG_PUNTED_FRAGMENT + BNG_PUNTED_PCP + BNG_PUNTED_FTP +
-				  BNG_PUNTED_PPPOE_DISCOVERY + BNG_PUNTED_PPPOE_SESSION));
+				  BNG_PUNTED_PPPOE_DISCOVERY + BNG_PUNTED_PPPOE_SESSION +
+				  BNG_PUNTED_FIRST_PACKET));
 	fixture_stop();
 }
 END_TEST
