@@ -49,6 +49,9 @@ modules {{
     }}
     chap {{
     }}
+    mschap {{
+        use_mppe = no
+    }}
     files {{
         usersfile = {folder}/users
     }}
@@ -71,6 +74,7 @@ server {name} {{
     authorize {{
         files
         chap
+        mschap
         pap
     }}
     authenticate {{
@@ -79,6 +83,9 @@ server {name} {{
         }}
         Auth-Type CHAP {{
             chap
+        }}
+        Auth-Type MS-CHAP {{
+            mschap
         }}
     }}
     post-auth {{
@@ -102,13 +109,13 @@ long Cleartext-Password := "a password longer than sixteen bytes, and than thirt
 """
 
 
-def start_freeradius(lab, top, servers):
-    """servers: (name, address, port, signs its replies)."""
+def start_freeradius(lab, top, servers, users=""):
+    """servers: (name, address, port, signs its replies); users: more of them."""
     folder = lab.directory / "freeradius"
     folder.mkdir()
     shutil.copy(top / "packaging/radius/dictionary.holdfast", folder)
     (folder / "dictionary").write_text("$INCLUDE /usr/share/freeradius/dictionary\n$INCLUDE dictionary.holdfast\n")
-    (folder / "users").write_text(USERS)
+    (folder / "users").write_text(USERS + users)
     text = "".join(SERVER.format(name=name, address=address, port=port, sign=SIGN if signs else "")
                    for name, address, port, signs in servers)
     (folder / "radiusd.conf").write_text(RADIUSD.format(folder=folder, secret=SECRET, servers=text))
