@@ -155,6 +155,8 @@ const struct command commands[] = {
 	{.path = "coa stats", .help = "requests to change or end sessions, by what became of them",
 	 .arguments = {{"--all", ARGUMENT_FLAG, "all reasons, also those that never came", 0, 0, NULL}},
 	 .method = "coa.stats", .print = print_coa},
+	{.path = "hooks stats", .help = "commands that are told of sessions: what ran, failed, waits",
+	 .method = "hooks.stats", .print = print_hooks},
 	{.path = "issu upgrade", .help = "replace the data plane's programs without losing a packet",
 	 .arguments = {{"FILE", ARGUMENT_FILE, "the new object", 0, 0, NULL}},
 	 .run = run_upgrade},

@@ -12,8 +12,8 @@ typedef int cli_run(struct cli *cli, const struct invocation *invocation);
 typedef json_t *cli_params(const struct invocation *invocation);
 
 /* status.c */
-cli_print print_status, print_drops, print_interfaces, print_maps, print_holder, print_coa, print_dhcp4,
-	print_first_packet;
+cli_print print_status, print_drops, print_interfaces, print_maps, print_holder, print_coa, print_hooks,
+	print_dhcp4, print_first_packet;
 
 /* sync.c */
 cli_print print_sync;

@@ -230,6 +230,20 @@ static void print_counters(const struct cli *cli, const char *title, const json_
 	printf("%s\n", any ? "" : " none");
 }
 
+int print_hooks(struct cli *cli, const json_t *result, const struct invocation *invocation)
+{
+	static const struct column columns[] = {
+		{"COMMAND", "command", COLUMN_TEXT, NULL},      {"RUNNING", "running", COLUMN_COUNT, NULL},
+		{"WAITING", "waiting", COLUMN_COUNT, NULL},     {"STARTED", "started", COLUMN_COUNT, NULL},
+		{"SUCCEEDED", "succeeded", COLUMN_COUNT, NULL}, {"FAILED", "failed", COLUMN_COUNT, NULL},
+		{"TIMED OUT", "timed_out", COLUMN_COUNT, NULL}, {"DROPPED", "dropped", COLUMN_COUNT, NULL},
+		{"REFUSED", "refused", COLUMN_COUNT, NULL},     {0},
+	};
+
+	(void)invocation;
+	return print_table(cli, json_object_get(result, "hooks"), columns);
+}
+
 int print_coa(struct cli *cli, const json_t *result, const struct invocation *invocation)
 {
 	static const char *const names[] = {"coa_acks", "coa_naks", "disconnect_acks", "disconnect_naks",

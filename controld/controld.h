@@ -35,6 +35,7 @@ struct radius;
 struct aaa;
 struct coa;
 struct first_packet;
+struct hooks;
 struct sync;
 
 struct controld {
@@ -64,6 +65,7 @@ struct controld {
 	struct radius *radius;         /* controld/radius */
 	struct aaa *aaa;               /* controld/aaa */
 	struct coa *coa;               /* controld/coa */
+	struct hooks *hooks;           /* controld/hooks */
 	struct sync *sync;             /* controld/sync */
 	uint64_t epoch;                /* of this start, unique on this machine */
 	uint64_t started_ns;           /* boottime */

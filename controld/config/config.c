@@ -97,9 +97,9 @@ static void read_punt(struct json_reader *reader, json_t *root, struct config *c
 
 static void read_root(struct json_reader *reader, json_t *root, struct config *config)
 {
-	static const char *const members[] = {"interfaces", "sizes", "dhcp4",        "gateways",
-					      "sessions",   "cgnat", "punt",         "radius",
-					      "aaa",        "coa",   "first_packet", NULL};
+	static const char *const members[] = {"interfaces",   "sizes", "dhcp4",  "gateways", "sessions",
+					      "cgnat",        "punt",  "radius", "aaa",      "coa",
+					      "first_packet", "hooks", NULL};
 
 	json_read_only(reader, root, members);
 	config_array(reader, root, "interfaces", BNG_INTERFACE_PUNT - 1, sizeof(*config->interfaces),
@@ -116,6 +116,7 @@ static void read_root(struct json_reader *reader, json_t *root, struct config *c
 	config_read_radius(reader, root, config);
 	config_read_aaa(reader, root, config);
 	config_read_coa(reader, root, config);
+	config_read_hooks(reader, root, config);
 }
 
 static void hash_text(const char *text, size_t length, char hex[static 65])
@@ -239,6 +240,7 @@ void config_free(struct config *config)
 	config_radius_free(&config->radius);
 	config_aaa_free(&config->aaa);
 	config_coa_free(&config->coa);
+	config_hooks_free(&config->hooks);
 	json_decref(config->document);
 	free(config);
 }

@@ -277,6 +277,29 @@ struct config_aaa {
 	size_t profile_count;
 };
 
+#define CONFIG_HOOKS      32
+#define CONFIG_HOOK_WORDS 32
+
+enum hook_event {
+	HOOK_UP = 1 << 0,
+	HOOK_CHANGE = 1 << 1,
+	HOOK_DOWN = 1 << 2,
+};
+
+/* A command that is told of sessions. */
+struct config_hook {
+	unsigned events; /* enum hook_event */
+	char **argv;     /* owned; ends with NULL */
+	uint32_t timeout_s;
+	uint32_t concurrency;
+};
+
+struct config_hooks {
+	struct config_hook *commands;
+	size_t count;
+	uint32_t queue; /* of each command */
+};
+
 #define CONFIG_COA_CLIENTS 64
 
 struct config_coa_client {
@@ -321,6 +344,7 @@ struct config {
 	struct config_radius radius;
 	struct config_aaa aaa;
 	struct config_coa coa;
+	struct config_hooks hooks;
 	uint32_t dhcp4_rate;
 	uint32_t dhcp4_burst;
 	uint32_t first_packet_rate;
@@ -350,6 +374,12 @@ void config_free(struct config *config);
 
 /* New reference: texts such as "/punt/dhcp4_rate: 5000 -> 6000". */
 json_t *config_differences(const struct config *before, const struct config *after);
+
+/* 0 or -ENOMEM. */
+int config_hook_copy(const struct config_hook *from, struct config_hook *to);
+void config_hook_done(struct config_hook *hook);
+/* The same command for the same events. */
+bool config_hook_same(const struct config_hook *a, const struct config_hook *b);
 
 const struct config_nat_pool *config_find_nat_pool(const struct config *config, const char *name);
 /* Inner addresses can be taken from a pool of that name (Framed-Pool). */

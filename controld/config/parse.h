@@ -68,6 +68,8 @@ void config_secret(struct json_reader *reader, json_t *object, const char *membe
 /* The members `secret` or `secret_file`, one of them; the other stays "". */
 void config_secret_or_file(struct json_reader *reader, json_t *object, char *secret, size_t secret_size,
 			   char *file, size_t file_size);
+void config_read_hooks(struct json_reader *reader, json_t *root, struct config *config);
+void config_hooks_free(struct config_hooks *config);
 /* With /radius read. */
 void config_read_coa(struct json_reader *reader, json_t *root, struct config *config);
 void config_coa_free(struct config_coa *config);

@@ -64,6 +64,9 @@ json_t *session_detail_json(const struct session_detail *detail);
 /* What session_detail_json made. NULL: it is not that, or no memory. */
 struct session_detail *session_detail_parse(const json_t *json);
 
+/* All that is known of a session that is up. New reference. */
+json_t *session_describe(struct controld *controld, const struct session *session);
+
 /* ---- Up, changed, down --------------------------------------------------------- */
 
 /* 0: up; else -errno of session_open, -ECANCELED: cancelled. `session` is NULL then. */

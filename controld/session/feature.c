@@ -104,8 +104,7 @@ static void handle_show(struct rpc_request *request, void *context)
 
 	if (!session_select(controld, request, &session))
 		return;
-	result = session_json(controld, &session);
-	session_json_add_all(controld, &session, result);
+	result = session_describe(controld, &session);
 	blocks = json_array();
 	for (int i = 0; i < BNG_BLOCKS_PER_SUBSCRIBER; i++) {
 		uint32_t first = __atomic_load_n(&session.record->block[i], __ATOMIC_RELAXED);

@@ -170,7 +170,7 @@ static json_t *history_json(const struct session_detail *detail)
 	return array;
 }
 
-void session_json_add_all(struct controld *controld, const struct session *session, json_t *object)
+static void add_all(struct controld *controld, const struct session *session, json_t *object)
 {
 	const struct session_detail *detail = session_detail(controld, session);
 	const struct bng_subscriber *record = session->record;
@@ -197,4 +197,12 @@ void session_json_add_all(struct controld *controld, const struct session *sessi
 				      (json_int_t)detail->accounting.sequence, "last_record",
 				      time_json(detail->accounting.last_s)));
 	json_object_set_new(object, "history", history_json(detail));
+}
+
+json_t *session_describe(struct controld *controld, const struct session *session)
+{
+	json_t *object = session_json(controld, session);
+
+	add_all(controld, session, object);
+	return object;
 }

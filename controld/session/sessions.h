@@ -138,8 +138,6 @@ int static_spec(const struct controld *controld, const struct config_session *wa
 
 /* json.c */
 json_t *session_json(struct controld *controld, const struct session *session);
-/* What is known beyond that: who, by whom, with what, since when. */
-void session_json_add_all(struct controld *controld, const struct session *session, json_t *object);
 
 extern const struct bng_feature session_feature;
 
