@@ -101,6 +101,17 @@ static void verdict(struct ppp *ppp, bool is_granted, uint8_t shape)
 	ppp_authorised(ppp, &verdict, &out);
 }
 
+/* In memory of exactly its size. */
+static void frame(struct ppp *ppp, const uint8_t *data, size_t length)
+{
+	uint8_t *exact = malloc(length ? length : 1);
+
+	must(exact);
+	memcpy(exact, data, length);
+	ppp_input(ppp, exact, length, &out);
+	free(exact);
+}
+
 /* One step: what, how long or in which shape, and for a frame its bytes. What it took. */
 static size_t step(struct ppp *ppp, const uint8_t *data, size_t size)
 {
@@ -130,7 +141,7 @@ static size_t step(struct ppp *ppp, const uint8_t *data, size_t size)
 		return 2;
 	default:
 		length = length < size - 2 ? length : size - 2;
-		ppp_input(ppp, data + 2, length, &out);
+		frame(ppp, data + 2, length);
 		return 2 + length;
 	}
 }

@@ -280,6 +280,7 @@ void client_to_prepare(struct client *client)
 {
 	client_to_network(client);
 	client_says(client, PPP_IPCP, 2, 1, "0306" GATEWAY);
+	ck_assert_uint_eq(client->ppp->phase, PPP_NETWORK);
 	client_says(client, PPP_IPCP, 1, 1, "0306 00000000 8106 00000000 8306 00000000");
 	client_hears(client, PPP_IPCP, 3, 1, "0306" ADDRESS "8106" DNS_1 "8306" DNS_2);
 	client_says(client, PPP_IPCP, 1, 2, "0306" ADDRESS "8106" DNS_1 "8306" DNS_2);

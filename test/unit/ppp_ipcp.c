@@ -175,6 +175,7 @@ START_TEST(the_session_could_not_be_opened)
 	client_hears(client, PPP_LCP, 5, 2, "66756c6c");
 	client_ready(client);
 	client_hears_nothing(client);
+	ck_assert_uint_eq(client->ppp->phase, PPP_TERMINATE);
 	client_says(client, PPP_LCP, 6, 2, "");
 	ck_assert_uint_eq(client->ended, 1);
 	ck_assert_uint_eq(client->down, 0);

@@ -377,13 +377,15 @@ START_TEST(what_is_malformed_is_dropped)
 		"c021 01 01 0003",
 		"c021 01 01 0005",
 		"c021 01 01 ffff 0104",
+		"c021 01 01 0010 0104 05d4", /* tells more than there is */
+
 		"c021 01 01 0005 01", /* half an option */
 		"c021 01 01 0006 0101",
 		"c021 01 01 0006 0100",      /* shorter than its header */
 		"c021 01 01 0008 0105 05d4", /* longer than the packet */
 		"c021 01 01 0009 0104 05d4 05",
-		"c021 02 01 0016 0104 05d4 0304 c023 0506 11111112", /* an Ack of something else */
-		"c021 02 01 000e 0104 05d4 0304 c023",
+		"c021 02 01 0012 0104 05d4 0304 c023 0506 11111112", /* an Ack of something else */
+		"c021 02 01 000c 0104 05d4 0304 c023",
 		"c021 02 02 0012 0104 05d4 0304 c023 0506 11111111", /* of no request of ours */
 		"c021 03 01 0007 0104 05",
 		"c021 03 02 0008 0104 0500",
