@@ -349,17 +349,6 @@ void ppp_authorised(struct ppp *ppp, const struct ppp_verdict *verdict, const st
 	finish(&run);
 }
 
-void ppp_ask_again(struct ppp *ppp, const struct ppp_out *out)
-{
-	struct ppp_run run;
-
-	if (ppp->phase != PPP_AUTHORISE)
-		return;
-	begin(&run, ppp, out);
-	ppp_auth_begin(&run);
-	finish(&run);
-}
-
 void ppp_network_ready(struct ppp *ppp, const struct ppp_out *out)
 {
 	struct ppp_run run;

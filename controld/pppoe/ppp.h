@@ -17,9 +17,10 @@
  *   > network_down   what network_up began is over (the client left, or negotiates anew)
  *   > ended          the link is over and struct ppp of no more use: PADT
  *
- * Found again after a restart: in AUTHORISE, the answer comes, or nobody was asked yet:
- * ppp_ask_again; in PREPARE, the session is there, or has to be opened: then
- * ppp_network_ready. All else goes on with the next frame or ppp_timer.
+ * Found again after a restart: in PREPARE, the session is there, or has to be opened; then
+ * ppp_network_ready. All else goes on with the next frame, answer or ppp_timer. Who asks
+ * before struct ppp is published never loses a question: at worst the client, asked once
+ * more, leads to a second one.
  *
  * Frames are sent as they come; the other callbacks are called last, when struct ppp is
  * whole: they may call the functions here for the same struct ppp.
@@ -156,8 +157,6 @@ uint64_t ppp_deadline(const struct ppp *ppp);
 void ppp_timer(struct ppp *ppp, const struct ppp_out *out);
 /* The answer to `authenticate`; ignored in every other phase. */
 void ppp_authorised(struct ppp *ppp, const struct ppp_verdict *verdict, const struct ppp_out *out);
-/* The question was lost, and nobody will answer: the client is asked once more. */
-void ppp_ask_again(struct ppp *ppp, const struct ppp_out *out);
 /* The session is up; ignored in every phase but PREPARE. */
 void ppp_network_ready(struct ppp *ppp, const struct ppp_out *out);
 /* Takes leave of the client; `ended` follows when it has answered, or did not in time. No

@@ -117,7 +117,7 @@ static size_t step(struct ppp *ppp, const uint8_t *data, size_t size)
 {
 	size_t length = data[1];
 
-	switch (data[0] % 8) {
+	switch (data[0] % 7) {
 	case 0:
 		out.now_ns += data[1] * UINT64_C(100000000);
 		ppp_timer(ppp, &out);
@@ -132,9 +132,6 @@ static size_t step(struct ppp *ppp, const uint8_t *data, size_t size)
 		ppp_network_ready(ppp, &out);
 		return 2;
 	case 4:
-		ppp_ask_again(ppp, &out);
-		return 2;
-	case 5:
 		/* Who closes knows that the network is down. */
 		seen.down = ppp->phase == PPP_DEAD || ppp->phase == PPP_TERMINATE ? seen.down : seen.up;
 		ppp_close(ppp, SESSION_END_ADMIN_RESET, "closed", &out);

@@ -27,7 +27,7 @@ def option(kind, value):
     return bytes([kind, 2 + len(value)]) + value
 
 
-GRANT, DENY, READY, AGAIN, CLOSE = b"\x01\x03", b"\x02\x01", b"\x03\0", b"\x04\0", b"\x05\0"
+GRANT, DENY, READY, CLOSE = b"\x01\x03", b"\x02\x01", b"\x03\0", b"\x04\0"
 MRU = option(1, b"\x05\xd4")
 
 
@@ -58,7 +58,7 @@ SEEDS = {
     "silent": BY_PAP + wait(25) * 3,
     "pap": BY_PAP + TO_OPEN,
     "pap_denied": BY_PAP + TO_ASKED + DENY + frame(LCP, 6, 2),
-    "pap_again": BY_PAP + TO_ASKED + AGAIN + pap(number=2) + pap(number=3) + GRANT + pap(number=4),
+    "pap_again": BY_PAP + TO_ASKED + pap(number=2) + pap(number=3) + GRANT + pap(number=4),
     "pap_short": BY_PAP + lcp_up(b"\xc0\x23") + frame(PAP, 1, 1, b"\x05ali"),
     "pap_user": BY_PAP + lcp_up(b"\xc0\x23") + pap(user=b"\xff\xfe"),
     "chap": BY_CHAP + lcp_up(b"\xc2\x23\x05") + frame(CHAP, 2, 1, b"\x10" + bytes(16) + b"alice") + GRANT,

@@ -277,35 +277,6 @@ START_TEST(chap_is_denied)
 }
 END_TEST
 
-/* The question was lost with who asked it. */
-START_TEST(the_client_is_asked_again)
-{
-	struct client *client = client_new(&chap);
-
-	to_challenge(client, "0305 c22305");
-	client_says(client, PPP_CHAP, 2, 1, "10" MD5 ALICE);
-	client_asked_again(client);
-	client_hears(client, PPP_CHAP, 1, 2, "10 33333333 33333333 33333333 33333333 626e67");
-	client_says(client, PPP_CHAP, 2, 1, "10" MD5 ALICE);
-	ck_assert_uint_eq(client->asked, 1);
-	client_says(client, PPP_CHAP, 2, 2, "10" MD5 ALICE);
-	ck_assert_uint_eq(client->asked, 2);
-	client_asked_again(client);
-	client->heard++;
-	client_granted(client, NULL); /* nobody waits for it */
-	client_hears_nothing(client);
-	client_free(client);
-
-	client = client_new(&client_pap);
-	client_to_asked(client);
-	client_asked_again(client);
-	client_hears_nothing(client);
-	client_says(client, PPP_PAP, 1, 1, "05" ALICE "06 736563726574");
-	ck_assert_uint_eq(client->asked, 2);
-	client_free(client);
-}
-END_TEST
-
 /* ---- MS-CHAPv2 -------------------------------------------------------------------------- */
 
 START_TEST(mschap2_carries_the_proof)
@@ -430,7 +401,6 @@ int main(void)
 	tcase_add_test(tests, chap_is_asked_once);
 	tcase_add_test(tests, a_challenge_is_repeated_as_it_was);
 	tcase_add_test(tests, chap_is_denied);
-	tcase_add_test(tests, the_client_is_asked_again);
 	tcase_add_test(tests, mschap2_carries_the_proof);
 	tcase_add_test(tests, mschap2_without_proof_is_not_granted);
 	tcase_add_test(tests, mschap2_is_denied);

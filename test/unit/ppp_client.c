@@ -233,12 +233,6 @@ void client_ready(struct client *client)
 	ppp_network_ready(client->ppp, &client->out);
 }
 
-void client_asked_again(struct client *client)
-{
-	restart(client);
-	ppp_ask_again(client->ppp, &client->out);
-}
-
 void client_closed(struct client *client, enum session_end cause, const char *why)
 {
 	restart(client);

@@ -57,7 +57,6 @@ void client_waits(struct client *client, uint64_t ms);
 void client_granted(struct client *client, const char *mschap2);
 void client_denied(struct client *client, const char *message, const char *mschap2, enum session_end cause);
 void client_ready(struct client *client);
-void client_asked_again(struct client *client);
 void client_closed(struct client *client, enum session_end cause, const char *why);
 
 /* From the first packet to where the name says; everything on the way is checked. */
