@@ -183,3 +183,22 @@ void print_json(const json_t *value)
 	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 	putchar('\n');
 }
+
+void print_counters(const struct cli *cli, const char *title, const json_t *counters, bool all)
+{
+	const char *member;
+	json_t *value;
+	bool any = false;
+
+	printf("%-20s", title);
+	json_object_foreach((json_t *)counters, member, value)
+	{
+		char text[64];
+		if (!all && !json_integer_value(value))
+			continue;
+		printf("%s %s %s", any ? "," : "", member,
+		       value_text(cli, value, COLUMN_COUNT, text, sizeof(text)));
+		any = true;
+	}
+	printf("%s\n", any ? "" : " none");
+}

@@ -45,6 +45,9 @@ char *duration_text(double seconds, char *out, size_t size);
 /* outer.inner, or "-" */
 void vlan_text(const struct cli *cli, const json_t *object, char *out, size_t size);
 
+/* Counters of one kind on one line; zeros only when `all`. */
+void print_counters(const struct cli *cli, const char *title, const json_t *counters, bool all);
+
 json_int_t member_integer(const json_t *object, const char *member);
 const char *member_string(const json_t *object, const char *member); /* "-" when it is not there */
 

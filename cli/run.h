@@ -18,6 +18,10 @@ cli_print print_status, print_drops, print_interfaces, print_maps, print_holder,
 /* sync.c */
 cli_print print_sync;
 
+/* pppoe.c */
+cli_params params_limit;
+cli_print print_pppoe_stats, print_pppoe_setup;
+
 /* session.c */
 cli_run run_sessions, run_trace;
 cli_params params_session, params_session_add;

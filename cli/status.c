@@ -210,26 +210,6 @@ int print_holder(struct cli *cli, const json_t *result, const struct invocation 
 	return print_table(cli, json_object_get(result, "links"), links);
 }
 
-/* Counters of one kind on one line; zeros only when `all`. */
-static void print_counters(const struct cli *cli, const char *title, const json_t *counters, bool all)
-{
-	const char *member;
-	json_t *value;
-	bool any = false;
-
-	printf("%-20s", title);
-	json_object_foreach((json_t *)counters, member, value)
-	{
-		char text[64];
-		if (!all && !json_integer_value(value))
-			continue;
-		printf("%s %s %s", any ? "," : "", member,
-		       value_text(cli, value, COLUMN_COUNT, text, sizeof(text)));
-		any = true;
-	}
-	printf("%s\n", any ? "" : " none");
-}
-
 int print_hooks(struct cli *cli, const json_t *result, const struct invocation *invocation)
 {
 	static const struct column columns[] = {

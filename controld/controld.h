@@ -33,6 +33,7 @@ struct steering;
 struct alg;
 struct radius;
 struct aaa;
+struct pppoe;
 struct coa;
 struct first_packet;
 struct hooks;
@@ -64,6 +65,7 @@ struct controld {
 	struct alg *alg;               /* controld/alg */
 	struct radius *radius;         /* controld/radius */
 	struct aaa *aaa;               /* controld/aaa */
+	struct pppoe *pppoe;           /* controld/pppoe */
 	struct coa *coa;               /* controld/coa */
 	struct hooks *hooks;           /* controld/hooks */
 	struct sync *sync;             /* controld/sync */

@@ -183,6 +183,11 @@ static void check_dhcp4(struct check *check)
 	}
 }
 
+static void check_pppoe(struct check *check)
+{
+	config_check_pppoe(check->reader, check->config);
+}
+
 static void check_nat_prefix(struct check *check, size_t pool_index, size_t prefix_index)
 {
 	const struct config *config = check->config;
@@ -409,8 +414,12 @@ need_size(struct check *check, const char *member, uint64_t needed, uint64_t giv
 	json_leave(check->reader);
 }
 
-static bool in_dhcp4_prefix(const struct config *config, uint32_t address)
+/* Where every address has a slot of its own already. */
+static bool in_pool_prefix(const struct config *config, uint32_t address)
 {
+	for (size_t i = 0; i < config->pppoe.pool_count; i++)
+		if (contains(&config->pppoe.pools[i].prefix, address))
+			return true;
 	for (size_t i = 0; i < config->dhcp4_pool_count; i++)
 		if (contains(&config->dhcp4_pools[i].prefix, address))
 			return true;
@@ -424,8 +433,10 @@ static void check_sizes(struct check *check)
 
 	for (size_t i = 0; i < config->dhcp4_pool_count; i++)
 		slots += config->dhcp4_pools[i].prefix.last - config->dhcp4_pools[i].prefix.first + 1ull;
+	for (size_t i = 0; i < config->pppoe.pool_count; i++)
+		slots += config->pppoe.pools[i].prefix.last - config->pppoe.pools[i].prefix.first + 1ull;
 	for (size_t i = 0; i < config->session_count; i++)
-		slots += !in_dhcp4_prefix(config, ntohl(config->sessions[i].address_be));
+		slots += !in_pool_prefix(config, ntohl(config->sessions[i].address_be));
 	for (size_t i = 0; i < config->nat_pool_count; i++) {
 		const struct config_nat_pool *pool = &config->nat_pools[i];
 
@@ -437,7 +448,8 @@ static void check_sizes(struct check *check)
 		}
 	}
 	need_size(check, "subscribers", slots, config->sizes.subscribers,
-		  "every address of a DHCP pool's prefix and every static session outside needs one, one is "
+		  "every address of a DHCP or PPPoE pool's prefix and every static session outside needs "
+		  "one, one is "
 		  "reserved");
 	need_size(check, "public_addresses", addresses, config->sizes.public_addresses,
 		  "that many are in /cgnat/pools");
@@ -447,9 +459,9 @@ static void check_sizes(struct check *check)
 
 void config_check(struct json_reader *reader, const struct config *config)
 {
-	static void (*const checks[])(struct check *) = {check_interfaces, check_gateways,     check_dhcp4,
-							 check_cgnat,      check_first_packet, check_exempt,
-							 check_sessions,   check_sizes};
+	static void (*const checks[])(struct check *) = {check_interfaces, check_gateways, check_dhcp4,
+							 check_pppoe,      check_cgnat,    check_first_packet,
+							 check_exempt,     check_sessions, check_sizes};
 	struct check check = {reader, config};
 
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]) && json_reader_ok(reader); i++)

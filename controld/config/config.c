@@ -76,9 +76,19 @@ static void read_sizes(struct json_reader *reader, json_t *root, struct config *
 
 static void read_punt(struct json_reader *reader, json_t *root, struct config *config)
 {
-	static const char *const members[] = {"dhcp4_rate",        "dhcp4_burst",        "fragment_rate",
-					      "fragment_burst",    "syn_rate",           "syn_burst",
-					      "first_packet_rate", "first_packet_burst", NULL};
+	static const char *const members[] = {"dhcp4_rate",
+					      "dhcp4_burst",
+					      "fragment_rate",
+					      "fragment_burst",
+					      "syn_rate",
+					      "syn_burst",
+					      "first_packet_rate",
+					      "first_packet_burst",
+					      "pppoe_discovery_rate",
+					      "pppoe_discovery_burst",
+					      "pppoe_session_rate",
+					      "pppoe_session_burst",
+					      NULL};
 	json_t *punt = config_object(reader, root, "punt");
 
 	json_read_only(reader, punt, members);
@@ -87,6 +97,14 @@ static void read_punt(struct json_reader *reader, json_t *root, struct config *c
 	config->fragment_rate = (uint32_t)config_integer(reader, punt, "fragment_rate", 1, 10000000, 5000);
 	config->fragment_burst = (uint32_t)config_integer(reader, punt, "fragment_burst", 1, 10000000, 500);
 	config->syn_rate = (uint32_t)config_integer(reader, punt, "syn_rate", 1, 10000000, 100);
+	config->pppoe_discovery_rate =
+		(uint32_t)config_integer(reader, punt, "pppoe_discovery_rate", 1, 10000000, 5000);
+	config->pppoe_discovery_burst =
+		(uint32_t)config_integer(reader, punt, "pppoe_discovery_burst", 1, 10000000, 2000);
+	config->pppoe_session_rate =
+		(uint32_t)config_integer(reader, punt, "pppoe_session_rate", 1, 10000000, 20000);
+	config->pppoe_session_burst =
+		(uint32_t)config_integer(reader, punt, "pppoe_session_burst", 1, 10000000, 5000);
 	config->syn_burst = (uint32_t)config_integer(reader, punt, "syn_burst", 1, 10000000, 100);
 	config->first_packet_rate =
 		(uint32_t)config_integer(reader, punt, "first_packet_rate", 1, 10000000, 500);
@@ -99,7 +117,7 @@ static void read_root(struct json_reader *reader, json_t *root, struct config *c
 {
 	static const char *const members[] = {"interfaces",   "sizes", "dhcp4",  "gateways", "sessions",
 					      "cgnat",        "punt",  "radius", "aaa",      "coa",
-					      "first_packet", "hooks", NULL};
+					      "first_packet", "hooks", "pppoe",  NULL};
 
 	json_read_only(reader, root, members);
 	config_array(reader, root, "interfaces", BNG_INTERFACE_PUNT - 1, sizeof(*config->interfaces),
@@ -115,6 +133,7 @@ static void read_root(struct json_reader *reader, json_t *root, struct config *c
 	read_punt(reader, root, config);
 	config_read_radius(reader, root, config);
 	config_read_aaa(reader, root, config);
+	config_read_pppoe(reader, root, config);
 	config_read_coa(reader, root, config);
 	config_read_hooks(reader, root, config);
 }
@@ -239,6 +258,7 @@ void config_free(struct config *config)
 	free(config->exempt_file);
 	config_radius_free(&config->radius);
 	config_aaa_free(&config->aaa);
+	config_pppoe_free(&config->pppoe);
 	config_coa_free(&config->coa);
 	config_hooks_free(&config->hooks);
 	json_decref(config->document);

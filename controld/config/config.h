@@ -320,6 +320,48 @@ struct config_coa {
 	bool needs_timestamp;
 };
 
+#define CONFIG_PPPOE_SERVICES 16
+#define CONFIG_PPPOE_AUTHS    3
+#define CONFIG_PPPOE_DNS      2
+#define CONFIG_PPPOE_POOLS    16
+#define CONFIG_PPPOE_LIMITS   3 /* by enum bng_pppoe_limited */
+
+struct config_pppoe_pool {
+	char name[CONFIG_NAME_MAX];
+	struct config_prefix prefix;
+	uint32_t first; /* host order, addresses given out */
+	uint32_t last;
+	uint32_t gateway_be; /* our end, told by IPCP */
+	uint32_t dns_be[CONFIG_PPPOE_DNS];
+	size_t dns_count;
+	char nat_pool[CONFIG_NAME_MAX]; /* "": sessions are exempt */
+	uint16_t mss;                   /* 0: what fits into the session's MTU */
+};
+
+/* PPPoE; not `on`: on no interface. */
+struct config_pppoe {
+	bool on;
+	char (*interfaces)[IF_NAMESIZE];
+	size_t interface_count;
+	char ac_name[65];
+	char service[CONFIG_PPPOE_SERVICES][65];
+	size_t service_count;             /* 0: any name is served */
+	uint16_t mru;                     /* largest IP packet; above 1492 only as RFC 4638 allows */
+	uint8_t auth[CONFIG_PPPOE_AUTHS]; /* enum credential, by preference; 0 ends them */
+	struct config_pppoe_pool *pools;
+	size_t pool_count;
+	uint32_t max_sessions_per_mac; /* on one interface and VLAN */
+	uint32_t max_sessions_per_vlan;
+	uint32_t max_setup;   /* sessions that come up at the same time */
+	uint32_t setup_s;     /* after which one that did not come up is ended */
+	uint32_t keepalive_s; /* 0: nobody is asked */
+	uint32_t keepalive_missed;
+	struct {
+		uint32_t rate; /* packets a second */
+		uint32_t burst;
+	} limits[CONFIG_PPPOE_LIMITS];
+};
+
 struct config {
 	struct config_interface *interfaces;
 	size_t interface_count;
@@ -342,6 +384,7 @@ struct config {
 	struct config_log log;
 	struct config_steering steering;
 	struct config_radius radius;
+	struct config_pppoe pppoe;
 	struct config_aaa aaa;
 	struct config_coa coa;
 	struct config_hooks hooks;
@@ -353,6 +396,10 @@ struct config {
 	uint32_t fragment_burst;
 	uint32_t syn_rate;
 	uint32_t syn_burst;
+	uint32_t pppoe_discovery_rate;
+	uint32_t pppoe_discovery_burst;
+	uint32_t pppoe_session_rate;
+	uint32_t pppoe_session_burst;
 	struct {
 		uint32_t subscribers;
 		uint32_t public_addresses;

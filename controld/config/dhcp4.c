@@ -23,7 +23,7 @@ void config_read_interface_name(struct json_reader *reader, json_t *element, voi
 		snprintf(target, IF_NAMESIZE, "%s", text);
 }
 
-static void read_dns(struct json_reader *reader, json_t *element, void *target, void *context)
+void config_read_address(struct json_reader *reader, json_t *element, void *target, void *context)
 {
 	(void)context;
 	if (!json_is_string(element) || address_parse(json_string_value(element), target))
@@ -34,8 +34,8 @@ static void read_dhcp4_servers(struct json_reader *reader, json_t *element, stru
 {
 	uint32_t *dns = NULL;
 
-	config_array(reader, element, "dns", CONFIG_DNS_MAX, sizeof(*dns), &dns, &pool->dns_count, read_dns,
-		     NULL);
+	config_array(reader, element, "dns", CONFIG_DNS_MAX, sizeof(*dns), &dns, &pool->dns_count,
+		     config_read_address, NULL);
 	if (dns)
 		memcpy(pool->dns_be, dns, pool->dns_count * sizeof(*dns));
 	free(dns);

@@ -38,6 +38,8 @@ json_t *config_object(struct json_reader *reader, json_t *object, const char *me
 void config_read_first_packet(struct json_reader *reader, json_t *root, struct config *config);
 /* An element that names an interface; `target` has room for IF_NAMESIZE. */
 config_element config_read_interface_name;
+/* One that is an address; `target` is a uint32_t, network byte order. */
+config_element config_read_address;
 /* The name of a NAT pool, absent: of the first one; "": not translated. */
 void config_read_nat_pool_name(struct json_reader *reader, json_t *object, const char *member,
 			       const struct config *config, char name[static CONFIG_NAME_MAX]);
@@ -59,6 +61,8 @@ uint8_t config_steering_mode(struct json_reader *reader, json_t *object, const c
 			     const char *fallback);
 const char *config_steering_mode_name(uint8_t mode);
 void config_read_radius(struct json_reader *reader, json_t *root, struct config *config);
+void config_read_pppoe(struct json_reader *reader, json_t *root, struct config *config);
+void config_pppoe_free(struct config_pppoe *config);
 void config_radius_free(struct config_radius *config);
 /* With pools and /radius read. */
 void config_read_aaa(struct json_reader *reader, json_t *root, struct config *config);
@@ -84,6 +88,7 @@ void config_read_session(struct json_reader *reader, json_t *object, const char 
 void config_check_session(struct json_reader *reader, const struct config *config,
 			  const struct config_session *session);
 
+void config_check_pppoe(struct json_reader *reader, const struct config *config);
 void config_check(struct json_reader *reader, const struct config *config);
 
 #endif

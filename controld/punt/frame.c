@@ -118,7 +118,7 @@ static int parse_pppoe(struct cursor *cursor, struct frame_link *link)
 	return ntohs(header[3]) == PPP_IPV4 ? 0 : -EPROTO;
 }
 
-static int parse_link(struct cursor *cursor, struct frame_link *link)
+static int parse_tags(struct cursor *cursor, struct frame_link *link, uint16_t *type)
 {
 	uint16_t type_be, tci_be;
 
@@ -135,9 +135,27 @@ static int parse_link(struct cursor *cursor, struct frame_link *link)
 			return -EBADMSG;
 		link->tag[link->tags++].tci = ntohs(tci_be);
 	}
-	if (ntohs(type_be) == ETH_P_PPP_SES)
+	*type = ntohs(type_be);
+	return 0;
+}
+
+size_t frame_parse_link(const uint8_t *data, size_t length, struct frame_link *link, uint16_t *type)
+{
+	struct cursor cursor = {data, data + length};
+
+	return parse_tags(&cursor, link, type) ? 0 : (size_t)(cursor.at - data);
+}
+
+static int parse_link(struct cursor *cursor, struct frame_link *link)
+{
+	uint16_t type;
+	int err = parse_tags(cursor, link, &type);
+
+	if (err)
+		return err;
+	if (type == ETH_P_PPP_SES)
 		return parse_pppoe(cursor, link);
-	return ntohs(type_be) == ETHERTYPE_IP ? 0 : -EPROTO;
+	return type == ETHERTYPE_IP ? 0 : -EPROTO;
 }
 
 static int parse_ip(struct cursor *cursor, struct frame_flow *flow)
@@ -207,7 +225,7 @@ static uint8_t *put_be16(uint8_t *at, uint16_t value)
 	return put(at, &value_be, sizeof(value_be));
 }
 
-static uint8_t *build_link(uint8_t *at, const struct frame_link *link, size_t ip_length)
+static uint8_t *build_tags(uint8_t *at, const struct frame_link *link)
 {
 	at = put(at, link->destination, 6);
 	at = put(at, link->source, 6);
@@ -215,6 +233,22 @@ static uint8_t *build_link(uint8_t *at, const struct frame_link *link, size_t ip
 		at = put_be16(at, link->tag[i].tpid);
 		at = put_be16(at, link->tag[i].tci);
 	}
+	return at;
+}
+
+size_t frame_build_link(const struct frame_link *link, uint16_t type, uint8_t *frame, size_t size)
+{
+	size_t length = ETH_HLEN + TAG_BYTES * link->tags;
+
+	if (length > size)
+		return 0;
+	put_be16(build_tags(frame, link), type);
+	return length;
+}
+
+static uint8_t *build_link(uint8_t *at, const struct frame_link *link, size_t ip_length)
+{
+	at = build_tags(at, link);
 	if (!link->pppoe_session)
 		return put_be16(at, ETHERTYPE_IP);
 	at = put_be16(put_be16(at, ETH_P_PPP_SES), PPPOE_KIND);

@@ -48,6 +48,12 @@ size_t frame_find_ipv4(const uint8_t *data, size_t length);
 /* What has become of the IPv4 packet that begins at `ipv4`: its length, for PPPoE. */
 void frame_resized(uint8_t *data, size_t ipv4, uint16_t length);
 
+/* What is in front of the payload: its length and what follows; 0: too short, or more
+ * than two tags. */
+size_t frame_parse_link(const uint8_t *data, size_t length, struct frame_link *link, uint16_t *type);
+/* The same the other way: its length, or 0 when `size` is too small. */
+size_t frame_build_link(const struct frame_link *link, uint16_t type, uint8_t *frame, size_t size);
+
 static inline uint16_t frame_read_be16(const uint8_t *from)
 {
 	uint16_t value_be;

@@ -3,7 +3,7 @@
  * Which slot an address has.
  *
  * Invariant: the slot of an address never changes while anything is in it.
- * 1. The prefix of a DHCP pool becomes a range; slot = base + offset.
+ * 1. The prefix of a DHCP or PPPoE pool becomes a range; slot = base + offset.
  * 2. A range that exists keeps its base, also in parts.
  * 3. A range that is no longer wanted stays while a record in it is not FREE.
  * 4. An address that already has a slot by slot_of_address is cut out of a new
@@ -289,6 +289,8 @@ int slots_plan(const struct sessions *sessions, const struct config *config, str
 
 	for (size_t i = 0; i < config->dhcp4_pool_count; i++)
 		spans_add(&wanted, config->dhcp4_pools[i].prefix.first, config->dhcp4_pools[i].prefix.last);
+	for (size_t i = 0; i < config->pppoe.pool_count; i++)
+		spans_add(&wanted, config->pppoe.pools[i].prefix.first, config->pppoe.pools[i].prefix.last);
 	keep_ranges(sessions, &wanted, &draft);
 	if (add_ranges(sessions, &wanted, &draft, error, error_size))
 		return -ENOSPC;

@@ -50,6 +50,7 @@ MEMBERS = {
     "status": {"version", "pid", "sessions", "blocks", "config", "start", "holder", "totals"},
     "drops": {"reasons"}, "interfaces": {"interfaces"}, "maps": {"maps"}, "cgnat blocks": {"blocks", "total"},
     "cgnat mappings": {"mappings", "total"}, "cgnat tunnels": {"tunnels", "total"}, "dhcp4 stats": {"received", "sent", "refused", "leases"},
+    "pppoe stats": {"received", "sent", "refused", "sessions", "peers", "setup"}, "pppoe setup": {"setups", "total"},
     "holder status": {"version", "generation", "links", "controller", "sweep"}, "version": {"version"},
     "config reload": {"changed", "applied"}, "sync status": {"version", "store", "topics", "subscribers"},
 }
@@ -77,7 +78,7 @@ def test_tables_have_titles_and_rows(lab, command):
     assert len(lines) > 1 and "\033" not in "".join(lines)
 
 
-@pytest.mark.parametrize("command", ["status", "cgnat pools", "dhcp4 stats", "holder status", "sync status", "config show",
+@pytest.mark.parametrize("command", ["status", "cgnat pools", "dhcp4 stats", "pppoe stats --all", "pppoe setup", "holder status", "sync status", "config show",
                                      "config reload", "version", "help"])
 def test_texts(lab, command):
     assert lab.cli(*command.split()).stdout.strip()
