@@ -106,6 +106,13 @@ void dhcp4_quarantine(struct dhcp4 *dhcp4, uint32_t address_be, uint64_t now_ns)
 	reservation_add(dhcp4->declined, &nobody, address_be, now_ns);
 }
 
+bool dhcp4_quarantine_restore(struct dhcp4 *dhcp4, uint32_t address_be, uint64_t until_ns, uint64_t now_ns)
+{
+	struct session_client nobody = nobody_at(address_be);
+
+	return reservation_restore(dhcp4->declined, &nobody, address_be, until_ns, now_ns);
+}
+
 bool dhcp4_is_quarantined(const struct dhcp4 *dhcp4, uint32_t address_be, uint64_t now_ns)
 {
 	return reservation_of_address(dhcp4->declined, address_be, now_ns) != NULL;

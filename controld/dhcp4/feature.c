@@ -3,6 +3,7 @@
  * The server's place in the daemon: packets from the punt socket, a timer for
  * leases, sessions that went down, and the counters by RPC.
  */
+#include "memory.h"
 #include "server.h"
 
 #include <arpa/inet.h>
@@ -61,6 +62,7 @@ static int feature_init(struct controld *controld)
 		return err;
 	}
 	punt_register(controld, BNG_PUNT_DHCP4, on_packet, controld->dhcp4);
+	memory_start(controld->dhcp4);
 	authorise_register(controld, AUTHORISE_DHCP4, dhcp4_on_answer);
 	return 0;
 }
@@ -96,8 +98,10 @@ static int feature_apply(struct controld *controld, const struct config *old, co
 	int failure = dhcp4_configure(controld->dhcp4, next);
 
 	(void)old;
-	if (!failure)
+	if (!failure) {
+		memory_restore(controld->dhcp4, clock_boottime_ns());
 		apply_mss(controld, next);
+	}
 	return failure;
 }
 
@@ -194,4 +198,5 @@ const struct bng_feature dhcp4_feature = {
 	.apply = feature_apply,
 	.methods = methods,
 	.hooks = &hooks,
+	.topic = &memory_topic,
 };

@@ -3,7 +3,8 @@
  * Invariants:
  * 1. Every entry is in `order` and in both its chains, or only in `unused`.
  * 2. `order` is sorted by until_ns: one lifetime for all, and time does not go
- *    back, so a new entry always belongs at the end.
+ *    back, so a new entry always belongs at the end; only restored ones look for
+ *    their place.
  */
 #include "reservation.h"
 
@@ -19,6 +20,7 @@ struct reservations {
 	uint32_t live;
 	uint64_t lifetime_ns;
 	uint64_t displaced;
+	struct reservation_watch watch;
 	uint64_t seed; /* clients choose their MACs: the chains must not follow */
 	struct reservation_queue order;
 	struct reservation_queue unused;
@@ -136,34 +138,91 @@ static void entry_remove(struct reservations *table, struct reservation *entry)
 	table->live--;
 }
 
+static void entry_forget(struct reservations *table, struct reservation *entry)
+{
+	if (entry && table->watch.forgotten)
+		table->watch.forgotten(table->watch.context, entry);
+	entry_remove(table, entry);
+}
+
 static void forget_ended(struct reservations *table, uint64_t now_ns)
 {
 	struct reservation *oldest;
 
 	while ((oldest = TAILQ_FIRST(&table->order)) && oldest->until_ns <= now_ns)
-		entry_remove(table, oldest);
+		entry_forget(table, oldest);
+}
+
+/* An unused entry, in both chains and not yet in `order`. */
+static struct reservation *entry_fill(struct reservations *table, const struct session_client *client,
+				      uint32_t address_be, uint64_t until_ns)
+{
+	struct reservation *entry = TAILQ_FIRST(&table->unused);
+
+	TAILQ_REMOVE(&table->unused, entry, order);
+	entry->client = *client;
+	entry->address_be = address_be;
+	entry->until_ns = until_ns;
+	LIST_INSERT_HEAD(client_chain(table, client), entry, by_client);
+	LIST_INSERT_HEAD(address_chain(table, address_be), entry, by_address);
+	table->live++;
+	return entry;
 }
 
 void reservation_add(struct reservations *table, const struct session_client *client, uint32_t address_be,
 		     uint64_t now_ns)
 {
+	struct reservation *entry;
+
 	forget_ended(table, now_ns);
-	entry_remove(table, find_address(table, address_be));
 	entry_remove(table, find_client(table, client));
+	entry_forget(table, find_address(table, address_be));
 	if (TAILQ_EMPTY(&table->unused)) {
-		entry_remove(table, TAILQ_FIRST(&table->order));
+		entry_forget(table, TAILQ_FIRST(&table->order));
 		table->displaced++;
 	}
-
-	struct reservation *entry = TAILQ_FIRST(&table->unused);
-	TAILQ_REMOVE(&table->unused, entry, order);
-	entry->client = *client;
-	entry->address_be = address_be;
-	entry->until_ns = now_ns + table->lifetime_ns;
+	entry = entry_fill(table, client, address_be, now_ns + table->lifetime_ns);
 	TAILQ_INSERT_TAIL(&table->order, entry, order);
-	LIST_INSERT_HEAD(client_chain(table, client), entry, by_client);
-	LIST_INSERT_HEAD(address_chain(table, address_be), entry, by_address);
-	table->live++;
+	if (table->watch.kept)
+		table->watch.kept(table->watch.context, entry);
+}
+
+bool reservation_restore(struct reservations *table, const struct session_client *client, uint32_t address_be,
+			 uint64_t until_ns, uint64_t now_ns)
+{
+	struct reservation *entry, *before;
+
+	if (until_ns <= now_ns || find_client(table, client) || find_address(table, address_be) ||
+	    TAILQ_EMPTY(&table->unused))
+		return false;
+	if (until_ns > now_ns + table->lifetime_ns)
+		until_ns = now_ns + table->lifetime_ns;
+	entry = entry_fill(table, client, address_be, until_ns);
+	before = TAILQ_LAST(&table->order, reservation_queue);
+	while (before && before->until_ns > until_ns)
+		before = TAILQ_PREV(before, reservation_queue, order);
+	if (before)
+		TAILQ_INSERT_AFTER(&table->order, before, entry, order);
+	else
+		TAILQ_INSERT_HEAD(&table->order, entry, order);
+	return true;
+}
+
+void reservations_watch(struct reservations *table, const struct reservation_watch *watch)
+{
+	table->watch = *watch;
+}
+
+void reservations_each(struct reservations *table, uint64_t now_ns,
+		       void (*each)(void *context, const struct reservation *entry), void *context)
+{
+	const struct reservation *entry;
+
+	TAILQ_FOREACH(entry, &table->order, order)
+	{
+		if (entry->until_ns > now_ns)
+			each(context, entry);
+	}
 }
 
 void reservation_remove_client(struct reservations *table, const struct session_client *client)

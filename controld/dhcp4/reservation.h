@@ -27,6 +27,14 @@ struct reservation {
 
 struct reservations;
 
+/* Whoever keeps a copy elsewhere: told of each entry that is added, and of each that is
+ * gone for another reason than a newer one of the same client. */
+struct reservation_watch {
+	void (*kept)(void *context, const struct reservation *entry);
+	void (*forgotten)(void *context, const struct reservation *entry);
+	void *context;
+};
+
 /* `capacity` is a power of two. NULL when out of memory. */
 struct reservations *reservations_new(uint32_t capacity, uint64_t lifetime_ns);
 void reservations_free(struct reservations *table);
@@ -40,6 +48,14 @@ const struct reservation *reservation_of_address(const struct reservations *tabl
 /* Replaces what the table knew of the client and of the address. */
 void reservation_add(struct reservations *table, const struct session_client *client, uint32_t address_be,
 		     uint64_t now_ns);
+/* An entry of before, with the time it had; nobody is told. False: a newer one is in its
+ * place, or its time is over. */
+bool reservation_restore(struct reservations *table, const struct session_client *client, uint32_t address_be,
+			 uint64_t until_ns, uint64_t now_ns);
+void reservations_watch(struct reservations *table, const struct reservation_watch *watch);
+/* Every live entry, the oldest first. */
+void reservations_each(struct reservations *table, uint64_t now_ns,
+		       void (*each)(void *context, const struct reservation *entry), void *context);
 void reservation_remove_client(struct reservations *table, const struct session_client *client);
 
 /* Live entries, and how many a full table displaced before their time. */

@@ -304,6 +304,7 @@ void dhcp4_free(struct dhcp4 *dhcp4)
 	reservations_free(dhcp4->declined);
 	reservations_free(dhcp4->previous);
 	setups_free(dhcp4->setups);
+	json_decref(dhcp4->remembered);
 	free(dhcp4->pools);
 	free(dhcp4);
 }

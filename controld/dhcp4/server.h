@@ -14,6 +14,7 @@
 #ifndef BNG_DHCP4_SERVER_H
 #define BNG_DHCP4_SERVER_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -103,6 +104,7 @@ struct dhcp4 {
 	struct reservations *declined; /* by address; see dhcp4_quarantine */
 	struct reservations *previous;
 	struct setups *setups;
+	json_t *remembered; /* records of the bus, until there is a configuration; NULL: none */
 	struct dhcp4_stats stats;
 	uint32_t expire_slot; /* where the next look for ended leases starts */
 	struct event *timer;
@@ -206,6 +208,8 @@ bool dhcp4_address_available(const struct dhcp4_exchange *exchange, uint32_t add
 /* The one it had before, the one it asks for, or a free one. */
 enum dhcp4_refusal dhcp4_address_choose(struct dhcp4_exchange *exchange, uint32_t *address_be);
 void dhcp4_quarantine(struct dhcp4 *dhcp4, uint32_t address_be, uint64_t now_ns);
+/* As it was before a restart. False: its time is over. */
+bool dhcp4_quarantine_restore(struct dhcp4 *dhcp4, uint32_t address_be, uint64_t until_ns, uint64_t now_ns);
 bool dhcp4_is_quarantined(const struct dhcp4 *dhcp4, uint32_t address_be, uint64_t now_ns);
 
 /* ---- reply.c --------------------------------------------------------------- */

@@ -73,6 +73,68 @@ START_TEST(random_use_agrees_with_a_plain_list)
 }
 END_TEST
 
+static unsigned kept, forgotten;
+
+static void on_kept(void *context, const struct reservation *entry)
+{
+	(void)entry;
+	kept++;
+	ck_assert_ptr_null(context);
+}
+
+static void on_forgotten(void *context, const struct reservation *entry)
+{
+	(void)context;
+	forgotten += entry->address_be;
+}
+
+START_TEST(copy_elsewhere_stays_the_same)
+{
+	struct reservations *table = reservations_new(2, 100);
+	struct session_client client[4] = {
+		{.outer_vid = 1}, {.outer_vid = 2}, {.outer_vid = 3}, {.outer_vid = 4}};
+
+	kept = forgotten = 0;
+	reservations_watch(table, &(struct reservation_watch){on_kept, on_forgotten, NULL});
+	reservation_add(table, &client[0], 10, 1);
+	reservation_add(table, &client[0], 11, 2); /* its record is written over */
+	ck_assert_uint_eq(kept, 2);
+	ck_assert_uint_eq(forgotten, 0);
+	reservation_add(table, &client[1], 11, 3); /* whose address it was has none now */
+	ck_assert_uint_eq(forgotten, 11);
+	reservation_add(table, &client[2], 12, 4);
+	reservation_add(table, &client[3], 13, 5); /* full */
+	ck_assert_uint_eq(forgotten, 22);
+	ck_assert_uint_eq(reservations_count(table, 104), 1); /* over */
+	ck_assert_uint_eq(forgotten, 34);
+	reservations_free(table);
+}
+END_TEST
+
+START_TEST(restored_entries_have_their_time_and_their_order)
+{
+	struct reservations *table = reservations_new(4, 100);
+	struct session_client client[5] = {
+		{.outer_vid = 1}, {.outer_vid = 2}, {.outer_vid = 3}, {.outer_vid = 4}, {.outer_vid = 5}};
+
+	kept = 0;
+	reservations_watch(table, &(struct reservation_watch){on_kept, on_forgotten, NULL});
+	reservation_add(table, &client[0], 10, 1); /* until 101 */
+	ck_assert(reservation_restore(table, &client[1], 11, 90, 2));
+	ck_assert(reservation_restore(table, &client[2], 12, 50, 2));
+	ck_assert(!reservation_restore(table, &client[0], 13, 90, 2));    /* known anew */
+	ck_assert(!reservation_restore(table, &client[3], 10, 90, 2));    /* somebody's by now */
+	ck_assert(!reservation_restore(table, &client[3], 13, 2, 2));     /* over */
+	ck_assert(reservation_restore(table, &client[3], 13, 100000, 2)); /* a clock that was set back */
+	ck_assert(!reservation_restore(table, &client[4], 14, 90, 2));    /* full */
+	ck_assert_uint_eq(kept, 1);
+	ck_assert_uint_eq(reservations_count(table, 50), 3);
+	ck_assert_uint_eq(reservations_count(table, 90), 2);
+	ck_assert_uint_eq(reservations_count(table, 102), 0);
+	reservations_free(table);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("dhcp4 reservations");
@@ -80,6 +142,8 @@ int main(void)
 
 	tcase_add_test(tables, full_table_forgets_the_oldest);
 	tcase_add_test(tables, random_use_agrees_with_a_plain_list);
+	tcase_add_test(tables, copy_elsewhere_stays_the_same);
+	tcase_add_test(tables, restored_entries_have_their_time_and_their_order);
 	suite_add_tcase(suite, tables);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
