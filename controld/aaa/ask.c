@@ -171,6 +171,16 @@ void local_answers_drop(struct aaa *aaa)
 
 /* ---- Asking ----------------------------------------------------------------------------------- */
 
+/* Not longer than the configuration says now. */
+static const struct hold_off *held_off(const struct aaa *aaa, uint64_t client, uint64_t now_ns)
+{
+	const struct hold_off *held = hold_off_find(aaa, client, now_ns);
+
+	return held && held->until_ns - now_ns <= aaa->controld->config->aaa.hold_off_s * NS_PER_SECOND
+		       ? held
+		       : NULL;
+}
+
 static int deny_again(struct aaa *aaa, const struct hold_off *held, uint64_t now_ns,
 		      const struct authorise_ticket *ticket)
 {
@@ -241,7 +251,7 @@ static int ask_about(struct aaa *aaa, const struct authorise_question *question,
 		aaa->kept->counts.repeated++;
 		return -EALREADY;
 	}
-	held = hold_off_find(aaa, client, now_ns);
+	held = held_off(aaa, client, now_ns);
 	if (held)
 		return deny_again(aaa, held, now_ns, ticket);
 	return ask_radius(aaa, question, user, client, ticket);

@@ -311,6 +311,22 @@ START_TEST(who_was_denied_is_not_asked_about_for_a_while)
 }
 END_TEST
 
+START_TEST(a_shorter_hold_off_holds_at_once)
+{
+	struct authorise_question question = line_question();
+
+	world_configure("{\"ipoe\": {\"method\": \"radius\"}, \"hold_off_seconds\": 3600}");
+	reply_with(RADIUS_ACCESS_REJECT);
+	ask_and_wait(&question);
+	ask_and_wait(&question);
+	ck_assert_uint_eq(world.heard, 1);
+	world_configure("{\"ipoe\": {\"method\": \"radius\"}, \"hold_off_seconds\": 0}");
+	ask_and_wait(&question);
+	ask_and_wait(&question);
+	ck_assert_uint_eq(world.heard, 3);
+}
+END_TEST
+
 START_TEST(one_question_for_each_client)
 {
 	struct authorise_question question = line_question(), other = line_question();
@@ -491,6 +507,7 @@ int main(void)
 	tcase_add_test(tcase, values_without_sense_refuse_or_are_left_out);
 	tcase_add_test(tcase, a_challenge_is_a_denial);
 	tcase_add_test(tcase, who_was_denied_is_not_asked_about_for_a_while);
+	tcase_add_test(tcase, a_shorter_hold_off_holds_at_once);
 	tcase_add_test(tcase, one_question_for_each_client);
 	tcase_add_test(tcase, silence_is_told_and_then_refused_at_once);
 	tcase_add_test(tcase, a_fallback_grants_what_the_profile_says);
