@@ -45,6 +45,12 @@ cli_print print_issu_status;
 /* The last line of an upgrade or rollback: CLI_OK or CLI_NOT_HITLESS. */
 int issu_report(const struct cli *cli, const char *what, const json_t *report);
 
+/* qos.c */
+cli_params params_routes;
+cli_print print_qos, print_routes;
+/* {bits_s, burst_bytes} or null: "10 Mbit/s, burst 125000 bytes", "unlimited" */
+char *rate_text(const json_t *rate, char *out, size_t size);
+
 /* radius.c */
 cli_run run_radius_test;
 cli_print print_radius_servers;

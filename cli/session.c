@@ -167,12 +167,14 @@ static void print_members(const struct cli *cli, const json_t *object, const cha
 
 	json_object_foreach((json_t *)object, member, value)
 	{
-		bool amount =
-			strstr(member, "packets") || strstr(member, "bytes") || strstr(member, "mappings");
+		bool amount = strstr(member, "packets") || strstr(member, "bytes") ||
+			      strstr(member, "drops") || strstr(member, "mappings");
 		char text[VALUE_TEXT], label[64];
 
 		snprintf(label, sizeof(label) - 1, "%s%s", prefix, member);
-		if (json_is_object(value)) {
+		if (!strcmp(member, "rate_up") || !strcmp(member, "rate_down")) {
+			print_fact(label, "%s", rate_text(value, text, sizeof(text)));
+		} else if (json_is_object(value)) {
 			strcat(label, ".");
 			print_members(cli, value, label);
 		} else if (!json_is_array(value)) {

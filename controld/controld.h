@@ -37,6 +37,8 @@ struct pppoe;
 struct coa;
 struct first_packet;
 struct hooks;
+struct qos;
+struct routes;
 struct sync;
 
 struct controld {
@@ -69,6 +71,8 @@ struct controld {
 	struct coa *coa;               /* controld/coa */
 	struct hooks *hooks;           /* controld/hooks */
 	struct sync *sync;             /* controld/sync */
+	struct qos *qos;               /* controld/qos */
+	struct routes *routes;         /* controld/routes */
 	uint64_t epoch;                /* of this start, unique on this machine */
 	uint64_t started_ns;           /* boottime */
 

@@ -117,7 +117,7 @@ static void read_root(struct json_reader *reader, json_t *root, struct config *c
 {
 	static const char *const members[] = {"interfaces",   "sizes", "dhcp4",  "gateways", "sessions",
 					      "cgnat",        "punt",  "radius", "aaa",      "coa",
-					      "first_packet", "hooks", "pppoe",  NULL};
+					      "first_packet", "hooks", "pppoe",  "qos",      NULL};
 
 	json_read_only(reader, root, members);
 	config_array(reader, root, "interfaces", BNG_INTERFACE_PUNT - 1, sizeof(*config->interfaces),
@@ -136,6 +136,7 @@ static void read_root(struct json_reader *reader, json_t *root, struct config *c
 	config_read_pppoe(reader, root, config);
 	config_read_coa(reader, root, config);
 	config_read_hooks(reader, root, config);
+	config_read_qos(reader, root, &config->qos);
 }
 
 static void hash_text(const char *text, size_t length, char hex[static 65])

@@ -362,6 +362,18 @@ struct config_pppoe {
 	} limits[CONFIG_PPPOE_LIMITS];
 };
 
+/* Of IP packets; bits_s 0: unlimited, burst_bytes 0: the default. */
+struct config_rate {
+	uint64_t bits_s;
+	uint32_t burst_bytes;
+};
+
+/* What sessions have that nobody gave anything else. */
+struct config_qos {
+	struct config_rate up;
+	struct config_rate down;
+};
+
 struct config {
 	struct config_interface *interfaces;
 	size_t interface_count;
@@ -388,6 +400,7 @@ struct config {
 	struct config_aaa aaa;
 	struct config_coa coa;
 	struct config_hooks hooks;
+	struct config_qos qos;
 	uint32_t dhcp4_rate;
 	uint32_t dhcp4_burst;
 	uint32_t first_packet_rate;

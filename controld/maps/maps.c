@@ -135,7 +135,12 @@ void maps_closing_set(struct maps *maps, uint32_t slot)
 			  __ATOMIC_SEQ_CST);
 }
 
+uint64_t maps_now_ns(const struct maps *maps)
+{
+	return clock_boottime_ns() + (uint64_t)maps->meta->clock_injected_ns;
+}
+
 uint32_t maps_tick(const struct maps *maps)
 {
-	return (uint32_t)((clock_boottime_ns() + (uint64_t)maps->meta->clock_injected_ns) >> BNG_TICK_SHIFT);
+	return (uint32_t)(maps_now_ns(maps) >> BNG_TICK_SHIFT);
 }

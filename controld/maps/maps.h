@@ -108,6 +108,8 @@ static inline uint32_t maps_entries(const struct maps *maps, enum map_id id)
 
 /* Hashes, tries, device maps. 0 or -errno; deleting what is not there is no error. */
 int maps_set(struct maps *maps, enum map_id id, const void *key, const void *value);
+/* -EEXIST where there is one of the key. */
+int maps_add(struct maps *maps, enum map_id id, const void *key, const void *value);
 /* -ENOENT where there is none of the key. */
 int maps_replace(struct maps *maps, enum map_id id, const void *key, const void *value);
 int maps_get(struct maps *maps, enum map_id id, const void *key, void *value);
@@ -164,7 +166,8 @@ void maps_blocks_count(const struct maps *maps, struct maps_blocks *blocks);
  * bng_fragment_rest. */
 bool maps_fragment_noted(const struct maps *maps, uint32_t source_be, uint32_t destination_be, uint32_t rest);
 
-/* The data plane's clock, in ticks (abi/meta.h). */
+/* The data plane's clock (abi/meta.h), and in ticks. */
+uint64_t maps_now_ns(const struct maps *maps);
 uint32_t maps_tick(const struct maps *maps);
 
 #endif

@@ -17,6 +17,11 @@ int maps_set(struct maps *maps, enum map_id id, const void *key, const void *val
 	return bpf_map_update_elem(maps->map[id].fd, key, value, BPF_ANY) ? -errno : 0;
 }
 
+int maps_add(struct maps *maps, enum map_id id, const void *key, const void *value)
+{
+	return bpf_map_update_elem(maps->map[id].fd, key, value, BPF_NOEXIST) ? -errno : 0;
+}
+
 int maps_replace(struct maps *maps, enum map_id id, const void *key, const void *value)
 {
 	return bpf_map_update_elem(maps->map[id].fd, key, value, BPF_EXIST) ? -errno : 0;

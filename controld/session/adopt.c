@@ -9,6 +9,12 @@
 #include "controld/controld.h"
 #include "controld/session/sessions.h"
 
+/* Routed to a session by an earlier controld; the feature `routes` knows whether it still is. */
+static bool is_routed(const struct bng_subscriber *record, uint32_t address_be)
+{
+	return record->address_be != address_be && record->state == BNG_SUBSCRIBER_ACTIVE;
+}
+
 static int adopt_single_slots(struct sessions *sessions)
 {
 	uint32_t count = 0;
@@ -19,8 +25,11 @@ static int adopt_single_slots(struct sessions *sessions)
 		return failure;
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t address_be = ((uint32_t *)keys)[i], slot = ((uint32_t *)values)[i];
-		const struct bng_subscriber *record = &sessions->maps->subscriber[slot];
+		const struct bng_subscriber *record =
+			&sessions->maps->subscriber[slot < sessions->capacity ? slot : 0];
 
+		if (is_routed(record, address_be))
+			continue;
 		if (!slot || slot >= sessions->capacity || record->address_be != address_be ||
 		    record->state == BNG_SUBSCRIBER_FREE) {
 			maps_delete(sessions->maps, MAP_slot_of_address, &address_be);

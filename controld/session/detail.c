@@ -49,6 +49,15 @@ struct session_detail *session_detail(struct controld *controld, const struct se
 	return detail && detail->session_id == session->record->session_id ? detail : NULL;
 }
 
+bool session_grant_is_known(struct controld *controld, const struct session *session)
+{
+	const struct session_detail *detail = session_detail(controld, session);
+	uint8_t kind = session->record->kind;
+
+	return kind == BNG_SESSION_STATIC || kind == BNG_SESSION_ADDED ||
+	       (detail && (detail->source || detail->profile.given));
+}
+
 void sessions_detail_set(struct sessions *sessions, const struct session *session,
 			 struct session_detail *detail)
 {

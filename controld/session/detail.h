@@ -52,6 +52,9 @@ void session_detail_free(struct session_detail *detail);
 
 /* Of an ACTIVE session; NULL: nothing is known. Valid until the session ends. */
 struct session_detail *session_detail(struct controld *controld, const struct session *session);
+/* Whether what it was granted is known: somebody granted it, and it is there; or nobody ever
+ * does, because it is by configuration or by RPC. */
+bool session_grant_is_known(struct controld *controld, const struct session *session);
 /* The detail was changed: publishes it. */
 void session_detail_save(struct controld *controld, const struct session *session);
 

@@ -7,6 +7,7 @@
 
 #include "controld/controld.h"
 #include "controld/maps/names.h"
+#include "controld/maps/rate.h"
 #include "controld/session/select.h"
 #include "controld/session/sessions.h"
 #include "lib/address.h"
@@ -87,6 +88,14 @@ static void set_times(const struct controld *controld, json_t *object, const str
 				    : json_null());
 }
 
+static void set_rates(json_t *object, const struct bng_subscriber *record)
+{
+	json_object_set_new(object, "rate_up", rate_json(record->rate_up.limit));
+	json_object_set_new(object, "rate_down", rate_json(record->rate_down.limit));
+	set_number(object, "rate_up_drops", record->rate_up_drops);
+	set_number(object, "rate_down_drops", record->rate_down_drops);
+}
+
 static void set_text(json_t *object, const char *name, const char *text)
 {
 	json_object_set_new(object, name, text ? json_sprintf("%s", text) : json_null());
@@ -110,6 +119,7 @@ json_t *session_json(struct controld *controld, const struct session *session)
 	set_number(object, "down_packets", record->down_packets);
 	set_number(object, "down_bytes", record->down_bytes);
 	set_number(object, "drop_packets", record->drop_packets);
+	set_rates(object, record);
 	return object;
 }
 

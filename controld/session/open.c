@@ -206,10 +206,11 @@ static int take_single_slot(struct sessions *sessions, uint32_t address_be, uint
 
 	if (!taken)
 		return -ENOSPC;
-	failure = maps_set(sessions->maps, MAP_slot_of_address, &address_be, &taken);
+	failure = maps_add(sessions->maps, MAP_slot_of_address, &address_be, &taken);
 	if (failure) {
 		slots_rest_give(sessions, taken);
-		return failure == -E2BIG ? -ENOSPC : failure;
+		/* There is one: it is routed to another session. */
+		return failure == -E2BIG ? -ENOSPC : failure == -EEXIST ? -EADDRINUSE : failure;
 	}
 	sessions->maps->subscriber[taken].address_be = address_be;
 	slot_table_insert(&sessions->by_address, taken);

@@ -61,7 +61,7 @@ static bool same_session(const struct controld *controld, const struct bng_subsc
 {
 	return record->interface == spec->client.interface && record->outer_vid == spec->client.outer_vid &&
 	       record->inner_vid == spec->client.inner_vid && !memcmp(record->mac, spec->client.mac, 6) &&
-	       record->flags == spec->flags &&
+	       (record->flags & ~BNG_SUBSCRIBER_LIVE) == spec->flags &&
 	       (spec->pool >= BNG_POOLS ||
 		record->block_shift == controld->maps->pool[spec->pool].block_shift);
 }

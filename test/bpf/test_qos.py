@@ -246,5 +246,7 @@ def test_two_cpus_never_exceed_it(plane, mode):
     assert report["passed"] + report["refused"] == report["sent"] == 300000
     assert report["refused"] == report["counted"] == report["of_session"]
     assert report["passed"] <= report["most"], report
-    assert report["passed"] >= report["least"], report
-    assert (report["refused"] > 100000) if mode == "rate" else (report["refused"] == 0 and report["slack_ns"] >= 0), report
+    if mode == "rate":
+        assert report["refused"] > 100000 and report["passed"] >= report["least"], report
+    else:
+        assert report["refused"] == 0 and report["slack_ns"] >= 0, report

@@ -23,6 +23,11 @@ def rate(pool, **_):
     pool["mapping_rate"] = pool["mapping_burst"] = 1000000
 
 
+def qos(config, **_):
+    """Far above what is sent: every packet is charged, none is dropped."""
+    config["qos"] = {"default_up": {"rate": "100G"}, "default_down": {"rate": "100G"}}
+
+
 def timers(pool, **_):
     pool["timeouts_by_port"] = {"udp/53": 60, "udp/4500": 3600, "tcp/22": 86400}
 
@@ -50,7 +55,7 @@ def log(config, directory, **_):
     config["cgnat"]["log"] = {"file": {"path": str(folder / "blocks")}}
 
 
-FEATURES = {feature.__name__: feature for feature in (refresh, rate, timers, pcp, steering, exempt, log, filtering)}
+FEATURES = {feature.__name__: feature for feature in (refresh, rate, qos, timers, pcp, steering, exempt, log, filtering)}
 SETS = {ALL: [name for name in FEATURES if name != "filtering"], FILTERED: list(FEATURES)}
 
 

@@ -51,6 +51,7 @@ MEMBERS = {
     "drops": {"reasons"}, "interfaces": {"interfaces"}, "maps": {"maps"}, "cgnat blocks": {"blocks", "total"},
     "cgnat mappings": {"mappings", "total"}, "cgnat tunnels": {"tunnels", "total"}, "dhcp4 stats": {"received", "sent", "refused", "leases"},
     "pppoe stats": {"received", "sent", "refused", "sessions", "peers", "setup"}, "pppoe setup": {"setups", "total"},
+    "qos": {"default_up", "default_down", "sessions", "limited", "drops_up", "drops_down"}, "routes": {"routes"},
     "holder status": {"version", "generation", "links", "controller", "sweep"}, "version": {"version"},
     "config reload": {"changed", "applied"}, "sync status": {"version", "store", "topics", "subscribers"},
 }

@@ -18,7 +18,7 @@
 
 struct fixture fixture;
 
-extern const struct bng_feature session_feature, cgnat_feature;
+extern const struct bng_feature session_feature, cgnat_feature, qos_feature, routes_feature;
 
 static void count_up(struct controld *controld, const struct session *session)
 {
@@ -84,7 +84,9 @@ static const struct session_hooks hooks = {
 static const struct event_hooks event_hooks = {.event = keep_event};
 static const struct bng_feature counter_feature = {
 	.name = "counter", .hooks = &hooks, .events = &event_hooks};
-const struct bng_feature *const bng_features[] = {&cgnat_feature, &session_feature, &counter_feature, NULL};
+const struct bng_feature *const bng_features[] = {
+	&cgnat_feature, &qos_feature, &session_feature, &routes_feature, &counter_feature, NULL,
+};
 
 static int make_map(enum map_id id, enum bpf_map_type type, uint32_t key, uint32_t value, uint32_t entries)
 {
@@ -163,12 +165,16 @@ static void start_parts(void)
 	names_set_interface(&fixture.controld, 1, "access0");
 	names_set_interface(&fixture.controld, 2, "core0");
 	ck_assert_int_eq(sessions_new(&fixture.controld, 1000), 0);
-	ck_assert_int_eq(cgnat_feature.init(&fixture.controld), 0);
+	for (int i = 0; bng_features[i]; i++)
+		if (bng_features[i]->init)
+			ck_assert_int_eq(bng_features[i]->init(&fixture.controld), 0);
 }
 
 static void stop_parts(void)
 {
-	cgnat_feature.free(&fixture.controld);
+	for (int i = 0; bng_features[i]; i++)
+		if (bng_features[i]->free)
+			bng_features[i]->free(&fixture.controld);
 	sessions_free(&fixture.controld);
 	maps_close(fixture.controld.maps);
 	config_free(fixture.controld.config);
@@ -232,8 +238,9 @@ int fixture_configure(const char *text, char *error, size_t size)
 		config_free(next);
 		return failure;
 	}
-	ck_assert_int_eq(cgnat_feature.apply(controld, controld->config, next), 0);
-	ck_assert_int_eq(session_feature.apply(controld, controld->config, next), 0);
+	for (int i = 0; bng_features[i]; i++)
+		if (bng_features[i]->apply)
+			ck_assert_int_eq(bng_features[i]->apply(controld, controld->config, next), 0);
 	config_free(controld->config);
 	controld->config = next;
 	return 0;

@@ -38,7 +38,7 @@ void fixture_stop(void);
 /* What a restart does: everything but the maps is forgotten. */
 void fixture_restart(struct sessions_adopted *adopted);
 
-/* As reload does: check and apply by session and cgnat. 0, or the error text. */
+/* As reload does: check and apply by the features of the fixture. 0, or the error text. */
 int fixture_configure(const char *text, char *error, size_t size);
 /* A configuration of one access and one core interface: `pools` is the content of
  * /dhcp4/pools, `sessions` of /sessions, `nat` of /cgnat/pools. */
