@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
- * Which address a client gets.
- *
- * A search starts where a hash of the client says, the same after a restart, so
- * that a client without a record mostly gets its old address again. When that
- * neighbourhood is full, it goes on at the pool's cursor, which moves along.
+ * Which address a client gets: the one it was granted, had or wants, or one that a search
+ * finds (controld/session/address.h).
  */
 #include "server.h"
 
@@ -12,8 +9,6 @@
 #include <string.h>
 
 #include "controld/maps/names.h"
-
-#define NEAR_HASH 64 /* addresses tried from the hash on */
 
 static bool pool_serves(const struct config_dhcp4_pool *pool, const char *interface)
 {
@@ -155,50 +150,27 @@ bool dhcp4_address_available(const struct dhcp4_exchange *exchange, uint32_t add
 	return pool && is_usable(exchange, pool, ntohl(address_be)) && is_free(exchange, address_be);
 }
 
-/* FNV-1a: must not change between versions, or clients change their addresses. */
-static uint32_t client_hash(const struct dhcp4_exchange *exchange)
+struct candidate {
+	const struct dhcp4_exchange *exchange;
+	const struct config_dhcp4_pool *pool;
+};
+
+static bool may_be_given(const void *context, uint32_t address)
 {
-	const struct session_client *client = &exchange->client;
-	uint8_t bytes[10] = {(uint8_t)(client->outer_vid >> 8), (uint8_t)client->outer_vid,
-			     (uint8_t)(client->inner_vid >> 8), (uint8_t)client->inner_vid};
-	uint32_t hash = 2166136261u;
+	const struct candidate *candidate = context;
 
-	memcpy(bytes + 4, client->mac, sizeof(client->mac));
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		hash = (hash ^ bytes[i]) * 16777619u;
-	return hash;
-}
-
-static bool search(const struct dhcp4_exchange *exchange, const struct config_dhcp4_pool *pool,
-		   uint64_t offset, uint64_t count, uint32_t *address)
-{
-	uint64_t size = (uint64_t)pool->last - pool->first + 1;
-
-	for (uint64_t i = 0; i < count && i < size; i++) {
-		*address = pool->first + (uint32_t)((offset + i) % size);
-		if (is_usable(exchange, pool, *address) && is_free(exchange, htonl(*address)))
-			return true;
-	}
-	return false;
+	return is_usable(candidate->exchange, candidate->pool, address) &&
+	       is_free(candidate->exchange, htonl(address));
 }
 
 static bool choose_in(const struct dhcp4_exchange *exchange, const struct config_dhcp4_pool *pool,
 		      uint32_t *address)
 {
 	struct dhcp4 *dhcp4 = exchange->dhcp4;
-	struct dhcp4_pool_state *state = &dhcp4->pools[pool - dhcp4->config->dhcp4_pools];
-	uint64_t size = (uint64_t)pool->last - pool->first + 1;
+	struct candidate candidate = {exchange, pool};
 
-	if (state->exhausted_until_ns > exchange->now_ns)
-		return false;
-	if (search(exchange, pool, client_hash(exchange) % size, NEAR_HASH, address))
-		return true;
-	if (search(exchange, pool, state->cursor, size, address)) {
-		state->cursor = *address - pool->first + 1;
-		return true;
-	}
-	state->exhausted_until_ns = exchange->now_ns + DHCP4_EXHAUSTED_SECONDS * 1000000000ULL;
-	return false;
+	return address_search(&dhcp4->searches[pool - dhcp4->config->dhcp4_pools], pool->first, pool->last,
+			      &exchange->client, exchange->now_ns, may_be_given, &candidate, address);
 }
 
 bool dhcp4_has_room(const struct dhcp4_exchange *exchange, const struct config_dhcp4_pool *pool)

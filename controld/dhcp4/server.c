@@ -305,18 +305,18 @@ void dhcp4_free(struct dhcp4 *dhcp4)
 	reservations_free(dhcp4->previous);
 	setups_free(dhcp4->setups);
 	json_decref(dhcp4->remembered);
-	free(dhcp4->pools);
+	free(dhcp4->searches);
 	free(dhcp4);
 }
 
 int dhcp4_configure(struct dhcp4 *dhcp4, const struct config *config)
 {
-	struct dhcp4_pool_state *pools = calloc(config->dhcp4_pool_count + 1, sizeof(*pools));
+	struct address_search *searches = calloc(config->dhcp4_pool_count + 1, sizeof(*searches));
 
-	if (!pools)
+	if (!searches)
 		return -ENOMEM;
-	free(dhcp4->pools);
-	dhcp4->pools = pools;
+	free(dhcp4->searches);
+	dhcp4->searches = searches;
 	dhcp4->config = config;
 	return 0;
 }

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "controld/config/config.h"
+#include "controld/session/address.h"
 #include "controld/session/authorise.h"
 #include "controld/session/session.h"
 #include "controld/session/setup.h"
@@ -29,15 +30,14 @@
 struct controld;
 struct event;
 
-#define DHCP4_OFFER_SECONDS     60
-#define DHCP4_ASKED_SECONDS     120 /* longer than any server is waited for */
-#define DHCP4_SETUPS_MAX        16384u
-#define DHCP4_DECLINE_SECONDS   600
-#define DHCP4_PREVIOUS_SECONDS  (30 * 24 * 3600)
-#define DHCP4_OFFERS_MAX        16384u
-#define DHCP4_DECLINES_MAX      4096u
-#define DHCP4_PREVIOUS_MAX      131072u
-#define DHCP4_EXHAUSTED_SECONDS 1 /* a pool found full is not searched again for so long */
+#define DHCP4_OFFER_SECONDS    60
+#define DHCP4_ASKED_SECONDS    120 /* longer than any server is waited for */
+#define DHCP4_SETUPS_MAX       16384u
+#define DHCP4_DECLINE_SECONDS  600
+#define DHCP4_PREVIOUS_SECONDS (30 * 24 * 3600)
+#define DHCP4_OFFERS_MAX       16384u
+#define DHCP4_DECLINES_MAX     4096u
+#define DHCP4_PREVIOUS_MAX     131072u
 
 /* clang-format off */
 #define DHCP4_RECEIVED(X) \
@@ -90,16 +90,10 @@ struct dhcp4_stats {
 	uint64_t repeated; /* packets of clients whose answer or session was under way */
 };
 
-/* What the server keeps of a configured pool, by its place in the configuration. */
-struct dhcp4_pool_state {
-	uint32_t cursor; /* offset of the next address to try */
-	uint64_t exhausted_until_ns;
-};
-
 struct dhcp4 {
 	struct controld *controld;
 	const struct config *config;
-	struct dhcp4_pool_state *pools;
+	struct address_search *searches; /* by the pool's place in the configuration */
 	struct reservations *offers;
 	struct reservations *declined; /* by address; see dhcp4_quarantine */
 	struct reservations *previous;

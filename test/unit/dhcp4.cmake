@@ -3,7 +3,7 @@
 # The server without the daemon around it.
 set(DHCP4_DIR ${CMAKE_SOURCE_DIR}/controld/dhcp4)
 set(DHCP4_PARSER ${DHCP4_DIR}/message.c ${DHCP4_DIR}/packet.c ${CMAKE_SOURCE_DIR}/controld/punt/frame.c)
-set(DHCP4_SERVER ${DHCP4_PARSER} ${DHCP4_DIR}/action.c ${DHCP4_DIR}/address.c ${DHCP4_DIR}/grant.c ${DHCP4_DIR}/option82.c
+set(DHCP4_SERVER ${DHCP4_PARSER} ${DHCP4_DIR}/action.c ${DHCP4_DIR}/address.c ${CMAKE_SOURCE_DIR}/controld/session/address.c ${DHCP4_DIR}/grant.c ${DHCP4_DIR}/option82.c
     ${DHCP4_DIR}/reply.c ${DHCP4_DIR}/reservation.c ${DHCP4_DIR}/server.c ${CMAKE_SOURCE_DIR}/controld/maps/names.c
     ${CMAKE_SOURCE_DIR}/controld/session/profile.c ${CMAKE_SOURCE_DIR}/controld/session/setup.c
     ${CMAKE_SOURCE_DIR}/lib/address.c ${CMAKE_SOURCE_DIR}/lib/bytes.c ${BNG_TEST_DIR}/dhcp4_double.c ${BNG_TEST_DIR}/dhcp4_wire.c)
