@@ -132,8 +132,8 @@ static void read_root(struct json_reader *reader, json_t *root, struct config *c
 	config_read_sessions(reader, root, config);
 	read_punt(reader, root, config);
 	config_read_radius(reader, root, config);
-	config_read_aaa(reader, root, config);
 	config_read_pppoe(reader, root, config);
+	config_read_aaa(reader, root, config);
 	config_read_coa(reader, root, config);
 	config_read_hooks(reader, root, config);
 	config_read_qos(reader, root, &config->qos);
@@ -278,6 +278,9 @@ bool config_has_address_pool(const struct config *config, const char *name)
 {
 	for (size_t i = 0; i < config->dhcp4_pool_count; i++)
 		if (!strcmp(config->dhcp4_pools[i].name, name))
+			return true;
+	for (size_t i = 0; i < config->pppoe.pool_count; i++)
+		if (!strcmp(config->pppoe.pools[i].name, name))
 			return true;
 	return false;
 }

@@ -62,6 +62,8 @@ static const char *why_not_asked(int failure)
 	switch (failure) {
 	case -ENOBUFS:
 		return "too many are waiting to be authorised";
+	case -EALREADY:
+		return "the client's last question is not answered yet";
 	case -EHOSTUNREACH:
 		return "nobody who authorises can be reached";
 	default:
@@ -82,11 +84,16 @@ void grant_ask(struct peer *peer, const char *user, const struct credentials *cr
 		.user = user,
 		.credentials = *credentials,
 	};
+	struct link_record *record = record_of(peer);
+	bool was_asked = record->asked == mine.session_id;
 	int failure;
 
-	link_line(record_of(peer), &question.line);
+	link_line(record, &question.line);
 	memcpy(ticket.context, &mine, sizeof(mine));
+	record->asked = mine.session_id;
 	failure = authorise_ask(pppoe->controld, &question, &ticket);
+	if (failure == -EALREADY && was_asked)
+		return; /* before we were killed; the answer is on its way */
 	if (!failure) {
 		pppoe->stats.asked++;
 		peer_event(peer, "PPPoE: asking about %s", user ? user : "the line");

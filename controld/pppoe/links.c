@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LINKS_MAGIC  0x31656f7070707573ull /* "supppoe1": also the layout's version */
+#define LINKS_MAGIC  0x32656f7070707573ull /* "supppoe2": also the layout's version */
 #define HEADER_BYTES 4096
 #define ID_NONE      2 /* cookie_keys.current: no key yet */
 

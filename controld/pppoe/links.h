@@ -52,6 +52,7 @@ struct link_record {
 	uint16_t max_payload;
 	uint8_t reserved[4];
 	uint8_t cookie[LINK_COOKIE];
+	uint64_t asked; /* the session that somebody was last asked about */
 	struct link_live live[2];
 	uint8_t circuit_id[PPPOE_LINE_MAX];
 	uint8_t remote_id[PPPOE_LINE_MAX];

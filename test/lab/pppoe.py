@@ -92,12 +92,13 @@ class PppoeClient:
         """Everything that a client that was switched on again does not know."""
         with self.lock:
             self.uniq, self.state, self.session = os.urandom(6), "idle", 0
-            self.magic, self.address, self.dns, self.gateway = os.urandom(4), b"\0" * 4, [], None
+            self.magic, self.address, self.gateway = os.urandom(4), b"\0" * 4, None
+            self.servers = {129: b"\0" * 4, 131: b"\0" * 4}  # of names, as far as they are not rejected
             self.lcp = {"acked": False, "acks": False, "id": 0}
             self.ipcp = {"acked": False, "acks": False, "id": 0}
             self.auth, self.auth_ok, self.auth_text = None, False, b""
             self.echo_sent, self.echo_got, self.echo_times = 0, 0, []
-            self.pongs, self.padts, self.due, self.wants_dns = [], 0, 0, True
+            self.pongs, self.padts, self.due = [], 0, 0
             self.asked_lcp = None
             self.terminated.clear()
 
@@ -141,9 +142,7 @@ class PppoeClient:
 
     def _ask_ipcp(self):
         self.ipcp["id"] = self.ipcp["id"] % 255 + 1
-        body = option(3, self.address)
-        if self.wants_dns:
-            body += b"".join(option(kind, value) for kind, value in zip((129, 131), self.dns or [b"\0" * 4] * 2))
+        body = option(3, self.address) + b"".join(option(kind, value) for kind, value in self.servers.items())
         self.control(IPCP, REQUEST, self.ipcp["id"], body)
 
     def _ask_auth(self):
@@ -301,13 +300,12 @@ class PppoeClient:
         elif code == NAK and identity == self.ipcp["id"]:
             told = options(data)
             self.address = told.get(3, self.address)
-            if self.wants_dns and (129 in told or 131 in told):
-                was = self.dns or [b"\0" * 4] * 2
-                self.dns = [told.get(129, was[0]), told.get(131, was[1])]
+            self.servers.update({kind: told[kind] for kind in self.servers if kind in told})
             self._ask_ipcp()
         elif code == REJECT and identity == self.ipcp["id"]:
             assert 3 not in options(data), "the address was rejected"
-            self.wants_dns = False
+            for kind in options(data):
+                self.servers.pop(kind)
             self._ask_ipcp()
         elif code == ACK and identity == self.ipcp["id"]:
             self.ipcp["acked"] = True
@@ -334,6 +332,10 @@ class PppoeClient:
         wait_for(f"a session of {self.user.decode()}: {self.state}, LCP {self.lcp}, IPCP {self.ipcp}, {self.faults}",
                  lambda: self.is_up, timeout)
         return self.ip
+
+    @property
+    def dns(self):
+        return [str(ipaddress.ip_address(value)) for value in self.servers.values()]
 
     @property
     def ip(self):

@@ -172,6 +172,34 @@ START_TEST(killed_anywhere_it_goes_on)
 }
 END_TEST
 
+/* Asked, and killed before that was written down: the client says its name again. */
+START_TEST(killed_between_the_question_and_its_record)
+{
+	ck_assert(client_discover(&alice));
+	struct peer *peer = TAILQ_FIRST(&world.pppoe->peers);
+	struct link_record *record = link_record(world.pppoe->links, peer->setup - 1);
+	client_authenticate(&alice);
+	struct link_live next = *link_live(record);
+	next.ppp.phase = PPP_AUTHENTICATE;
+	link_commit(record, &next);
+	restart();
+	world.ask_error = -EALREADY;
+	client_say_name(&alice);
+	ck_assert_uint_eq(world.asked, 1);
+	ck_assert_uint_eq(stats->unanswered, 0);
+	world_grant(NULL, NULL);
+	client_network(&alice);
+	world_durable();
+	ck_assert_int_eq(session_of(1)->state, BNG_SUBSCRIBER_ACTIVE);
+	/* Somebody else's question is no answer for this session. */
+	struct double_client bob = {.mac = 8};
+	ck_assert(client_discover(&bob));
+	client_authenticate(&bob);
+	ck_assert_ptr_nonnull(sent("1100 .... .... c023 03"));
+	ck_assert_uint_eq(stats->unanswered, 1);
+}
+END_TEST
+
 /* Up in the map, but the client was not told. */
 START_TEST(killed_between_the_session_and_its_client)
 {
@@ -333,6 +361,7 @@ int main(void)
 	tcase_add_test(cases, who_believes_in_a_session_hears_that_there_is_none);
 	tcase_add_test(cases, who_does_not_come_up_is_given_up);
 	tcase_add_loop_test(cases, killed_anywhere_it_goes_on, 0, 5);
+	tcase_add_test(cases, killed_between_the_question_and_its_record);
 	tcase_add_test(cases, killed_between_the_session_and_its_client);
 	tcase_add_loop_test(cases, killed_while_it_ends_it_ends, 0, 2);
 	tcase_add_test(cases, open_sessions_are_found_again);
