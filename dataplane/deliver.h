@@ -6,31 +6,13 @@
 #ifndef BNG_DATAPLANE_DELIVER_H
 #define BNG_DATAPLANE_DELIVER_H
 
+#include "punt.h"
 #include "rate.h"
 #include "rewrite.h"
 #include "session.h"
 
-#define PPPOE_MTU 1492 /* RFC 2516 section 7 */
-
-/* The largest IP packet for the subscriber. Beside its MTU a device has room for one tag:
- * XDP's redirect would lose, after the program, what is larger. A PPPoE session has agreed
- * on a size, too. */
-static __always_inline __u16 deliver_mtu(const struct bng_subscriber *session,
-					 const struct bng_interface *egress)
-{
-	__u16 room = egress->mtu, agreed;
-
-	if (session->inner_vid)
-		room -= sizeof(struct vlan_tag);
-	if (!session->pppoe_session)
-		return room;
-	room -= sizeof(struct pppoe_header);
-	agreed = session->mtu ? session->mtu : PPPOE_MTU;
-	return agreed < room ? agreed : room;
-}
-
-/* 0 if the subscriber's link takes the packet, else an outcome. Before translation,
- * so that the sender recognises what is quoted. */
+/* 0 if the subscriber's link takes the packet, or it may be cut for it; else an outcome.
+ * Before translation, so that the sender recognises what is quoted. */
 static __always_inline int deliver_check(struct bng_pkt *pkt)
 {
 	struct bng_interface *egress = interface_get(pkt->session->interface);
@@ -39,8 +21,27 @@ static __always_inline int deliver_check(struct bng_pkt *pkt)
 
 	if (!egress)
 		return BNG_DROP_INTERNAL;
-	mtu = deliver_mtu(pkt->session, egress);
-	return pkt->ip_length > mtu ? outcome_step(BNG_DROP_MTU, STEP_TELL_TOO_BIG, mtu) : 0;
+	mtu = bng_subscriber_mtu(pkt->session, egress->mtu);
+	if (pkt->ip_length <= mtu || (pkt->session->pppoe_session && pkt->ip_length <= BNG_PUNT_LARGE_MAX &&
+				      !(pkt->ip->frag_off & bpf_htons(IP_DONT_FRAGMENT))))
+		return 0;
+	return outcome_step(BNG_DROP_MTU, STEP_TELL_TOO_BIG, mtu);
+}
+
+static __always_inline void deliver_count(const struct bng_pkt *pkt)
+{
+	__sync_fetch_and_add(&pkt->session->down_packets, 1);
+	__sync_fetch_and_add(&pkt->session->down_bytes, pkt->ip_length);
+}
+
+/* The frame is as it would be sent to the subscriber of `slot`, and too large for it. */
+__noinline int deliver_large(struct xdp_md *ctx, __u32 slot)
+{
+	struct bng_pkt pkt;
+	int verdict = packet_init(&pkt, ctx);
+
+	pkt.slot = slot;
+	return verdict ? verdict : punt(&pkt, BNG_PUNT_LARGE, BNG_PUNTED_LARGE);
 }
 
 /* `forward` is the verdict when all goes well. */
@@ -56,11 +57,15 @@ static __always_inline int deliver(struct bng_pkt *pkt, int forward)
 	if (verdict)
 		return verdict;
 	rewrite_ttl(pkt);
-	verdict = rewrite_down(pkt, egress->mac);
+	verdict = rewrite_down(pkt, egress);
+	if (verdict == BNG_PUNTED_LARGE) {
+		verdict = deliver_large(pkt->ctx, pkt->slot);
+		if (verdict == BNG_PUNTED_LARGE)
+			deliver_count(pkt);
+	}
 	if (verdict)
 		return verdict;
-	__sync_fetch_and_add(&session->down_packets, 1);
-	__sync_fetch_and_add(&session->down_bytes, pkt->ip_length);
+	deliver_count(pkt);
 	if (bpf_redirect_map(&tx_interface, session->interface, XDP_DROP) != XDP_REDIRECT)
 		return BNG_DROP_NO_INTERFACE;
 	return forward;

@@ -115,7 +115,7 @@ static __always_inline int icmp_send_access(struct bng_pkt *pkt, struct icmp_err
 	error->source_be = ingress->address_be;
 	verdict = icmp_error_resize(pkt, encapsulation_of(pkt->session));
 	if (!verdict)
-		verdict = rewrite_encapsulation(pkt, ingress->mac, ICMP_ERROR_PREPENDED + ICMP_ERROR_QUOTED);
+		verdict = rewrite_encapsulation(pkt, ingress, ICMP_ERROR_PREPENDED + ICMP_ERROR_QUOTED);
 	return verdict ? verdict : icmp_error_build(pkt, error, to_be);
 }
 

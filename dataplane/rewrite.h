@@ -175,23 +175,28 @@ static __always_inline int rewrite_pppoe(struct bng_pkt *pkt, __u16 ip_length)
 }
 
 /* All that the session has in front of `ip_length` bytes of IP, where there is room for
- * it; L3 begins behind it. */
-static __always_inline int rewrite_encapsulation(struct bng_pkt *pkt, const void *source_mac, __u16 ip_length)
+ * it; L3 begins behind it. PUNTED_LARGE: it is there, and too large for a PPPoE session. */
+static __always_inline int rewrite_encapsulation(struct bng_pkt *pkt, const struct bng_interface *egress,
+						 __u16 ip_length)
 {
 	int verdict;
 
 	if (!pkt->session->pppoe_session)
-		return rewrite_tags(pkt, source_mac, bpf_htons(ETH_P_IP));
-	verdict = rewrite_tags(pkt, source_mac, bpf_htons(ETH_P_PPP_SES));
-	return verdict ? verdict : rewrite_pppoe(pkt, ip_length);
+		return rewrite_tags(pkt, egress->mac, bpf_htons(ETH_P_IP));
+	verdict = rewrite_tags(pkt, egress->mac, bpf_htons(ETH_P_PPP_SES));
+	if (!verdict)
+		verdict = rewrite_pppoe(pkt, ip_length);
+	if (!verdict && ip_length > bng_subscriber_mtu(pkt->session, egress->mtu))
+		verdict = BNG_PUNTED_LARGE;
+	return verdict;
 }
 
 /* The session's encapsulation, towards the subscriber. */
-static __always_inline int rewrite_down(struct bng_pkt *pkt, const void *source_mac)
+static __always_inline int rewrite_down(struct bng_pkt *pkt, const struct bng_interface *egress)
 {
 	int verdict = rewrite_resize(pkt, encapsulation_of(pkt->session));
 
-	return verdict ? verdict : rewrite_encapsulation(pkt, source_mac, pkt->ip_length);
+	return verdict ? verdict : rewrite_encapsulation(pkt, egress, pkt->ip_length);
 }
 
 #endif

@@ -48,6 +48,7 @@ static __always_inline int verdict_act(__u32 verdict, __u32 length, __u32 slot)
 	case BNG_PUNTED_PPPOE_DISCOVERY:
 	case BNG_PUNTED_PPPOE_SESSION:
 	case BNG_PUNTED_FIRST_PACKET:
+	case BNG_PUNTED_LARGE:
 	case BNG_FORWARD_ALG_PLAIN:
 	case BNG_INJECT:
 	case BNG_ANSWER_UNREACHABLE:

@@ -36,8 +36,11 @@ enum bng_punt_reason {
 	BNG_PUNT_PPPOE_DISCOVERY = 10,
 	BNG_PUNT_PPPOE_SESSION = 11, /* PPP control, or of a PPPoE session that is not open */
 	BNG_PUNT_FIRST_PACKET = 12,  /* of an address without session, where such may come up */
+	BNG_PUNT_LARGE = 13,         /* a frame for PPPoE session `slot`, to be sent in fragments */
 	BNG_PUNT_REASONS = 16,
 };
+
+#define BNG_PUNT_LARGE_MAX 2000 /* bytes of IP: the punt veth takes no more */
 
 enum bng_punt_flag {
 	BNG_PUNT_REFUSED = 1 << 0, /* handed back: there was no room for it; FTP: it is as it was */

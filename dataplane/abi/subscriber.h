@@ -144,6 +144,24 @@ _Static_assert(__builtin_offsetof(struct bng_subscriber, block) == 32, "half of 
 _Static_assert(__builtin_offsetof(struct bng_subscriber, up_packets) == 64, "line 1");
 _Static_assert(__builtin_offsetof(struct bng_subscriber, session_id) == 128, "line 2");
 
+#define BNG_PPPOE_MTU 1492 /* RFC 2516 section 7 */
+
+/* The largest IP packet for the subscriber, on an interface with this MTU. Beside its MTU
+ * a device has room for one tag: XDP's redirect would lose, after the program, what is
+ * larger. A PPPoE session has agreed on a size, too. */
+static inline __u16 bng_subscriber_mtu(const struct bng_subscriber *session, __u16 interface_mtu)
+{
+	__u16 room = interface_mtu, agreed;
+
+	if (session->inner_vid)
+		room -= 4;
+	if (!session->pppoe_session)
+		return room;
+	room -= 8; /* with the PPP protocol */
+	agreed = session->mtu ? session->mtu : BNG_PPPOE_MTU;
+	return agreed < room ? agreed : room;
+}
+
 /* One bit for each slot: to be looked at by bng_sweep. Set and cleared by atomic or/and. */
 #define BNG_SLOTS_MAX          16777216
 #define BNG_SLOTS_PER_GROUP    512

@@ -103,7 +103,8 @@
 	X(DROP_SPOOF_PPPOE,         "drop_spoof_pppoe",         "session belongs to another PPPoE session, or to none") \
 	X(DROP_PPPOE_FLOOD_MAC,     "drop_pppoe_flood_mac",     "too many PPPoE discovery packets of one MAC") \
 	X(DROP_PPPOE_FLOOD_VLAN,    "drop_pppoe_flood_vlan",    "too many PPPoE discovery packets of one interface and VLAN") \
-	X(PUNTED_FIRST_PACKET,      "punt_first_packet",        "of an address without session that may get one, handed to controld")
+	X(PUNTED_FIRST_PACKET,      "punt_first_packet",        "of an address without session that may get one, handed to controld") \
+	X(PUNTED_LARGE,             "punt_large",               "to a PPPoE subscriber, larger than its link takes, handed to controld to be sent in fragments")
 
 enum bng_verdict {
 #define BNG_VERDICT_ENUM(name, text, meaning) BNG_##name,

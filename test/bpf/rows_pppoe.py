@@ -4,7 +4,7 @@
 import abi
 import frames
 from plane import ACC1, ETH_P_PPP_SES
-from rows import BROADCAST, access, after, changed, from_subscriber, patched
+from rows import ADDRESS, BROADCAST, access, after, changed, core, from_core, from_subscriber, patched
 
 OVER_PPPOE = {"tags": ((ETH_P_PPP_SES, 7),)}
 
@@ -50,6 +50,11 @@ ROWS = [
     access("LCP echo request", "ANSWER_PPP_ECHO", lcp(frames.LCP_ECHO_REQUEST), session=OVER_PPPOE),
     access("LCP echo reply", "ANSWER_PPP_ALIVE", lcp(frames.LCP_ECHO_REPLY), session=OVER_PPPOE),
     access("data in PPPoE", "FORWARD_UP", from_subscriber(), session=OVER_PPPOE),
+    core("larger than a PPPoE session's MTU", "PUNTED_LARGE", from_core(ADDRESS, frames.udp(1, data=bytes(1465))),
+         session={**OVER_PPPOE, "flags": abi.SUBSCRIBER_EXEMPT}),
+    core("larger than a PPPoE session's MTU, may not be fragmented", "DROP_MTU",
+         from_core(ADDRESS, frames.udp(1, data=bytes(1465)), flags="DF"),
+         session={**OVER_PPPOE, "flags": abi.SUBSCRIBER_EXEMPT}, blamed=True, told=True),
     access("data in PPPoE of nobody", "DROP_PPPOE_NO_SESSION", from_subscriber(src="10.0.0.6"), session=OVER_PPPOE),
     access("data of another PPPoE session", "DROP_SPOOF_PPPOE", after(changed(pppoe_session=8), from_subscriber()),
            session=OVER_PPPOE, blamed=True),

@@ -173,8 +173,59 @@ def test_rfc4638_the_mtu_is_what_was_agreed_and_the_interface_takes(plane, tags,
     assert (result.verdict, result.action) == ("DROP_MTU", abi.XDP_TX)
     told = frames.ip_of(result.frame)[ICMP]
     assert (told.type, told.code, told.nexthopmtu) == (3, 4, fits)
-    assert plane.core(frames.down(ADDRESS, frames.udp(1, data=bytes(fits - 27)))).verdict == "DROP_MTU"
     assert session.record.down_packets == 1
+
+
+@encapsulated
+@pytest.mark.parametrize("fields", [{}, {"flags": "MF"}, {"frag": 185}, {"flags": "MF", "frag": 185}], ids=str)
+def test_what_may_be_cut_is_for_controld(plane, tags, fields):
+    """Translated and encapsulated: only too large. A fragment of a packet, too; the session is charged once."""
+    session = plane.session(ADDRESS, tags=tags)
+    public = open_port(plane, session, 4000)
+    answer = frames.udp(53, public & 0xffff, data=bytes(1472))
+    if "frag" in fields:
+        first = frames.down(PUBLIC[0], frames.udp(53, public & 0xffff, data=bytes(1000)), id=9, flags="MF")
+        assert plane.core(first).verdict == "FORWARD_DOWN"
+        answer = Raw(bytes(range(256)) * 5 + bytes(200))
+        fields = {**fields, "proto": 17, "id": 9}
+    before = session.record.down_packets, session.record.down_bytes
+    frame = frames.down(PUBLIC[0], answer, **fields)
+    result = plane.core(frame)
+    assert result.verdict == "PUNTED_LARGE"
+    expected = frames.expected_down(frame, session, 4000 if "frag" not in fields else None)
+    assert punted(result, expected, abi.PUNT_LARGE, planes.CORE, session.slot)
+    size = len(frames.ip_of(frame))
+    assert (session.record.down_packets, session.record.down_bytes) == (before[0] + 1, before[1] + size)
+    assert plane.core(frames.down(PUBLIC[0], frames.udp(53, public & 0xffff, data=bytes(1472)), flags="DF")).verdict == "DROP_MTU"
+
+
+def test_what_may_be_cut_between_subscribers(plane):
+    first, second = plane.session(ADDRESS), plane.session("10.0.0.6", tags=QINQ)
+    target, source = open_port(plane, second, 5000), open_port(plane, first, 4000)
+    frame = frames.up(first, frames.udp(4000, target & 0xffff, data=bytes(1472)), remote=PUBLIC[0])
+    result = plane.access(frame)
+    assert result.verdict == "PUNTED_LARGE"
+    assert punted(result, expected_hairpin(frame, frames.endpoint(source), second, 5000), abi.PUNT_LARGE, slot=second.slot)
+
+
+@encapsulated
+def test_what_may_be_cut_is_as_large_as_the_punt_veth_takes(plane, tags):
+    session = plane.session(ADDRESS, tags=tags, flags=abi.SUBSCRIBER_EXEMPT)
+    for size, verdict in ((abi.PUNT_LARGE_MAX, "PUNTED_LARGE"), (abi.PUNT_LARGE_MAX + 1, "DROP_MTU")):
+        result = plane.core(frames.down(ADDRESS, frames.udp(1, data=bytes(size - 28))))
+        assert result.verdict == verdict
+    assert HEADER + 14 + frames.size_of(tags) + abi.PUNT_LARGE_MAX <= 2048 + 14  # lib/netdev.h
+
+
+def test_what_may_be_cut_is_limited(plane):
+    session = plane.session(ADDRESS, tags=PLAIN, flags=abi.SUBSCRIBER_EXEMPT)
+    limit = plane.punt_limit[abi.PUNT_LARGE]
+    limit.rate, limit.burst = 10, 5
+    frame = frames.down(ADDRESS, frames.udp(1, data=bytes(1472)))
+    assert plane.first_token(limit, "due_ns", lambda: plane.core(frame)).verdict == "PUNTED_LARGE"
+    counted = session.record.down_packets
+    assert [plane.core(frame).verdict for _ in range(7)] == ["PUNTED_LARGE"] * 5 + ["DROP_PUNT_LIMIT"] * 2
+    assert (session.record.down_packets, session.record.drop_packets) == (counted + 5, 2)
 
 
 def test_ipoe_knows_the_interface_only(plane):

@@ -154,7 +154,7 @@ START_TEST(counts_are_summed_over_cpus_and_kinds)
 	ck_assert_uint_eq(maps_count_kind(counts, "punt"),
 			  cpus * (BNG_PUNTED_DHCP4 + BNG_PUNTED_FRAGMENT + BNG_PUNTED_PCP + BNG_PUNTED_FTP +
 				  BNG_PUNTED_PPPOE_DISCOVERY + BNG_PUNTED_PPPOE_SESSION +
-				  BNG_PUNTED_FIRST_PACKET));
+				  BNG_PUNTED_FIRST_PACKET + BNG_PUNTED_LARGE));
 	fixture_stop();
 }
 END_TEST

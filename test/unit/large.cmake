@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+bng_check(check_large ${BNG_TEST_DIR}/large.c ${CMAKE_SOURCE_DIR}/controld/large/cut.c ${CMAKE_SOURCE_DIR}/controld/punt/frame.c)
