@@ -57,10 +57,10 @@ class WhoCalled:
         self.close()
 
 
-def udp_socket(namespace, port=0):
+def udp_socket(namespace, port=0, address="0.0.0.0"):
     with sandbox.entered(namespace):
         client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    client.bind(("0.0.0.0", port))
+    client.bind((address, port))
     client.settimeout(2)
     return client
 

@@ -276,7 +276,7 @@ def test_upgrade_to_something_that_is_no_object(lab):
 
 def command_paths(lab):
     text = lab.cli("help").stdout.split("For every command:")[0]
-    return [re.match(r"  ((?:[a-z0-9]+ )+)", line + " ").group(1).strip() for line in text.splitlines() if line.startswith("  ")]
+    return [re.match(r"  ((?:[a-z0-9-]+ )+)", line + " ").group(1).strip() for line in text.splitlines() if line.startswith("  ")]
 
 
 def test_every_command_is_in_help_and_man_page(lab):
