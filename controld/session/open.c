@@ -114,7 +114,16 @@ static int start_timer(struct controld *controld)
 	return sessions->timer && sessions->run && !event_add(sessions->timer, &interval) ? 0 : -ENOMEM;
 }
 
-int sessions_new(struct controld *controld, uint64_t epoch_seconds)
+/* A million ids for each second since 1970, so that this start begins behind all that an
+ * earlier one gave out, also to sessions that have not come up yet: no map has those. */
+static uint64_t first_id(uint64_t epoch_us)
+{
+	uint64_t seconds = epoch_us / 1000000, rest_us = epoch_us % 1000000;
+
+	return (seconds << 20) + (rest_us << 20) / 1000000;
+}
+
+int sessions_new(struct controld *controld, uint64_t epoch_us)
 {
 	struct sessions *sessions = calloc(1, sizeof(*sessions));
 	const struct bng_subscriber *records = controld->maps->subscriber;
@@ -126,7 +135,7 @@ int sessions_new(struct controld *controld, uint64_t epoch_seconds)
 	sessions->maps = controld->maps;
 	sessions->capacity = capacity;
 	sessions->rest_cursor = capacity - 1;
-	sessions->next_id = epoch_seconds << 20;
+	sessions->next_id = first_id(epoch_us);
 	TAILQ_INIT(&sessions->openings);
 	TAILQ_INIT(&sessions->gone);
 	sessions->details = calloc(capacity, sizeof(struct session_detail *));

@@ -58,7 +58,8 @@ struct sessions {
 };
 
 /* open.c */
-int sessions_new(struct controld *controld, uint64_t epoch_seconds);
+/* `epoch_us`: when controld started, in microseconds since 1970. */
+int sessions_new(struct controld *controld, uint64_t epoch_us);
 void sessions_free(struct controld *controld);
 /* The slot an address has or would have; 0: outside all ranges and not known. */
 uint32_t sessions_slot_of(const struct sessions *sessions, uint32_t address_be);

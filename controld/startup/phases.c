@@ -330,7 +330,7 @@ static int init_features(struct controld *controld, struct startup *startup)
 static int phase_sessions(struct controld *controld, struct startup *startup)
 {
 	uint64_t records = 0;
-	int failure = sessions_new(controld, controld->epoch / 1000000);
+	int failure = sessions_new(controld, controld->epoch);
 
 	if (!failure)
 		failure = init_features(controld, startup);

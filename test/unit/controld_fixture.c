@@ -164,7 +164,7 @@ static void start_parts(void)
 	fixture.controld.names = calloc(1, sizeof(*fixture.controld.names));
 	names_set_interface(&fixture.controld, 1, "access0");
 	names_set_interface(&fixture.controld, 2, "core0");
-	ck_assert_int_eq(sessions_new(&fixture.controld, 1000), 0);
+	ck_assert_int_eq(sessions_new(&fixture.controld, 1000000000 + 100000 * fixture.starts++), 0);
 	for (int i = 0; bng_features[i]; i++)
 		if (bng_features[i]->init)
 			ck_assert_int_eq(bng_features[i]->init(&fixture.controld), 0);

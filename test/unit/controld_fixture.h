@@ -19,6 +19,7 @@ struct fixture {
 	struct controld controld;
 	int fds[MAP_COUNT]; /* kept, so that a second controld can adopt the maps */
 	unsigned ups, changes, downs, adopted, ended, gone; /* calls of the session hooks */
+	unsigned starts;                                    /* a tenth of a second apart */
 	uint64_t ended_up_bytes;                            /* of the record that `ended` was given */
 	struct bng_event told[64];                          /* what controld told as the data plane would */
 	unsigned told_count;

@@ -433,6 +433,24 @@ START_TEST(a_restart_changes_nothing_and_finishes_what_was_closing)
 }
 END_TEST
 
+/* A session that is still being authorised is in no map, and has its id all the same. */
+START_TEST(an_id_is_given_out_once_however_soon_a_restart_comes)
+{
+	struct sessions_adopted adopted;
+	uint64_t before, last = 0;
+
+	configure(POOL_A, "");
+	for (int i = 0; i < 25; i++) {
+		before = session_new_id(&fixture.controld);
+		ck_assert_uint_gt(before, last);
+		for (int more = 0; more < 1000; more++)
+			last = session_new_id(&fixture.controld);
+		fixture_restart(&adopted);
+	}
+	fixture_stop();
+}
+END_TEST
+
 START_TEST(a_hundred_thousand_sessions_are_adopted)
 {
 	static const struct fixture_sizes large = {131072, 8, 1024};
@@ -465,6 +483,7 @@ int main(void)
 	tcase_add_test(life, none_is_added_when_one_cannot_be);
 	tcase_add_test(life, static_sessions_are_applied_by_difference);
 	tcase_add_test(life, a_restart_changes_nothing_and_finishes_what_was_closing);
+	tcase_add_test(life, an_id_is_given_out_once_however_soon_a_restart_comes);
 	suite_add_tcase(suite, life);
 	tcase_add_checked_fixture(slots, setup, NULL);
 	tcase_add_test(slots, addresses_outside_ranges_get_single_slots_and_give_them_back);

@@ -160,7 +160,7 @@ static void controld_up(void)
 	fixture.controld.started_ns = clock_boottime_ns();
 	ck_assert_int_eq(sync_new(&fixture.controld, socket_path), 0);
 	sync_receive(&fixture.controld, 3000);
-	ck_assert_int_eq(sessions_new(&fixture.controld, 1000), 0);
+	ck_assert_int_eq(sessions_new(&fixture.controld, 1000000000), 0);
 	ck_assert_int_eq(sessions_adopt(&fixture.controld, &adopted), 0);
 	sync_deliver(&fixture.controld);
 	ck_assert_int_eq(fixture_configure(fixture_text("", "", NAT), error, sizeof(error)), 0);
