@@ -8,6 +8,8 @@
 #   make conformance     docs/conformance.md anew, from the tests it lists (as root)
 #   make bench           the benchmark (docs/performance.md)
 #   make sim-steering    steering of subscribers over a model of a pool (docs/steering.md)
+#   make test-sessions   sessions in number over restarts and outages: SESSIONS=10000 ROUNDS=200 AWAY=60 OUTAGE=120
+#   make bench-sessions  setup rate and memory of sessions against FreeRADIUS: SESSIONS=10000
 #   make bench-sync      the state bus alone
 #   make install         release build into DESTDIR/PREFIX
 
@@ -17,7 +19,8 @@ UNITDIR ?= /lib/systemd/system
 NINJA_FLAGS ?=
 PYTHON := /usr/bin/python3
 
-.PHONY: all deps build demo demo-stop test test-kernel-6.1 test-pppd conformance bench bench-sync install clean
+.PHONY: all deps build demo demo-stop test test-kernel-6.1 test-pppd conformance bench bench-sync bench-sessions test-sessions \
+	install clean
 
 all: build
 
@@ -59,6 +62,15 @@ sim-steering: deps build/release/build.ninja
 	@build/release/bin/sim-steering build/sim-steering.dat $(or $(SEEDS),10) $(or $(LOAD),80)
 	@gnuplot -c test/sim/steering.gp build/sim-steering.dat build/sim-steering.png
 	@echo "plot of the first seed: build/sim-steering.png"
+
+# With release builds: sanitizers would measure themselves.
+test-sessions: build
+	@BNG_BUILD=$(CURDIR)/build/release BNG_TEST_SESSIONS=$(or $(SESSIONS),10000) BNG_TEST_ROUNDS=$(or $(ROUNDS),200) \
+		BNG_TEST_AWAY_SECONDS_SESSIONS=$(or $(AWAY),60) BNG_TEST_OUTAGE_SECONDS=$(or $(OUTAGE),120) \
+		$(PYTHON) -m pytest -q -s -x -p no:cacheprovider test/netns/check_sessions_scale.py
+
+bench-sessions: build
+	@$(PYTHON) test/bench/sessions.py --sessions $(or $(SESSIONS),10000)
 
 bench-sync: build
 	@folder=$$(mktemp -d build/bench-sync.XXXXXX) && \
