@@ -239,6 +239,7 @@ int peer_arm(struct peer *peer)
 	uint64_t due_ns = ppp_deadline(ppp), now_ns = clock_boottime_ns(), wait_us;
 	struct timeval wait;
 
+	peer_linger(peer, ppp->phase == PPP_OPEN && peer->slot);
 	if (ppp->phase == PPP_OPEN && !peer->retry_ns)
 		peer->retry_ns = now_ns + LINGER_NS;
 	if (!due_ns || (peer->retry_ns && peer->retry_ns < due_ns))

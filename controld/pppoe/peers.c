@@ -156,10 +156,18 @@ void peer_remove(struct peer *peer)
 	free(peer);
 }
 
+void peer_linger(struct peer *peer, bool is_lingering)
+{
+	if (is_lingering != peer->is_lingering)
+		peer->pppoe->lingering += is_lingering ? 1 : UINT32_MAX;
+	peer->is_lingering = is_lingering;
+}
+
 void peer_give_record(struct peer *peer)
 {
 	if (!peer->setup)
 		return;
+	peer_linger(peer, false);
 	peer->pppoe->live[peer->setup - 1] = NULL;
 	link_give(peer->pppoe->links, peer->setup - 1);
 	peer->setup = 0;

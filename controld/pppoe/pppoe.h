@@ -103,6 +103,7 @@ struct peer {
 	uint8_t tag_flags;   /* BNG_SUBSCRIBER_OUTER_AD, _INNER_AD */
 	uint8_t echo_id;     /* of the last Echo-Request */
 	uint8_t missed;      /* Echo-Requests in a row without an answer */
+	bool is_lingering;   /* up, with a record for what the client may say again */
 	bool is_silent;      /* its session is closed by who needs no farewell */
 	uint32_t setup;      /* index of its record + 1; 0: none */
 	uint32_t slot;       /* of its session; 0: it is not up */
@@ -130,6 +131,7 @@ struct pppoe {
 	struct peer **live;  /* peers with a record, by its index */
 	struct peer_order peers;
 	uint32_t peer_count;
+	uint32_t lingering; /* peers whose session is up and that still have a record */
 	struct peer_list *by_place;
 	struct peer_list *by_address;
 	struct vlan_list *by_vlan;
@@ -150,6 +152,8 @@ struct peer *peer_find(struct pppoe *pppoe, const struct session_client *client)
 struct peer *peer_add(struct pppoe *pppoe, const struct session_client *client, uint8_t tag_flags);
 /* Its record is given back, its timer ended; its session is somebody else's. */
 void peer_remove(struct peer *peer);
+/* Whether it has its record only for what the client may say again. */
+void peer_linger(struct peer *peer, bool is_lingering);
 /* It stays, as one whose session is up. */
 void peer_give_record(struct peer *peer);
 /* Those of the same interface, VLANs and MAC; `oldest` of them, or NULL. */

@@ -138,7 +138,7 @@ static void put_services(const struct exchange *exchange, struct discovery_write
 
 static bool has_room(const struct pppoe *pppoe)
 {
-	return link_count(pppoe->links) < pppoe->config->pppoe.max_setup;
+	return link_count(pppoe->links) - pppoe->lingering < pppoe->config->pppoe.max_setup;
 }
 
 /* Only who may have a session is offered one; another gateway may have room. */

@@ -275,6 +275,18 @@ START_TEST(so_many_come_up_at_a_time)
 	ck_assert_uint_eq(world.frames, 0);
 	client_padt(&clients[0]);
 	ck_assert_int_eq(client_padr(&clients[8], ASKED), PPPOE_ACCEPTED);
+	/* Who is up takes no room of theirs, though it has its record for a while. */
+	struct double_client late = {.mac = 40};
+	ck_assert_int_eq(client_padi(&late, ASKED), PPPOE_REFUSED_SETUP_LIMIT);
+	client_padt(&clients[1]);
+	world_seconds(1);
+	clients[1].mac = 41;
+	ck_assert_uint_ne(client_up(&clients[1]), 0);
+	ck_assert_uint_eq(link_count(world.pppoe->links), 8);
+	ck_assert_uint_eq(world.pppoe->lingering, 1);
+	ck_assert(client_discover(&late));
+	world_seconds(5);
+	ck_assert_uint_eq(world.pppoe->lingering, 0);
 	for (int i = 1; i < 9; i++)
 		for (int k = 1; k < i; k++)
 			ck_assert_uint_ne(clients[i].session, clients[k].session);

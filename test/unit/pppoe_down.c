@@ -172,6 +172,31 @@ START_TEST(killed_anywhere_it_goes_on)
 }
 END_TEST
 
+/* Granted before: nobody else gets its address while it comes up. */
+START_TEST(killed_it_keeps_its_address)
+{
+	struct double_client bob = {.mac = 8};
+
+	ck_assert(client_discover(&alice));
+	client_authenticate(&alice);
+	world_grant("10.64.0.11", NULL);
+	world_restart();
+	stats = &world.pppoe->stats;
+	ck_assert(client_discover(&bob));
+	client_authenticate(&bob);
+	world_grant("10.64.0.11", NULL);
+	ck_assert_uint_eq(stats->no_address, 1);
+	client_padt(&alice); /* it gives up */
+	world_seconds(2);
+	ck_assert(client_discover(&bob));
+	client_authenticate(&bob);
+	world_grant("10.64.0.11", NULL);
+	client_network(&bob);
+	world_durable();
+	ck_assert_uint_eq(session_of(1)->address_be, inet_addr("10.64.0.11"));
+}
+END_TEST
+
 /* Asked, and killed before that was written down: the client says its name again. */
 START_TEST(killed_between_the_question_and_its_record)
 {
@@ -361,6 +386,7 @@ int main(void)
 	tcase_add_test(cases, who_believes_in_a_session_hears_that_there_is_none);
 	tcase_add_test(cases, who_does_not_come_up_is_given_up);
 	tcase_add_loop_test(cases, killed_anywhere_it_goes_on, 0, 5);
+	tcase_add_test(cases, killed_it_keeps_its_address);
 	tcase_add_test(cases, killed_between_the_question_and_its_record);
 	tcase_add_test(cases, killed_between_the_session_and_its_client);
 	tcase_add_loop_test(cases, killed_while_it_ends_it_ends, 0, 2);
