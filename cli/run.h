@@ -51,6 +51,9 @@ cli_print print_qos, print_routes;
 /* {bits_s, burst_bytes} or null: "10 Mbit/s, burst 125000 bytes", "unlimited" */
 char *rate_text(const json_t *rate, char *out, size_t size);
 
+/* accounting.c */
+cli_print print_accounting;
+
 /* radius.c */
 cli_run run_radius_test;
 cli_print print_radius_servers;

@@ -40,6 +40,7 @@ struct hooks;
 struct qos;
 struct routes;
 struct sync;
+struct accounting;
 
 struct controld {
 	struct event_base *base;
@@ -73,6 +74,7 @@ struct controld {
 	struct sync *sync;             /* controld/sync */
 	struct qos *qos;               /* controld/qos */
 	struct routes *routes;         /* controld/routes */
+	struct accounting *accounting; /* controld/accounting */
 	uint64_t epoch;                /* of this start, unique on this machine */
 	uint64_t started_ns;           /* boottime */
 

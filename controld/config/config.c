@@ -115,9 +115,9 @@ static void read_punt(struct json_reader *reader, json_t *root, struct config *c
 
 static void read_root(struct json_reader *reader, json_t *root, struct config *config)
 {
-	static const char *const members[] = {"interfaces",   "sizes", "dhcp4",  "gateways", "sessions",
-					      "cgnat",        "punt",  "radius", "aaa",      "coa",
-					      "first_packet", "hooks", "pppoe",  "qos",      NULL};
+	static const char *const members[] = {
+		"accounting", "interfaces", "sizes", "dhcp4",        "gateways", "sessions", "cgnat", "punt",
+		"radius",     "aaa",        "coa",   "first_packet", "hooks",    "pppoe",    "qos",   NULL};
 
 	json_read_only(reader, root, members);
 	config_array(reader, root, "interfaces", BNG_INTERFACE_PUNT - 1, sizeof(*config->interfaces),
@@ -132,6 +132,7 @@ static void read_root(struct json_reader *reader, json_t *root, struct config *c
 	config_read_sessions(reader, root, config);
 	read_punt(reader, root, config);
 	config_read_radius(reader, root, config);
+	config_read_accounting(reader, root, config);
 	config_read_pppoe(reader, root, config);
 	config_read_aaa(reader, root, config);
 	config_read_coa(reader, root, config);

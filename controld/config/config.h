@@ -374,6 +374,14 @@ struct config_qos {
 	struct config_rate down;
 };
 
+/* What the servers of /radius are told about sessions. */
+struct config_accounting {
+	bool enabled;
+	bool local_sessions; /* also those that no server has authorised */
+	uint32_t interim_s;  /* where the server says nothing; 0: none */
+	uint32_t spool_max;  /* records that wait; beyond it interim records are dropped */
+};
+
 struct config {
 	struct config_interface *interfaces;
 	size_t interface_count;
@@ -396,6 +404,7 @@ struct config {
 	struct config_log log;
 	struct config_steering steering;
 	struct config_radius radius;
+	struct config_accounting accounting;
 	struct config_pppoe pppoe;
 	struct config_aaa aaa;
 	struct config_coa coa;

@@ -17,9 +17,9 @@
 /* Members of `object`; an absent one is filled in with its default. */
 int64_t config_integer(struct json_reader *reader, json_t *object, const char *member, int64_t min,
 		       int64_t max, int64_t fallback);
-bool config_bool(struct json_reader *reader, json_t *object, const char *member, bool fallback);
 double config_number(struct json_reader *reader, json_t *object, const char *member, double min, double max,
 		     double fallback);
+bool config_bool(struct json_reader *reader, json_t *object, const char *member, bool fallback);
 const char *config_string(struct json_reader *reader, json_t *object, const char *member,
 			  const char *fallback);
 void config_name(struct json_reader *reader, json_t *object, const char *member, char *name, size_t size);
@@ -63,6 +63,7 @@ const char *config_steering_mode_name(uint8_t mode);
 void config_read_radius(struct json_reader *reader, json_t *root, struct config *config);
 void config_read_pppoe(struct json_reader *reader, json_t *root, struct config *config);
 void config_pppoe_free(struct config_pppoe *config);
+void config_read_accounting(struct json_reader *reader, json_t *root, struct config *config);
 void config_radius_free(struct config_radius *config);
 /* With pools and /radius read. */
 void config_read_aaa(struct json_reader *reader, json_t *root, struct config *config);

@@ -39,15 +39,6 @@ static uint8_t read_choice(struct json_reader *reader, json_t *object, const cha
 	return choices[0].value;
 }
 
-static bool read_flag(struct json_reader *reader, json_t *object, const char *member, bool fallback)
-{
-	bool value = json_read_bool_or(reader, object, member, fallback);
-
-	if (json_reader_ok(reader) && !json_object_get(object, member))
-		json_object_set_new(object, member, json_boolean(fallback));
-	return value;
-}
-
 /* The packet path counts time in steps of 0.27 s: a burst that is smaller than what
  * the rate allows in one step would be the limit instead of the rate. */
 static void read_rate(struct json_reader *reader, json_t *element, struct config_nat_pool *pool)
@@ -129,9 +120,9 @@ void config_read_nat_policy(struct json_reader *reader, json_t *element, struct 
 	};
 
 	pool->flags = read_choice(reader, element, "filtering", filterings);
-	if (read_flag(reader, element, "refresh_inbound", false))
+	if (config_bool(reader, element, "refresh_inbound", false))
 		pool->flags |= BNG_POOL_REFRESH_INBOUND;
-	if (read_flag(reader, element, "answer_syn", true))
+	if (config_bool(reader, element, "answer_syn", true))
 		pool->flags |= BNG_POOL_ANSWER_SYN;
 	read_algs(reader, element, pool);
 	pool->refusal = read_choice(reader, element, "refusal", refusals);

@@ -425,6 +425,8 @@ int session_close(struct controld *controld, const struct session *session, enum
 	struct bng_subscriber *record = session->record;
 	struct session_client client = session_client_of(record);
 	uint64_t session_id = record->session_id;
+	/* A bus that is away may know who it was: the record ends as one that is left over. */
+	bool is_left = !session_detail(controld, session) && !sync_topic_is_synced(controld, SESSION_TOPIC);
 
 	if (record->state != BNG_SUBSCRIBER_ACTIVE)
 		return -ENOENT;
@@ -440,7 +442,8 @@ int session_close(struct controld *controld, const struct session *session, enum
 	sessions->active_of_interface[record->interface]--;
 	sessions_closing_add(sessions, session->slot);
 	sessions_detail_set(sessions, session, NULL);
-	sessions_record_delete(controld, session_id);
+	if (!is_left)
+		sessions_record_delete(controld, session_id);
 	return 0;
 }
 

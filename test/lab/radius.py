@@ -55,6 +55,10 @@ modules {{
     files {{
         usersfile = {folder}/users
     }}
+    detail {{
+        filename = {folder}/detail
+        permissions = 0644
+    }}
 }}
 client lab {{
     ipaddr = 0.0.0.0/0
@@ -70,6 +74,14 @@ server {name} {{
         type = auth
         ipaddr = {address}
         port = {port}
+    }}
+    listen {{
+        type = acct
+        ipaddr = {address}
+        port = {acct_port}
+    }}
+    accounting {{
+        detail
     }}
     authorize {{
         files
@@ -112,15 +124,31 @@ long Cleartext-Password := "a password longer than sixteen bytes, and than thirt
 def start_freeradius(lab, top, servers, users=""):
     """servers: (name, address, port, signs its replies); users: more of them."""
     folder = lab.directory / "freeradius"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     shutil.copy(top / "packaging/radius/dictionary.holdfast", folder)
     (folder / "dictionary").write_text("$INCLUDE /usr/share/freeradius/dictionary\n$INCLUDE dictionary.holdfast\n")
     (folder / "users").write_text(USERS + users)
-    text = "".join(SERVER.format(name=name, address=address, port=port, sign=SIGN if signs else "")
+    text = "".join(SERVER.format(name=name, address=address, port=port, acct_port=port + 1, sign=SIGN if signs else "")
                    for name, address, port, signs in servers)
     (folder / "radiusd.conf").write_text(RADIUSD.format(folder=folder, secret=SECRET, servers=text))
     process = lab.start(lab.internet, "freeradius", "-f", "-d", folder, "-D", folder, "-l", "stdout", log="freeradius.log")
     return process
+
+
+def accounted(lab):
+    """What FreeRADIUS was told, in order: attributes of each Accounting-Request, several of a name as a list."""
+    path = lab.directory / "freeradius" / "detail"
+    records = []
+    for text in path.read_text().split("\n\n") if path.exists() else []:
+        record = {}
+        for line in text.splitlines()[1:]:
+            name, value = line.strip().split(" = ", 1)
+            value = value.strip('"')
+            record[name] = record[name] + [value] if isinstance(record.get(name), list) else \
+                [record[name], value] if name in record else value
+        if record:
+            records.append(record)
+    return records
 
 
 class Server:

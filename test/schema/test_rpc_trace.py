@@ -16,7 +16,7 @@ from lab import Lab
 HARMLESS = {
     "holder": ["holder.status", "swap.status", "fd.list"],
     "controld": ["status", "session.list", "cgnat.pools", "cgnat.reputation", "cgnat.steering", "cgnat.blocks",
-                 "cgnat.mappings", "cgnat.tunnels", "cgnat.digest", "drops",
+                 "cgnat.mappings", "accounting.stats", "cgnat.tunnels", "cgnat.digest", "drops",
                  "interfaces", "maps", "blocklog.status", "issu.status", "config.show", "config.reload"],
     "bngsync": ["sync.status"],
 }

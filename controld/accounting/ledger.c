@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * The memory that the holder keeps, see the header.
+ */
+#include "controld/accounting/ledger.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LEDGER_MAGIC 0x3172656764656c62ull /* "bledger1": also the layout's version */
+
+_Static_assert(sizeof(struct ledger_slot) == 32 + RECORD_ATTRIBUTES_MAX + 4, "part of the layout");
+_Static_assert(sizeof(struct ledger_slot) % 8 == 0, "part of the layout");
+_Static_assert(sizeof(struct ledger_header) == 24 + (2 * RECORD_KINDS + 5) * 8, "part of the layout");
+
+/* Sparse: memory is taken as slots are first used. */
+static const size_t length = sizeof(struct ledger_header) + LEDGER_SLOTS * sizeof(struct ledger_slot);
+
+static int map(struct ledger *ledger, int fd)
+{
+	void *memory = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (memory == MAP_FAILED)
+		return -errno;
+	ledger->fd = fd;
+	ledger->header = memory;
+	ledger->slots = (struct ledger_slot *)(ledger->header + 1);
+	return 0;
+}
+
+static int map_new(struct ledger *ledger)
+{
+	int fd = memfd_create("bng-accounting", MFD_CLOEXEC | MFD_ALLOW_SEALING), failure = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)length) || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		failure = -errno;
+	if (!failure)
+		failure = map(ledger, fd);
+	if (failure) {
+		close(fd);
+		return failure;
+	}
+	ledger->header->length = length;
+	ledger->header->magic = LEDGER_MAGIC;
+	return 0;
+}
+
+/* Sealed against shrinking, so that reading it can never fault. */
+static int map_adopted(struct ledger *ledger, int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS), failure;
+	struct stat facts;
+
+	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &facts) || (size_t)facts.st_size != length)
+		return -EINVAL;
+	failure = map(ledger, fd);
+	if (failure)
+		return failure;
+	if (ledger->header->magic == LEDGER_MAGIC && ledger->header->length == length &&
+	    ledger->header->high <= LEDGER_SLOTS)
+		return 0;
+	munmap(ledger->header, length);
+	return -EINVAL;
+}
+
+static struct ledger *allocate(void)
+{
+	struct ledger *ledger = calloc(1, sizeof(*ledger));
+
+	if (ledger)
+		ledger->free = calloc(LEDGER_SLOTS, sizeof(*ledger->free));
+	if (ledger && !ledger->free) {
+		free(ledger);
+		return NULL;
+	}
+	return ledger;
+}
+
+static int finish(struct ledger *new, int failure, struct ledger **ledger)
+{
+	if (!failure) {
+		*ledger = new;
+		return 0;
+	}
+	if (new)
+		free(new->free);
+	free(new);
+	return failure;
+}
+
+int ledger_new(struct ledger **ledger)
+{
+	struct ledger *new = allocate();
+
+	return finish(new, new ? map_new(new) : -ENOMEM, ledger);
+}
+
+int ledger_adopt(int fd, struct ledger **ledger)
+{
+	struct ledger *new = allocate();
+	int failure = new ? map_adopted(new, fd) : -ENOMEM;
+
+	if (failure)
+		close(fd);
+	for (uint32_t i = failure ? 0 : new->header->high; i-- > 0;)
+		if (new->slots[i].state == LEDGER_FREE)
+			new->free[new->free_count++] = i;
+	return finish(new, failure, ledger);
+}
+
+void ledger_free(struct ledger *ledger)
+{
+	if (!ledger)
+		return;
+	munmap(ledger->header, length);
+	close(ledger->fd);
+	free(ledger->free);
+	free(ledger);
+}
+
+void ledger_set(struct ledger *ledger, uint32_t slot, enum ledger_state state)
+{
+	if (slot == LEDGER_NONE)
+		return;
+	__atomic_store_n(&ledger->slots[slot].state, state, __ATOMIC_RELEASE);
+	if (state == LEDGER_FREE)
+		ledger->free[ledger->free_count++] = slot;
+}
+
+static void write_slot(struct ledger_slot *to, const struct record_content *content)
+{
+	to->session_id = content->key.session_id;
+	to->sequence = content->key.sequence;
+	to->kind = content->key.kind;
+	to->made_s = content->made_s;
+	to->length = content->length;
+	if (content->length)
+		memcpy(to->attributes, content->attributes, content->length);
+}
+
+uint32_t ledger_take(struct ledger *ledger, const struct record_content *content, enum ledger_state state)
+{
+	struct ledger_header *header = ledger->header;
+	uint32_t left = ledger->free_count + (LEDGER_SLOTS - header->high), slot;
+
+	if (left <= (state == LEDGER_DELIVERED ? 0 : LEDGER_RESERVE))
+		return LEDGER_NONE;
+	slot = ledger->free_count ? ledger->free[--ledger->free_count] : header->high++;
+	write_slot(&ledger->slots[slot], content);
+	ledger_set(ledger, slot, state);
+	return slot;
+}
+
+bool ledger_content(const struct ledger_slot *slot, struct record_content *content)
+{
+	*content = (struct record_content){
+		.key = {slot->session_id, slot->sequence, slot->kind},
+		.made_s = slot->made_s,
+		.length = slot->state == LEDGER_DELIVERED ? 0 : slot->length,
+		.attributes = slot->attributes,
+	};
+	return (slot->state == LEDGER_WAITING || slot->state == LEDGER_DELIVERED) &&
+	       slot->kind < RECORD_KINDS && slot->made_s >= 0 &&
+	       record_attributes_ok(slot->attributes, content->length);
+}

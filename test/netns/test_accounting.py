@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# RADIUS accounting as FreeRADIUS sees it: its detail file is the judge. Every record
+# arrives once, in order, whatever is killed or stopped meanwhile.
+import collections
+import ipaddress
+import mmap
+import pathlib
+import random
+import socket
+import struct
+import time
+
+import pytest
+from scapy.all import Ether, IP, UDP  # pylint: disable=no-name-in-module
+
+import radius
+import sandbox
+from lab import INTERNET, Lab, wait_for
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+PORT = 18120
+RECORD, COUNTERS = 256, 64  # struct bng_subscriber: its size, and where its counters are
+
+
+class Freeradius:
+    """Started and stopped as the test wants."""
+
+    def __init__(self, lab):
+        self.lab, self.process = lab, None
+
+    def start(self):
+        self.process = radius.start_freeradius(self.lab, TOP, [("only", INTERNET, PORT, True)])
+        wait_for("FreeRADIUS", lambda: "Ready to process" in self.lab.log("freeradius"))
+
+    def stop(self):
+        self.process.kill()
+        self.lab.reap(self.process)
+        (self.lab.directory / "freeradius.log").unlink()
+
+
+@pytest.fixture(scope="module")
+def lab():
+    with Lab() as lab:
+        dictionary = lab.directory / "dictionary"  # where user bng can read it
+        for name in ("dictionary", "dictionary.holdfast"):
+            (lab.directory / name).write_text((TOP / "packaging/radius" / name).read_text())
+        lab.freeradius = Freeradius(lab)
+        lab.freeradius.start()
+        lab.config["radius"] = {
+            "servers": [{"name": "only", "address": INTERNET, "port": PORT, "acct_port": PORT + 1, "secret": radius.SECRET,
+                         "timeout_ms": 5000, "retries": 1}],
+            "nas_identifier": "bng-test", "nas_address": "198.51.100.1", "dictionary": str(dictionary), "dead_seconds": 1}
+        lab.config["accounting"] = {"enabled": True, "local_sessions": True}
+        lab.start_holder()
+        lab.start_bngsync()
+        lab.start_controld()
+        yield lab
+
+
+numbers = iter(range(1, 60000))
+
+
+def add(lab, count=1):
+    """Sessions, as {Acct-Session-Id: address}."""
+    wanted = []
+    for number in [next(numbers) for _ in range(count)]:
+        address = str(ipaddress.IPv4Address("10.9.0.0") + number)
+        wanted.append({"address": address, "mac": f"02:00:00:09:{number >> 8:02x}:{number & 255:02x}", "interface": "access1"})
+    ids = lab.call("session.add", {"sessions": wanted})["ids"]
+    return {f"{session:016x}": entry["address"] for session, entry in zip(ids, wanted)}
+
+
+def records(lab, *sessions):
+    """Of each session, its records in the order in which they arrived."""
+    found = collections.defaultdict(list)
+    for record in radius.accounted(lab):
+        found[record["Acct-Session-Id"]].append(record)
+    return {session: found[session] for session in sessions}
+
+
+def kinds(lab, *sessions):
+    return {session: [record["Acct-Status-Type"] for record in entries] for session, entries in records(lab, *sessions).items()}
+
+
+def stats(lab):
+    return lab.call("accounting.stats")
+
+
+def waiting(lab):
+    return sum(stats(lab)["waiting"].values())
+
+
+def all_are(lab, sessions, wanted):
+    return set(map(tuple, kinds(lab, *sessions).values())) == {tuple(wanted)}
+
+
+def configure(lab, timeout_ms=5000, **accounting):
+    lab.config["radius"]["servers"][0]["timeout_ms"] = timeout_ms
+    lab.config["accounting"] = {"enabled": True, "local_sessions": True, **accounting}
+    lab.write_config()
+    lab.call("config.reload")
+
+
+def restart(lab, pause=0.0):
+    lab.controld.kill()
+    lab.reap(lab.controld)
+    time.sleep(pause)
+    lab.start_controld()
+
+
+def set_counters(lab, slot, *values):
+    """up_packets, up_bytes, down_packets, down_bytes of a session, in the live map."""
+    with lab.rpc("holder") as holder:
+        _, (fd,) = holder.call_fds("map.open", {"names": ["subscriber"]})
+        size = lab.config["sizes"]["subscribers"] * RECORD
+        with mmap.mmap(fd, size) as memory:
+            struct.pack_into("=4Q", memory, slot * RECORD + COUNTERS, *values)
+        holder.received_fds.append(fd)
+
+
+def test_the_gateway_says_once_that_it_is_there(lab):
+    wait_for("Accounting-On", lambda: any(entry["Acct-Status-Type"] == "Accounting-On" for entry in radius.accounted(lab)))
+    restart(lab)
+    session = list(add(lab))
+    wait_for("a Start", lambda: all_are(lab, session, ["Start"]))
+    first = radius.accounted(lab)[0]
+    assert (first["Acct-Status-Type"], first["NAS-Identifier"], first["NAS-IP-Address"]) == ("Accounting-On", "bng-test", "198.51.100.1")
+    assert [entry["Acct-Status-Type"] for entry in radius.accounted(lab)].count("Accounting-On") == 1
+
+
+def test_a_session_from_start_to_stop(lab):
+    (session, address), = add(lab).items()
+    wait_for("the Start", lambda: all_are(lab, [session], ["Start"]))
+    shown = lab.call("session.show", {"address": address})
+    with sandbox.entered(lab.load), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
+        wire.bind(("up0", 0))
+        wire.send(bytes(Ether(src=shown["mac"], dst=lab.mac(lab.gateway, "access1")) / IP(src=address, dst=INTERNET) /
+                        UDP(sport=4000, dport=9) / b"x"))
+    wait_for("a port block", lambda: lab.call("session.show", {"address": address})["blocks"])
+    block, = lab.call("session.show", {"address": address})["blocks"]
+    set_counters(lab, shown["slot"], 7, (3 << 32) + 5, 11, (9 << 32) + 13)
+    lab.call("session.disconnect", {"address": address})
+    wait_for("the Stop", lambda: all_are(lab, [session], ["Start", "Stop"]))
+    start, stop = records(lab, session)[session]
+    for record in (start, stop):
+        assert record["User-Name"] == record["Calling-Station-Id"] == shown["mac"]
+        assert (record["Framed-IP-Address"], record["NAS-Port-Id"], record["NAS-Port-Type"]) == (address, "access1", "Ethernet")
+        assert (record["Acct-Authentic"], record["NAS-Identifier"]) == ("Local", "bng-test")
+        assert abs(int(time.time()) - time.mktime(time.strptime(record["Event-Timestamp"], "%b %d %Y %H:%M:%S %Z"))) < 60
+    assert "Acct-Input-Octets" not in start and "Acct-Terminate-Cause" not in start
+    assert {name: int(value) for name, value in stop.items() if name.startswith(("Acct-Input", "Acct-Output"))} == {
+        "Acct-Input-Octets": 5, "Acct-Input-Gigawords": 3, "Acct-Input-Packets": 7,
+        "Acct-Output-Octets": 13, "Acct-Output-Gigawords": 9, "Acct-Output-Packets": 11}
+    assert stop["Acct-Terminate-Cause"] == "Admin-Reset"
+    assert (stop["Holdfast-Public-Address"], int(stop["Holdfast-Port-First"]), int(stop["Holdfast-Port-Last"])) == \
+        (block["public"], block["first"], block["last"])
+    wait_for("nothing to wait", lambda: waiting(lab) == 0)
+
+
+def test_no_kill_of_controld_makes_a_record_twice(lab):
+    chance = random.Random(4)
+    up = list(add(lab, 20))
+    for _ in range(6):
+        more = add(lab, 10)
+        time.sleep(chance.random() * 0.02)
+        restart(lab)
+        up += more
+    wait_for("every Start", lambda: all_are(lab, up, ["Start"]))
+    down = up[::2]
+    with lab.rpc() as client:
+        client.send_all([("session.disconnect", {"id": int(session, 16)}) for session in down])
+        time.sleep(chance.random() * 0.02)
+    restart(lab)
+    active = {entry["id"] for entry in lab.call("session.list", {"filter": {"state": "active"}})["sessions"]}
+    for session in active & {int(session, 16) for session in down}:  # whose disconnect was not read any more
+        lab.call("session.disconnect", {"id": session})
+    restart(lab)
+    wait_for("every Stop", lambda: all_are(lab, down, ["Start", "Stop"]))
+    wait_for("nothing to wait", lambda: waiting(lab) == 0)
+    assert all_are(lab, up[1::2], ["Start"]) and all_are(lab, down, ["Start", "Stop"])
+
+
+def test_interim_records_go_on_over_restarts(lab):
+    configure(lab, interim_s=1)
+    (session, address), = add(lab).items()
+    slot = lab.call("session.show", {"address": address})["slot"]
+    for turn in range(1, 4):
+        set_counters(lab, slot, turn, turn << 31, 2 * turn, turn << 32)
+        wait_for("an interim record", lambda: len(records(lab, session)[session]) > turn)
+        restart(lab)
+    lab.call("session.disconnect", {"address": address})
+    configure(lab)
+    wait_for("the Stop", lambda: kinds(lab, session)[session][-1] == "Stop")
+    start, *interims, stop = records(lab, session)[session]
+    assert start["Acct-Status-Type"] == "Start" and len(interims) >= 3
+    assert {entry["Acct-Status-Type"] for entry in interims} == {"Interim-Update"}
+    octets = [(int(entry["Acct-Input-Gigawords"]) << 32) + int(entry["Acct-Input-Octets"]) for entry in [*interims, stop]]
+    assert octets == sorted(octets) and octets[-1] == 3 << 31
+    times = [int(entry["Acct-Session-Time"]) for entry in [*interims, stop]]
+    # One each second: none is missing, none is there twice.
+    assert all(1 <= after - before <= 2 for before, after in zip(times, times[1:-1])), times
+
+
+def test_servers_away_for_a_while_get_each_record_once(lab):
+    configure(lab, timeout_ms=200)
+    before = list(add(lab, 5))
+    wait_for("the Starts", lambda: all_are(lab, before, ["Start"]))
+    with lab.rpc() as follower:
+        follower.call("events.follow")
+        lab.freeradius.stop()
+        during = add(lab, 40)
+        for session in before:
+            lab.call("session.disconnect", {"id": int(session, 16)})
+        told = []
+        while "accounting_stalled" not in told:
+            told.append(follower.next_notification(20)["params"]["type"])
+        restart(lab)
+    assert stats(lab)["waiting"]["start"] == 40 and stats(lab)["waiting"]["stop"] == 5 and stats(lab)["oldest_s"] is not None
+    wait_for("a stall", lambda: stats(lab)["state"] == "stalled")
+    time.sleep(1)
+    lab.freeradius.start()
+    wait_for("delivery", lambda: waiting(lab) == 0, 30)
+    assert all_are(lab, before, ["Start", "Stop"]) and all_are(lab, during, ["Start"])
+    late = records(lab, *before)
+    assert all(int(entries[1]["Acct-Delay-Time"]) >= 1 for entries in late.values())
+    assert stats(lab)["state"] == "ok"
+
+
+def test_the_bus_away_is_no_reason_to_wait(lab):
+    (known, known_address), = add(lab).items()
+    wait_for("the Start", lambda: all_are(lab, [known], ["Start"]))
+    lab.bngsync.kill()
+    lab.reap(lab.bngsync)
+    wait_for("the bus to be missed", lambda: not stats(lab)["durable"])
+    (other, other_address), (short, short_address) = add(lab, 2).items()
+    wait_for("the Starts", lambda: all_are(lab, [other, short], ["Start"]))
+    lab.call("session.disconnect", {"address": short_address})
+    wait_for("a Stop without the bus", lambda: all_are(lab, [short], ["Start", "Stop"]))
+    restart(lab)
+    lab.call("session.disconnect", {"address": known_address})  # who it was only the bus knows
+    lab.start_bngsync()
+    wait_for("the Stop", lambda: all_are(lab, [known, short], ["Start", "Stop"]))
+    restart(lab)
+    lab.call("session.disconnect", {"address": other_address})
+    wait_for("every Stop", lambda: all_are(lab, [known, short, other], ["Start", "Stop"]))
+    wait_for("nothing to wait", lambda: waiting(lab) == 0)
