@@ -74,11 +74,12 @@ static void feature_free(struct controld *controld)
 	controld->aaa = NULL;
 }
 
-static void adopt_question(void *context, const struct radius_ticket *ticket)
+static bool adopt_question(void *context, const struct radius_ticket *ticket)
 {
 	struct aaa *aaa = context;
 
 	under_way_add(&aaa->under_way, ticket_unpack(ticket).client);
+	return true;
 }
 
 static int feature_apply(struct controld *controld, const struct config *old, const struct config *next)

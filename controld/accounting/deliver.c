@@ -280,7 +280,7 @@ static void on_answer(struct controld *controld, const struct radius_answer *ans
 		set_pump(accounting, 0);
 }
 
-static void adopt(void *context, const struct radius_ticket *ticket)
+static bool adopt(void *context, const struct radius_ticket *ticket)
 {
 	struct accounting *accounting = context;
 	struct record_key key;
@@ -288,11 +288,14 @@ static void adopt(void *context, const struct radius_ticket *ticket)
 
 	memcpy(&key, ticket->context, sizeof(key));
 	record = key.kind < RECORD_KINDS ? spool_stub(accounting, &key) : NULL;
-	if (!record || record->is_under_way)
-		return;
+	if (!record || record->is_answered)
+		return false;
+	if (record->is_under_way)
+		return true;
 	record->is_under_way = true;
 	record->successes = accounting->successes;
 	accounting->under_way++;
+	return true;
 }
 
 void deliver_adopt(struct accounting *accounting)

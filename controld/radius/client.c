@@ -28,11 +28,24 @@ void client_set_timer(struct event *timer, uint64_t wait_ns)
 
 /* ---- Beginning and end of a request ----------------------------------------- */
 
+static void end(struct request *request)
+{
+	struct radius *radius = request->radius;
+	uint32_t index = request->index;
+
+	request_dequeue(request);
+	request_set(request, REQUEST_FREE);
+	request_free(request);
+	radius->free[radius->free_count++] = index;
+	servers_tidy(&radius->servers);
+	client_pump_soon(radius);
+}
+
 /* The record goes last: who is killed before tells the owner again. */
 static void finish(struct request *request, struct radius_answer *answer)
 {
 	struct radius *radius = request->radius;
-	uint32_t index = request->index, owner = request->record->ticket.owner;
+	uint32_t owner = request->record->ticket.owner;
 
 	answer->took_ns = clock_boottime_ns() - request->record->begun_ns;
 	answer->request = request_sealed(request)->packet;
@@ -42,11 +55,7 @@ static void finish(struct request *request, struct radius_answer *answer)
 		radius->handlers[owner](radius->controld, answer, &request->record->ticket);
 	else
 		radius->requests->header->orphaned++;
-	request_set(request, REQUEST_FREE);
-	request_free(request);
-	radius->free[radius->free_count++] = index;
-	servers_tidy(&radius->servers);
-	client_pump_soon(radius);
+	end(request);
 }
 
 static void give_up(struct request *request, enum radius_outcome outcome)
@@ -388,13 +397,17 @@ int radius_submit(struct radius *radius, const uint8_t *packet, size_t length,
 	return -EHOSTUNREACH;
 }
 
-void radius_each(const struct radius *radius, enum radius_owner owner, radius_visitor *visit, void *context)
+void radius_each(struct radius *radius, enum radius_owner owner, radius_visitor *visit, void *context)
 {
 	uint32_t high = radius->requests ? radius->requests->header->high : 0;
 
-	for (uint32_t i = 0; i < high; i++)
-		if (radius->live[i] && radius->live[i]->record->ticket.owner == owner)
-			visit(context, &radius->live[i]->record->ticket);
+	for (uint32_t i = 0; i < high; i++) {
+		struct request *request = radius->live[i];
+
+		if (request && request->record->ticket.owner == owner &&
+		    !visit(context, &request->record->ticket))
+			end(request);
+	}
 }
 
 void radius_register(struct radius *radius, enum radius_owner owner, radius_handler *handler)

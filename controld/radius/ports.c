@@ -49,12 +49,15 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 	for (int i = 0; i < BATCH; i++) {
 		struct sockaddr_in from = {0};
 		socklen_t size = sizeof(from);
-		ssize_t got = recvfrom(fd, data, sizeof(data), MSG_DONTWAIT, (struct sockaddr *)&from, &size);
+		ssize_t got = recvfrom(fd, data, sizeof(data), MSG_DONTWAIT | MSG_PEEK,
+				       (struct sockaddr *)&from, &size);
 		struct radius_endpoint endpoint = {from.sin_addr.s_addr, from.sin_port, 0};
 
 		if (got < 0)
 			break;
 		client_receive(port->radius, port, &endpoint, data, (size_t)got);
+		/* It waits in the socket until all is done: who is killed meanwhile reads it again. */
+		recv(fd, data, sizeof(data), MSG_DONTWAIT);
 	}
 }
 

@@ -59,9 +59,10 @@ int radius_submit(struct radius *radius, const uint8_t *packet, size_t length,
 		  const struct radius_ticket *ticket);
 
 /* The tickets of an owner's requests whose answers will come; also of those that were
- * adopted, from the first configuration on. */
-typedef void radius_visitor(void *context, const struct radius_ticket *ticket);
-void radius_each(const struct radius *radius, enum radius_owner owner, radius_visitor *visit, void *context);
+ * adopted, from the first configuration on. False: its answer is known, or not wanted any
+ * more, and will not come. */
+typedef bool radius_visitor(void *context, const struct radius_ticket *ticket);
+void radius_each(struct radius *radius, enum radius_owner owner, radius_visitor *visit, void *context);
 /* For a handler: nobody waits for this answer any more. */
 void radius_count_orphan(struct radius *radius);
 
