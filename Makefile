@@ -4,7 +4,7 @@
 #   make demo [KEEP=1]   the gateway at work, upgraded under load (as root)
 #   make test            every test, one summary line (as root)
 #   make test-kernel-6.1 the data plane on the oldest kernel, under QEMU (as root)
-#   make test-pppd       the subscriber emulator against Debian's pppd, under QEMU (as root)
+#   make test-pppd       the subscriber emulator, and the gateway, against Debian's pppd under QEMU (as root)
 #   make conformance     docs/conformance.md anew, from the tests it lists (as root)
 #   make bench           the benchmark (docs/performance.md)
 #   make sim-steering    steering of subscribers over a model of a pool (docs/steering.md)
@@ -49,7 +49,7 @@ test-kernel-6.1: deps
 	@test/run test/kernel/test_kernel.py
 
 test-pppd: deps
-	@test/run test/emulator/check_pppd.py
+	@test/run test/emulator/check_pppd.py test/emulator/check_pppd_client.py
 
 conformance: deps
 	@test/run --conformance

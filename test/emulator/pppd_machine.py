@@ -14,8 +14,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "kernel"))
 import boot  # noqa: E402 pylint: disable=wrong-import-position
 
 MODULES = ("drivers/net/ethernet/intel/e1000/e1000.ko", "drivers/net/slip/slhc.ko", "drivers/net/ppp/ppp_generic.ko",
-           "drivers/net/ppp/ppp_async.ko")
+           "drivers/net/ppp/ppp_async.ko", "drivers/net/ppp/pppox.ko", "drivers/net/ppp/pppoe.ko")
 PROGRAMS = ("usr/sbin/pppoe-server", "usr/sbin/pppoe", "usr/sbin/pppd")
+PLUGIN = "rp-pppoe.so"  # with it pppd is a PPPoE client
 # Each has a server of its own, told apart by the service name.
 METHODS = {"pap": "require-pap", "chap": "require-chap", "mschap2": "require-mschap-v2"}
 INIT = """#!/busybox sh
@@ -97,6 +98,8 @@ def files_of(directory, kernel):
         files[program] = path
         for library in libraries(path):
             files[str(library).lstrip("/")] = library.resolve()
+    (plugin,) = roots[0].glob(f"usr/lib/pppd/*/{PLUGIN}")
+    files[str(plugin.relative_to(roots[0]))] = plugin
     return files
 
 
@@ -111,15 +114,17 @@ def file_system_build(path, files, texts):
         archive.write(b"".join([*entries, boot.archive_entry("TRAILER!!!", b"", 0, 0)]))
 
 
-def start(lab, namespace, build, users):
-    """Boots it with one network card, TAP interface `tap0` of the namespace. `users`: (name, password)."""
+def start(lab, namespace, build, users, init=INIT, more=None):
+    """Boots it with one network card, TAP interface `tap0` of the namespace. `users`: (name, password);
+    `more`: text files, by name."""
     directory = build / "pppd"
     kernel = kernel_fetch(directory)
     secrets = "".join(f"{name} * {password} *\n" for name, password in users)
-    texts = {"init": INIT, "etc/ppp/pap-secrets": secrets,
+    texts = {"init": init, "etc/ppp/pap-secrets": secrets,
              "etc/ppp/chap-secrets": secrets, "etc/ppp/options": "", "etc/passwd": "root:x:0:0:root:/:/busybox\n",
              "etc/hosts": "127.0.0.1 localhost\n"}
     texts |= {f"options-{method}": OPTIONS.format(auth=auth) for method, auth in METHODS.items()}
+    texts |= more or {}
     image = lab.directory / "initramfs.gz"
     file_system_build(image, files_of(directory, kernel), texts)
     sandbox.run(["ip", "-n", namespace, "tuntap", "add", "tap0", "mode", "tap"])
