@@ -208,8 +208,9 @@ static void on_retry(struct peer *peer)
 	peer->retry_ns = 0;
 	if (peer_phase(peer) == PPP_PREPARE)
 		grant_open(peer);
-	else if (peer_phase(peer) == PPP_OPEN && peer->slot)
-		peer_give_record(peer);
+	else if (peer_phase(peer) == PPP_OPEN && peer->slot &&
+		 !ppp_deadline(&link_live(record_of(peer))->ppp))
+		peer_give_record(peer); /* with a deadline, the client is in the midst of something */
 	else
 		peer_arm(peer);
 }
