@@ -92,8 +92,10 @@ struct aaa {
 
 /* ---- client.c: one question for each client ----------------------------------------- */
 
-/* 48 bits, never 0, that stand for a client: where it is and which name it has. */
-uint64_t client_of(const struct aaa *aaa, const struct authorise_question *question, const char *user);
+/* 48 bits, never 0, that stand for a client: where it is (NAS-Port-Id), its MAC and name. For
+ * the questions under way each PPPoE session is one; who was denied is so in any (0). */
+uint64_t client_of(const struct aaa *aaa, const char *port, const char *mac, const char *user,
+		   uint16_t pppoe_session);
 int under_way_new(struct under_way *under_way);
 void under_way_free(struct under_way *under_way);
 bool under_way_has(const struct under_way *under_way, uint64_t client);

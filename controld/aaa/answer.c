@@ -115,6 +115,19 @@ struct reply {
 	char proof[TEXT_MAX];
 };
 
+/* Who was asked about, as its request says. */
+static uint64_t denied_client(const struct reply *reply)
+{
+	const uint8_t *request = reply->radius->request;
+	size_t length = reply->radius->request_length;
+	char port[TEXT_MAX] = "", mac[TEXT_MAX] = "", user[TEXT_MAX] = "";
+
+	find_text(request, length, 0, RADIUS_NAS_PORT_ID, 0, port);
+	find_text(request, length, 0, RADIUS_CALLING_STATION_ID, 0, mac);
+	find_text(request, length, 0, RADIUS_USER_NAME, 0, user);
+	return client_of(reply->aaa, port, mac, user, 0);
+}
+
 /* Nobody asks about this client again for a while. */
 static void deny(struct reply *reply, const char *why)
 {
@@ -127,7 +140,7 @@ static void deny(struct reply *reply, const char *why)
 	reply->answer.profile = NULL;
 	reply->answer.message = why;
 	if (config->hold_off_s)
-		hold_off_add(aaa, reply->ticket.client, now_ns, now_ns + config->hold_off_s * NS_PER_SECOND,
+		hold_off_add(aaa, denied_client(reply), now_ns, now_ns + config->hold_off_s * NS_PER_SECOND,
 			     reply->answer.source, why);
 }
 

@@ -13,6 +13,8 @@
 #include "controld/controld.h"
 #include "controld/radius/requests.h"
 #include "controld/radius/seal.h"
+#include "controld/radius/subscriber.h"
+#include "lib/address.h"
 #include "lib/clock.h"
 
 #define NS_PER_SECOND 1000000000ull
@@ -244,14 +246,19 @@ static int ask_radius(struct aaa *aaa, const struct authorise_question *question
 static int ask_about(struct aaa *aaa, const struct authorise_question *question, const char *user,
 		     const struct authorise_ticket *ticket)
 {
-	uint64_t client = client_of(aaa, question, user), now_ns = clock_boottime_ns();
+	const struct session_client *place = &question->client;
+	char port[RADIUS_PORT_ID_TEXT], mac[MAC_TEXT];
+	uint64_t client, now_ns = clock_boottime_ns();
 	const struct hold_off *held;
 
+	radius_port_id(aaa->controld, place, port);
+	mac_format(place->mac, mac);
+	client = client_of(aaa, port, mac, user, place->pppoe_session);
 	if (under_way_has(&aaa->under_way, client)) {
 		aaa->kept->counts.repeated++;
 		return -EALREADY;
 	}
-	held = held_off(aaa, client, now_ns);
+	held = held_off(aaa, client_of(aaa, port, mac, user, 0), now_ns);
 	if (held)
 		return deny_again(aaa, held, now_ns, ticket);
 	return ask_radius(aaa, question, user, client, ticket);

@@ -7,33 +7,29 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "controld/aaa/aaa.h"
+#include "controld/radius/subscriber.h"
+#include "lib/address.h"
 
 #define CLIENT_BYTES 6
 #define PLACES       (2u * CONFIG_RADIUS_QUEUE) /* a power of two */
 
 _Static_assert((PLACES & (PLACES - 1)) == 0, "places are found by a mask");
 
-uint64_t client_of(const struct aaa *aaa, const struct authorise_question *question, const char *user)
+uint64_t client_of(const struct aaa *aaa, const char *port, const char *mac, const char *user,
+		   uint16_t pppoe_session)
 {
-	const struct session_client *client = &question->client;
-	uint16_t where[] = {client->interface, client->outer_vid, client->inner_vid};
-	uint8_t text[1 + sizeof(where) + sizeof(client->mac) + AAA_USER_TEXT];
+	char text[RADIUS_PORT_ID_TEXT + MAC_TEXT + AAA_USER_TEXT + 8];
 	unsigned char digest[EVP_MAX_MD_SIZE] = {0};
-	size_t length = 1, name = strlen(user);
 	uint64_t number = 0;
+	int length = snprintf(text, sizeof(text), "%s|%s|%u|%s", port, mac, pppoe_session, user);
 
-	text[0] = question->kind == BNG_SESSION_PPPOE;
-	memcpy(text + length, where, sizeof(where));
-	length += sizeof(where);
-	memcpy(text + length, client->mac, sizeof(client->mac));
-	length += sizeof(client->mac);
-	memcpy(text + length, user, name < AAA_USER_TEXT ? name : AAA_USER_TEXT);
-	length += name < AAA_USER_TEXT ? name : AAA_USER_TEXT;
-	HMAC(EVP_sha256(), aaa->key, sizeof(aaa->key), text, length, digest, NULL);
+	HMAC(EVP_sha256(), aaa->key, sizeof(aaa->key), (const unsigned char *)text,
+	     (size_t)length < sizeof(text) ? (size_t)length : sizeof(text), digest, NULL);
 	memcpy(&number, digest, CLIENT_BYTES);
 	return number ? number : 1;
 }

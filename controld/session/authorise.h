@@ -80,9 +80,9 @@ typedef void authorise_handler(struct controld *controld, const struct authorise
 			       const struct authorise_ticket *ticket);
 /* 0: the answer will come, never before this returns. It will not: -ENOTSUP, nobody is to be
  * asked, the configuration lets it come up as it is (never for PPPoE); -EALREADY, the client
- * (its place, MAC and name) is asked about already, also by a question of before a restart:
- * drop what made it ask, it comes again; -ENOBUFS, too many ask; -EHOSTUNREACH, no server is
- * alive, or configured. */
+ * (its place, MAC, PPPoE session and name) is asked about already, also by a question of
+ * before a restart: drop what made it ask, it comes again; -ENOBUFS, too many ask; -EHOSTUNREACH, no server
+ * is alive, or configured. */
 typedef int authorise_backend(struct controld *controld, const struct authorise_question *question,
 			      const struct authorise_ticket *ticket);
 

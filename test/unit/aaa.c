@@ -346,6 +346,25 @@ START_TEST(one_question_for_each_client)
 }
 END_TEST
 
+START_TEST(each_pppoe_session_may_ask_and_all_are_held_off)
+{
+	struct authorise_question question = ppp_question("nemo", CREDENTIAL_PAP, "x", 1), other = question;
+
+	other.client.pppoe_session++;
+	reply_with(RADIUS_ACCESS_REJECT);
+	ck_assert_int_eq(ask(&question, 1), 0);
+	ck_assert_int_eq(ask(&other, 2), 0);
+	ck_assert_int_eq(ask(&question, 3), -EALREADY);
+	run_until(2);
+	ck_assert_uint_eq(world.heard, 2);
+	other.client.pppoe_session++;
+	ask_and_wait(&other);
+	ck_assert_int_eq(world.outcome, AUTHORISE_DENIED);
+	ck_assert_uint_eq(world.heard, 2);
+	ck_assert_uint_eq(counts().held_off, 1);
+}
+END_TEST
+
 /* ---- Nobody answers --------------------------------------------------------------------------- */
 
 START_TEST(silence_is_told_and_then_refused_at_once)
@@ -509,6 +528,7 @@ int main(void)
 	tcase_add_test(tcase, who_was_denied_is_not_asked_about_for_a_while);
 	tcase_add_test(tcase, a_shorter_hold_off_holds_at_once);
 	tcase_add_test(tcase, one_question_for_each_client);
+	tcase_add_test(tcase, each_pppoe_session_may_ask_and_all_are_held_off);
 	tcase_add_test(tcase, silence_is_told_and_then_refused_at_once);
 	tcase_add_test(tcase, a_fallback_grants_what_the_profile_says);
 	tcase_add_test(tcase, the_queue_is_bounded);

@@ -136,6 +136,23 @@ START_TEST(what_is_wrong_is_told_with_its_place)
 }
 END_TEST
 
+START_TEST(pools_of_pppoe_are_address_pools)
+{
+	struct config *config;
+	int failure = read_aaa(
+		"{\"interfaces\": [{\"name\": \"a\", \"role\": \"access\"}], \"gateways\": [{\"interface\": "
+		"\"a\", \"address\": \"10.64.0.1\"}], \"pppoe\": {\"interfaces\": [\"a\"], \"pools\": "
+		"[{\"name\": "
+		"\"dial\", \"prefix\": \"10.64.0.0/24\", \"first\": \"10.64.0.2\", \"last\": \"10.64.0.9\", "
+		"\"gateway\": \"10.64.0.1\"}]}, \"aaa\": %s}",
+		"{\"profiles\": [{\"pool\": \"dial\", \"rate_up\": 5}]}", &config);
+
+	ck_assert_msg(!failure, "%s", error);
+	ck_assert(config_has_address_pool(config, "dial") && !config_has_address_pool(config, "dia"));
+	config_free(config);
+}
+END_TEST
+
 START_TEST(radius_needs_servers)
 {
 	struct config *config;
@@ -158,6 +175,7 @@ int main(void)
 	tcase_add_test(tcase, everything_is_read);
 	tcase_add_test(tcase, without_it_all_is_as_before);
 	tcase_add_loop_test(tcase, what_is_wrong_is_told_with_its_place, 0, sizeof(wrong) / sizeof(wrong[0]));
+	tcase_add_test(tcase, pools_of_pppoe_are_address_pools);
 	tcase_add_test(tcase, radius_needs_servers);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
