@@ -9,8 +9,8 @@ import time
 import pytest
 
 import radius
-from lab import EXEMPT, INTERNET, Lab, default_config, wait_for
-from pppoe import (CHAP, HOST_UNIQ, IPCP, LCP, MAX_PAYLOAD, PAP, SERVICE, SYSTEM_ERROR, PppoeClient, tags)
+from lab import CORE, EXEMPT, INTERNET, Lab, default_config, wait_for
+from pppoe import (CHAP, HOST_UNIQ, IPCP, LCP, MAX_PAYLOAD, PAP, SERVICE, SYSTEM_ERROR, PppoeClient, checksum, tags)
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 FREE, OWN = 18130, 18134
@@ -132,6 +132,20 @@ def test_a_session_comes_up_and_carries_data(lab, dial, where):
     client.padt()
     wait_for("its end", lambda: session["id"] not in open_sessions(lab))
     assert change(lab, before)["ended"] == 1
+
+
+@pytest.mark.parametrize("where", ["plain", "tagged"])
+def test_a_packet_that_is_too_large_comes_in_fragments(lab, dial, where):
+    client, pieces = dial(getattr(lab, where)), []
+    client._data = pieces.append
+    lab.run(lab.internet, "ip", "route", "replace", f"{client.ip}/32", "via", CORE)
+    ping = lab.start(lab.internet, "ping", "-I", EXEMPT, "-M", "dont", "-s", "1472", "-c", "1", "-W", "1", client.ip)
+    wait_for("two fragments", lambda: len(pieces) == 2)
+    ping.wait()
+    assert [len(piece) for piece in pieces] == [1492, 28]
+    assert [int.from_bytes(piece[6:8], "big") for piece in pieces] == [0x2000, 1472 // 8]
+    assert all(checksum(piece[:20]) == 0 for piece in pieces)
+    assert checksum(pieces[0][20:] + pieces[1][20:]) == 0  # of the whole echo request
 
 
 @pytest.mark.parametrize("auth", ["pap", "chap"])
