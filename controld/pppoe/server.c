@@ -147,6 +147,7 @@ static enum pppoe_refusal on_padi(struct exchange *exchange)
 	struct pppoe *pppoe = exchange->pppoe;
 	uint8_t packet[PPPOE_HEADER + PPPOE_DISCOVERY_MAX], cookie[COOKIE_BYTES];
 	struct discovery_writer writer;
+	uint64_t now_ns = clock_boottime_ns();
 
 	pppoe->stats.received[PPPOE_RECEIVED_PADI]++;
 	if (exchange->packet.session || !exchange->packet.service.data)
@@ -155,9 +156,10 @@ static enum pppoe_refusal on_padi(struct exchange *exchange)
 		return PPPOE_REFUSED_SERVICE;
 	if (!has_room(pppoe))
 		return PPPOE_REFUSED_SETUP_LIMIT;
-	cookie_keys_turn(&pppoe->links->header->keys, clock_boottime_ns());
-	cookie_make(&pppoe->links->header->keys, &exchange->client, &exchange->packet.service,
-		    exchange->now_ns, cookie);
+	/* Its time begins with the answer: a PADI may have waited longer than a cookie lives. */
+	cookie_keys_turn(&pppoe->links->header->keys, now_ns);
+	cookie_make(&pppoe->links->header->keys, &exchange->client, &exchange->packet.service, now_ns,
+		    cookie);
 	discovery_begin(&writer, PPPOE_PADO, 0, packet, sizeof(packet));
 	discovery_put(&writer, PPPOE_TAG_AC_NAME, pppoe->config->pppoe.ac_name,
 		      strlen(pppoe->config->pppoe.ac_name));

@@ -24,7 +24,7 @@ COUNT = int(os.environ.get("BNG_TEST_SESSIONS", "300"))  # of each kind
 ROUNDS = int(os.environ.get("BNG_TEST_ROUNDS", "5"))
 AWAY_SECONDS = float(os.environ.get("BNG_TEST_AWAY_SECONDS_SESSIONS", "4"))
 OUTAGE_SECONDS = float(os.environ.get("BNG_TEST_OUTAGE_SECONDS", "4"))
-PACKETS = float(os.environ.get("BNG_TEST_PACKETS", "4"))  # a second, of each session
+PACKETS = float(os.environ.get("BNG_TEST_PACKETS", str(min(4, 4000 / COUNT))))  # a second, of each session
 NEWCOMERS = 20  # of each kind, in each round
 LEAVERS = 5     # of each kind, during the outage
 INTERIM = 5 if COUNT <= 1000 else 300
