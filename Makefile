@@ -67,7 +67,7 @@ sim-steering: deps build/release/build.ninja
 test-sessions: build
 	@BNG_BUILD=$(CURDIR)/build/release BNG_TEST_SESSIONS=$(or $(SESSIONS),10000) BNG_TEST_ROUNDS=$(or $(ROUNDS),200) \
 		BNG_TEST_AWAY_SECONDS_SESSIONS=$(or $(AWAY),60) BNG_TEST_OUTAGE_SECONDS=$(or $(OUTAGE),120) \
-		$(PYTHON) -m pytest -q -s -x -p no:cacheprovider test/netns/check_sessions_scale.py
+		$(PYTHON) -m pytest -q -s -x -p no:cacheprovider test/netns/test_sessions_scale.py
 
 bench-sessions: build
 	@$(PYTHON) test/bench/sessions.py --sessions $(or $(SESSIONS),10000)
