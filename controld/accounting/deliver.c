@@ -216,10 +216,15 @@ static void on_pump(evutil_socket_t fd, short what, void *context)
 	struct accounting *accounting = context;
 	struct account *account;
 
+	uint64_t now_ns = clock_boottime_ns();
+
 	(void)fd;
 	(void)what;
-	if (clock_boottime_ns() < accounting->paused_until_ns)
+	/* A timer may be a little early. */
+	if (now_ns < accounting->paused_until_ns) {
+		set_pump(accounting, accounting->paused_until_ns - now_ns + 1000000);
 		return;
+	}
 	while (accounting->under_way < accounting->window && (account = TAILQ_FIRST(&accounting->turns))) {
 		/* Before the gateway is announced there is nothing to tell of it. */
 		if (accounting->barrier)
@@ -320,6 +325,8 @@ void deliver_tick(struct accounting *accounting, uint64_t now_ns)
 	if (is_up != accounting->was_up)
 		deliver_consider_all(accounting);
 	accounting->was_up = is_up;
+	if (!TAILQ_EMPTY(&accounting->turns) && now_ns >= accounting->paused_until_ns)
+		set_pump(accounting, 0);
 }
 
 int deliver_new(struct accounting *accounting)
