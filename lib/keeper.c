@@ -91,6 +91,35 @@ static int packet_socket(struct rpc_call *call, void *context)
 	return send_stored(call, context, name);
 }
 
+/* For ports that only root may bind. */
+static int udp_socket(struct rpc_call *call, void *context)
+{
+	const char *text = call->argument[0].text, *name = call->argument[2].text;
+	json_int_t port = call->argument[1].number;
+	uint32_t address_be;
+	bool replaced, created;
+	int stored, fd, error;
+
+	if (address_parse(text, &address_be))
+		return refuse(&call->problem, RPC_INVALID_PARAMS, NULL,
+			      "address: %s: must be an IPv4 address", text);
+	if (port < 1 || port > UINT16_MAX)
+		return refuse(&call->problem, RPC_INVALID_PARAMS, NULL, "port: must be 1-65535");
+	stored = fdstore_get(context, name);
+	created = stored < 0 || !netdev_is_udp_socket(stored, address_be, (uint16_t)port);
+	if (created) {
+		fd = netdev_udp_socket(address_be, (uint16_t)port);
+		if (fd < 0)
+			return refuse_errno(&call->problem, fd, "UDP socket of %s port %d", text, (int)port);
+		error = put(call, context, name, fd, &replaced);
+		close(fd);
+		if (error)
+			return error;
+	}
+	call->result = json_pack("{s:s, s:b}", "name", name, "created", created);
+	return send_stored(call, context, name);
+}
+
 static int ensure_veth(struct rpc_call *call, void *context)
 {
 	const char *name = call->argument[0].text, *peer = call->argument[1].text;
@@ -117,6 +146,7 @@ static int ensure_veth(struct rpc_call *call, void *context)
 	X(list_fds, "fd.list", 0, "")                                                                        \
 	X(drop_fd, "fd.drop", 0, "name:n")                                                                   \
 	X(packet_socket, "socket.packet", 0, "interface:i name:n")                                           \
+	X(udp_socket, "socket.udp", 0, "address:t port:u name:n")                                            \
 	X(ensure_veth, "veth.ensure", 0, "name:i peer:i")
 
 #define METHOD_CALL(function, name, fds, parameters)                                                         \

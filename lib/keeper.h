@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
  * Methods of a daemon that keeps things for others while they restart: fd.store,
- * fd.take, fd.list, fd.drop, socket.packet, veth.ensure (docs/protocol.md). Their
+ * fd.take, fd.list, fd.drop, socket.packet, socket.udp, veth.ensure (docs/protocol.md). Their
  * context is the struct fdstore.
  */
 #ifndef BNG_LIB_KEEPER_H

@@ -16,6 +16,7 @@
 #include <linux/veth.h>
 #include <net/ethernet.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -238,4 +239,32 @@ bool netdev_is_packet_socket(int fd, unsigned ifindex)
 	socklen_t size = sizeof(address);
 	return !getsockname(fd, (struct sockaddr *)&address, &size) && address.sll_family == AF_PACKET &&
 	       address.sll_ifindex == (int)ifindex;
+}
+
+int netdev_udp_socket(uint32_t address_be, uint16_t port)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = address_be};
+	int one = 1, fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one)) ||
+	    bind(fd, (struct sockaddr *)&address, sizeof(address))) {
+		int error = -errno;
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+bool netdev_is_udp_socket(int fd, uint32_t address_be, uint16_t port)
+{
+	struct sockaddr_in address = {0};
+	socklen_t size = sizeof(address), type_size = sizeof(int);
+	int type = 0;
+
+	return !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) && type == SOCK_DGRAM &&
+	       !getsockname(fd, (struct sockaddr *)&address, &size) && address.sin_family == AF_INET &&
+	       address.sin_port == htons(port) && address.sin_addr.s_addr == address_be;
 }

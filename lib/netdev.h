@@ -25,6 +25,9 @@ int netdev_keep_vlan_tags(const char *name);
 /* A packet socket (AF_PACKET, SOCK_RAW) of one interface: what it receives, not what
  * it sends. The descriptor or -errno. */
 int netdev_packet_socket(unsigned ifindex);
+/* A UDP socket bound to an IPv4 address, which may come later. The descriptor or -errno. */
+int netdev_udp_socket(uint32_t address_be, uint16_t port);
+bool netdev_is_udp_socket(int fd, uint32_t address_be, uint16_t port);
 bool netdev_is_packet_socket(int fd, unsigned ifindex);
 
 #endif

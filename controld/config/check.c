@@ -163,6 +163,34 @@ static void check_option82(struct check *check)
 	}
 }
 
+static bool share_interface(const struct config_dhcp4_pool *a, const struct config_dhcp4_pool *b)
+{
+	for (size_t i = 0; i < a->interface_count; i++)
+		for (size_t k = 0; k < b->interface_count; k++)
+			if (!strcmp(a->interfaces[i], b->interfaces[k]))
+				return true;
+	return false;
+}
+
+/* Who leases on an interface is told by the interface alone. */
+static void check_relay(struct check *check, size_t index)
+{
+	const struct config_dhcp4_pool *pool = &check->config->dhcp4_pools[index];
+
+	for (size_t i = 0; i < pool->relay_count; i++)
+		if (!unicast(pool->relay_be[i]))
+			fail_at(check, "dhcp4", "pools", index, "relay", "servers must be unicast addresses");
+	if (pool->relay_count && !unicast(pool->giaddr_be))
+		fail_at(check, "dhcp4", "pools", index, "relay", "giaddr must be a unicast address");
+	for (size_t i = 0; i < index; i++)
+		if (!pool->relay_count != !check->config->dhcp4_pools[i].relay_count &&
+		    share_interface(pool, &check->config->dhcp4_pools[i]))
+			fail_at(check, "dhcp4", "pools", index, pool->relay_count ? "relay" : "interfaces",
+				"pool %s serves the same interface: either all of its pools are relayed, or "
+				"none",
+				check->config->dhcp4_pools[i].name);
+}
+
 static void check_dhcp4(struct check *check)
 {
 	const struct config *config = check->config;
@@ -172,6 +200,7 @@ static void check_dhcp4(struct check *check)
 	for (size_t i = 0; i < config->dhcp4_pool_count; i++) {
 		check_dhcp4_addresses(check, i);
 		check_dhcp4_interfaces(check, i);
+		check_relay(check, i);
 		for (size_t k = 0; k < i; k++) {
 			if (!strcmp(config->dhcp4_pools[i].name, config->dhcp4_pools[k].name))
 				fail_at(check, "dhcp4", "pools", i, "name", "is the name of pool %zu, too",

@@ -19,9 +19,10 @@
 #include "dataplane/abi/subscriber.h"
 #include "lib/deterministic.h"
 
-#define CONFIG_NAME_MAX   32
-#define CONFIG_DNS_MAX    4
-#define CONFIG_ERROR_TEXT 512
+#define CONFIG_NAME_MAX      32
+#define CONFIG_DNS_MAX       4
+#define CONFIG_RELAY_SERVERS 4
+#define CONFIG_ERROR_TEXT    512
 
 struct config_interface {
 	char name[IF_NAMESIZE];
@@ -61,7 +62,10 @@ struct config_dhcp4_pool {
 	uint32_t lease_seconds;
 	char nat_pool[CONFIG_NAME_MAX]; /* "" : sessions are exempt */
 	uint32_t max_sessions_per_interface;
-	uint16_t mss; /* 0: as it is */
+	uint16_t mss;                            /* 0: as it is */
+	uint32_t relay_be[CONFIG_RELAY_SERVERS]; /* servers that lease the addresses; none: we do */
+	size_t relay_count;
+	uint32_t giaddr_be; /* where they answer to */
 };
 
 /* What is believed of Option 82 (RFC 3046). */

@@ -51,6 +51,27 @@ static void read_dhcp4_prefix(struct json_reader *reader, json_t *element, struc
 	json_leave(reader);
 }
 
+static void read_relay(struct json_reader *reader, json_t *element, struct config_dhcp4_pool *pool)
+{
+	static const char *const members[] = {"servers", "giaddr", NULL};
+	json_t *relay = json_enter(reader, element, "relay");
+	uint32_t *servers = NULL;
+
+	if (relay) {
+		json_read_only(reader, relay, members);
+		config_array(reader, relay, "servers", CONFIG_RELAY_SERVERS, sizeof(*servers), &servers,
+			     &pool->relay_count, config_read_address, NULL);
+		if (servers)
+			memcpy(pool->relay_be, servers, pool->relay_count * sizeof(*servers));
+		if (!pool->relay_count)
+			json_reader_fail(reader, relay, "servers must name at least one");
+		pool->giaddr_be = json_object_get(relay, "giaddr") ? config_address(reader, relay, "giaddr")
+								   : pool->router_be;
+		free(servers);
+	}
+	json_leave(reader);
+}
+
 static void read_dhcp4_pool(struct json_reader *reader, json_t *element, void *target, void *context)
 {
 	static const char *const members[] = {"name",
@@ -65,6 +86,7 @@ static void read_dhcp4_pool(struct json_reader *reader, json_t *element, void *t
 					      "nat_pool",
 					      "max_sessions_per_interface",
 					      "mss",
+					      "relay",
 					      NULL};
 	struct config_dhcp4_pool *pool = target;
 
@@ -84,6 +106,7 @@ static void read_dhcp4_pool(struct json_reader *reader, json_t *element, void *t
 	pool->max_sessions_per_interface =
 		(uint32_t)config_integer(reader, element, "max_sessions_per_interface", 1, 1 << 24, 65536);
 	pool->mss = config_read_mss(reader, element);
+	read_relay(reader, element, pool);
 }
 
 static void read_option82(struct json_reader *reader, json_t *dhcp4, struct config_option82 *option82)

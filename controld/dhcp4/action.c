@@ -285,7 +285,104 @@ static action *const transitions[DHCP4_STATES][DHCP4_EVENTS] = {
 };
 /* clang-format on */
 
+/* ---- Relayed ------------------------------------------------------------------ */
+
+static enum dhcp4_refusal ask_reboot(struct dhcp4_exchange *exchange)
+{
+	return dhcp4_ask(exchange, DHCP4_EVENT_REBOOT);
+}
+
+static enum dhcp4_refusal ask_renew(struct dhcp4_exchange *exchange)
+{
+	return dhcp4_ask(exchange, DHCP4_EVENT_RENEW);
+}
+
+static enum dhcp4_refusal ask_rebind(struct dhcp4_exchange *exchange)
+{
+	return dhcp4_ask(exchange, DHCP4_EVENT_REBIND);
+}
+
+static enum dhcp4_refusal relay_bound(struct dhcp4_exchange *exchange)
+{
+	return is_leased(exchange) ? dhcp4_relay(exchange) : DHCP4_REFUSED_NOT_LEASED;
+}
+
+/* Its server hears of it, whatever becomes of that. */
+static enum dhcp4_refusal relay_release(struct dhcp4_exchange *exchange)
+{
+	dhcp4_relay(exchange);
+	return release(exchange);
+}
+
+static enum dhcp4_refusal relay_decline(struct dhcp4_exchange *exchange)
+{
+	dhcp4_relay(exchange);
+	return decline_bound(exchange);
+}
+
+#define RELAYED_GRANTED                                                                                      \
+	{                                                                                                    \
+		[DHCP4_EVENT_DISCOVER] = dhcp4_relay, [DHCP4_EVENT_SELECT] = dhcp4_relay,                    \
+		[DHCP4_EVENT_SELECT_OTHER] = other_server, [DHCP4_EVENT_REBOOT] = dhcp4_relay,               \
+		[DHCP4_EVENT_RENEW] = dhcp4_relay, [DHCP4_EVENT_REBIND] = dhcp4_relay,                       \
+		[DHCP4_EVENT_DECLINE] = dhcp4_relay, [DHCP4_EVENT_RELEASE] = no_binding,                     \
+		[DHCP4_EVENT_INFORM] = dhcp4_relay,                                                          \
+	}
+
+/* clang-format off */
+static action *const relayed[DHCP4_STATES][DHCP4_EVENTS] = {
+	[DHCP4_STATE_NONE] = {
+		[DHCP4_EVENT_DISCOVER]     = ask_discover,
+		[DHCP4_EVENT_SELECT]       = ask_select,
+		[DHCP4_EVENT_SELECT_OTHER] = other_server,
+		[DHCP4_EVENT_REBOOT]       = ask_reboot,
+		[DHCP4_EVENT_RENEW]        = ask_renew,
+		[DHCP4_EVENT_REBIND]       = ask_rebind,
+		[DHCP4_EVENT_DECLINE]      = no_binding,
+		[DHCP4_EVENT_RELEASE]      = no_binding,
+		[DHCP4_EVENT_INFORM]       = dhcp4_relay,
+	},
+	[DHCP4_STATE_ASKED] = {
+		[DHCP4_EVENT_DISCOVER]     = wait_anew,
+		[DHCP4_EVENT_SELECT]       = wait_anew,
+		[DHCP4_EVENT_SELECT_OTHER] = other_server,
+		[DHCP4_EVENT_REBOOT]       = wait_anew,
+		[DHCP4_EVENT_RENEW]        = wait_anew,
+		[DHCP4_EVENT_REBIND]       = wait_anew,
+		[DHCP4_EVENT_DECLINE]      = no_binding,
+		[DHCP4_EVENT_RELEASE]      = no_binding,
+		[DHCP4_EVENT_INFORM]       = dhcp4_relay,
+	},
+	[DHCP4_STATE_GRANTED] = RELAYED_GRANTED,
+	[DHCP4_STATE_OFFERED] = RELAYED_GRANTED,
+	[DHCP4_STATE_OPENING] = {
+		[DHCP4_EVENT_DISCOVER]     = wait,
+		[DHCP4_EVENT_SELECT]       = wait,
+		[DHCP4_EVENT_SELECT_OTHER] = other_server,
+		[DHCP4_EVENT_REBOOT]       = wait,
+		[DHCP4_EVENT_RENEW]        = wait,
+		[DHCP4_EVENT_REBIND]       = wait,
+		[DHCP4_EVENT_DECLINE]      = no_binding,
+		[DHCP4_EVENT_RELEASE]      = no_binding,
+		[DHCP4_EVENT_INFORM]       = dhcp4_relay,
+	},
+	[DHCP4_STATE_BOUND] = {
+		[DHCP4_EVENT_DISCOVER]     = relay_bound,
+		[DHCP4_EVENT_SELECT]       = relay_bound,
+		[DHCP4_EVENT_SELECT_OTHER] = other_server,
+		[DHCP4_EVENT_REBOOT]       = relay_bound,
+		[DHCP4_EVENT_RENEW]        = relay_bound,
+		[DHCP4_EVENT_REBIND]       = relay_bound,
+		[DHCP4_EVENT_DECLINE]      = relay_decline,
+		[DHCP4_EVENT_RELEASE]      = relay_release,
+		[DHCP4_EVENT_INFORM]       = dhcp4_relay,
+	},
+};
+/* clang-format on */
+
 enum dhcp4_refusal dhcp4_act(struct dhcp4_exchange *exchange, enum dhcp4_event event)
 {
-	return transitions[exchange->state][event](exchange);
+	action *const(*table)[DHCP4_EVENTS] = dhcp4_is_relayed(exchange) ? relayed : transitions;
+
+	return table[exchange->state][event](exchange);
 }

@@ -75,6 +75,17 @@ const struct config_dhcp4_pool *dhcp4_pool_granting(const struct dhcp4_exchange 
 	return pool && given & PROFILE_POOL && strcmp(pool->name, profile->pool) != 0 ? NULL : pool;
 }
 
+const struct config_dhcp4_pool *dhcp4_pool_named(const struct dhcp4_exchange *exchange, const char *name)
+{
+	const struct config *config = exchange->dhcp4->config;
+
+	for (size_t i = 0; i < config->dhcp4_pool_count; i++)
+		if (!strcmp(config->dhcp4_pools[i].name, name) &&
+		    pool_serves(&config->dhcp4_pools[i], exchange->interface_name))
+			return &config->dhcp4_pools[i];
+	return NULL;
+}
+
 const struct config_dhcp4_pool *dhcp4_pool_first(const struct dhcp4_exchange *exchange)
 {
 	return pool_find(exchange, 0, pool_any);

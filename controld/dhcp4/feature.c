@@ -43,6 +43,8 @@ static void feature_free(struct controld *controld)
 {
 	if (controld->dhcp4 && controld->dhcp4->timer)
 		event_free(controld->dhcp4->timer);
+	if (controld->dhcp4)
+		dhcp4_relay_close(controld->dhcp4);
 	dhcp4_free(controld->dhcp4);
 	controld->dhcp4 = NULL;
 }
@@ -100,6 +102,7 @@ static int feature_apply(struct controld *controld, const struct config *old, co
 	(void)old;
 	if (!failure) {
 		memory_restore(controld->dhcp4, clock_boottime_ns());
+		failure = dhcp4_relay_open(controld->dhcp4);
 		apply_mss(controld, next);
 	}
 	return failure;
@@ -155,6 +158,8 @@ static json_t *authorisation_json(const struct dhcp4 *dhcp4)
 	set_count(object, "asked", dhcp4->stats.asked);
 	set_count(object, "granted", dhcp4->stats.granted);
 	set_count(object, "repeated", dhcp4->stats.repeated);
+	set_count(object, "relayed", dhcp4->stats.relayed);
+	set_count(object, "returned", dhcp4->stats.returned);
 	set_count(object, "waiting", setups_count(dhcp4->setups, SETUP_ASKED));
 	set_count(object, "opening", setups_count(dhcp4->setups, SETUP_OPENING));
 	return object;

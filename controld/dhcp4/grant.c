@@ -15,6 +15,7 @@
 
 #include "controld/controld.h"
 #include "controld/maps/names.h"
+#include "controld/punt/punt.h"
 #include "controld/session/detail.h"
 #include "lib/clock.h"
 #include "server.h"
@@ -234,16 +235,25 @@ static struct session_detail *make_detail(struct setup *setup)
 }
 
 /* Why a session could not be opened, told to the client where it helps. */
-static enum dhcp4_refusal not_opened(struct dhcp4_exchange *exchange, int failure)
+static enum dhcp4_refusal not_opened(struct dhcp4_exchange *exchange, int failure, bool is_reply)
 {
-	switch (failure) {
-	case -EADDRINUSE:
-		return dhcp4_refuse(exchange, DHCP4_REFUSED_ADDRESS_TAKEN);
-	case -ENOSPC:
-		return dhcp4_refuse(exchange, DHCP4_REFUSED_SESSION_LIMIT);
-	default:
-		return DHCP4_REFUSED_SYSTEM;
-	}
+	enum dhcp4_refusal why = failure == -EADDRINUSE ? DHCP4_REFUSED_ADDRESS_TAKEN
+				 : failure == -ENOSPC   ? DHCP4_REFUSED_SESSION_LIMIT
+							: DHCP4_REFUSED_SYSTEM;
+
+	return why == DHCP4_REFUSED_SYSTEM || is_reply ? why : dhcp4_refuse(exchange, why);
+}
+
+/* The reply of another server, kept until now. */
+static void send_reply(struct dhcp4 *dhcp4, uint16_t interface, int failure, const uint8_t *frame,
+		       size_t length)
+{
+	if (failure)
+		dhcp4_count_refusal(dhcp4, not_opened(NULL, failure, true));
+	else if (punt_send(dhcp4->controld, interface, frame, length))
+		dhcp4_count_refusal(dhcp4, DHCP4_REFUSED_SYSTEM);
+	else
+		dhcp4->stats.returned++;
 }
 
 static void on_opened(struct controld *controld, int failure, const struct session *session, void *context)
@@ -257,18 +267,23 @@ static void on_opened(struct controld *controld, int failure, const struct sessi
 	if (!dhcp4)
 		return;
 	uint16_t interface = setup->client.interface;
+	bool is_reply = setup->is_reply;
 	uint8_t *frame = setup_take_frame(setup, &length);
 	reservation_remove_client(dhcp4->offers, &setup->client);
 	setup_remove(dhcp4->setups, setup);
 	dhcp4->stats.bound += !failure;
-	if (frame && dhcp4_resume(dhcp4, interface, frame, length, now_ns, &exchange))
+	if (frame && is_reply)
+		send_reply(dhcp4, interface, failure, frame, length);
+	else if (frame && dhcp4_resume(dhcp4, interface, frame, length, now_ns, &exchange))
 		dhcp4_count_refusal(dhcp4,
-				    failure ? not_opened(&exchange, failure)
+				    failure ? not_opened(&exchange, failure, false)
 					    : dhcp4_reply(&exchange, DHCP4_ACK, session->record->address_be));
 	free(frame);
 }
 
-static enum dhcp4_refusal open_session(struct dhcp4_exchange *exchange, const struct session_spec *spec)
+/* `frame` waits until the session is up. */
+static enum dhcp4_refusal open_session(struct dhcp4_exchange *exchange, const struct session_spec *spec,
+				       const uint8_t *frame, size_t length, bool is_reply)
 {
 	struct dhcp4 *dhcp4 = exchange->dhcp4;
 	struct setup *setup = exchange->setup;
@@ -279,11 +294,12 @@ static enum dhcp4_refusal open_session(struct dhcp4_exchange *exchange, const st
 	if (failure) {
 		setup_remove(dhcp4->setups, setup);
 		exchange->setup = NULL;
-		return not_opened(exchange, failure);
+		return not_opened(exchange, failure, is_reply);
 	}
 	setup_move(dhcp4->setups, setup, SETUP_OPENING, exchange->now_ns);
 	setup->address_be = spec->address_be;
-	setup_keep_frame(setup, exchange->frame, exchange->frame_length);
+	setup->is_reply = is_reply;
+	setup_keep_frame(setup, frame, length);
 	reservation_add(dhcp4->offers, &exchange->client, spec->address_be, exchange->now_ns);
 	exchange->state = DHCP4_STATE_OPENING;
 	return DHCP4_ACCEPTED;
@@ -301,5 +317,25 @@ enum dhcp4_refusal dhcp4_bind(struct dhcp4_exchange *exchange, uint32_t address_
 	if (!dhcp4_has_room(exchange, pool))
 		return dhcp4_refuse(exchange, DHCP4_REFUSED_INTERFACE_LIMIT);
 	why = fill_spec(exchange, pool, address_be, &spec);
-	return why ? why : open_session(exchange, &spec);
+	return why ? why : open_session(exchange, &spec, exchange->frame, exchange->frame_length, false);
+}
+
+enum dhcp4_refusal dhcp4_bind_reply(struct dhcp4_exchange *exchange, uint32_t address_be,
+				    uint32_t lease_seconds, const uint8_t *frame, size_t length)
+{
+	const struct config_dhcp4_pool *pool = dhcp4_pool_granting(exchange, address_be);
+	struct session_spec spec;
+	enum dhcp4_refusal why;
+
+	if (!pool)
+		return DHCP4_REFUSED_GRANT;
+	if (!dhcp4_address_available(exchange, address_be))
+		return DHCP4_REFUSED_ADDRESS_TAKEN;
+	if (!dhcp4_has_room(exchange, pool))
+		return DHCP4_REFUSED_INTERFACE_LIMIT;
+	why = fill_spec(exchange, pool, address_be, &spec);
+	if (why)
+		return why;
+	spec.lease_seconds = lease_seconds;
+	return open_session(exchange, &spec, frame, length, true);
 }

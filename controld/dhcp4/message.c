@@ -22,6 +22,7 @@ struct collected {
 	struct dhcp4_bytes requested;
 	struct dhcp4_bytes server_id;
 	struct dhcp4_bytes max_size;
+	struct dhcp4_bytes lease;
 };
 
 struct option_rule {
@@ -31,7 +32,7 @@ struct option_rule {
 	struct dhcp4_bytes *bytes;
 };
 
-#define RULES 8
+#define RULES 9
 
 static void rules_init(struct option_rule rules[static RULES], struct collected *collected,
 		       struct dhcp4_message *message)
@@ -42,6 +43,7 @@ static void rules_init(struct option_rule rules[static RULES], struct collected 
 		{DHCP4_OPTION_REQUESTED_ADDRESS, 4, 4, &collected->requested},
 		{DHCP4_OPTION_SERVER_ID, 4, 4, &collected->server_id},
 		{DHCP4_OPTION_MAX_SIZE, 2, 2, &collected->max_size},
+		{DHCP4_OPTION_LEASE_TIME, 4, 4, &collected->lease},
 		{DHCP4_OPTION_PARAMETERS, 1, DHCP4_OPTION_MAX, &message->parameters},
 		{DHCP4_OPTION_CLIENT_ID, 2, DHCP4_OPTION_MAX, &message->client_id},
 		{DHCP4_OPTION_RELAY_AGENT, 1, DHCP4_OPTION_MAX, &message->relay_agent},
@@ -139,6 +141,7 @@ int dhcp4_message_parse(const uint8_t *data, size_t length, struct dhcp4_message
 	message->type = collected.type.length ? collected.type.data[0] : DHCP4_NONE;
 	message->requested_be = address_of(&collected.requested);
 	message->server_id_be = address_of(&collected.server_id);
+	message->lease_seconds = ntohl(address_of(&collected.lease));
 	message->max_size = 0;
 	if (collected.max_size.length)
 		message->max_size = (uint16_t)(collected.max_size.data[0] << 8 | collected.max_size.data[1]);

@@ -91,6 +91,7 @@ struct dhcp4_message {
 	uint32_t requested_be; /* 0: option absent, also below */
 	uint32_t server_id_be;
 	uint16_t max_size;
+	uint32_t lease_seconds; /* of a server */
 	struct dhcp4_bytes parameters;
 	struct dhcp4_bytes client_id;
 	struct dhcp4_bytes relay_agent;

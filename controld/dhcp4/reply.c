@@ -175,17 +175,23 @@ static enum dhcp4_refusal finish(struct dhcp4_exchange *exchange, enum dhcp4_typ
 	return DHCP4_ACCEPTED;
 }
 
-uint32_t dhcp4_lease_seconds(const struct dhcp4_exchange *exchange, const struct config_dhcp4_pool *pool)
+uint32_t dhcp4_lease_bound(const struct dhcp4_exchange *exchange)
 {
 	const struct session_profile *profile = dhcp4_profile(exchange);
-	uint64_t lasted = 0, left;
+	uint64_t lasted = 0;
 
 	if (!profile || !(profile->given & PROFILE_SESSION_TIMEOUT) || !profile->session_timeout_s)
-		return pool->lease_seconds;
+		return UINT32_MAX;
 	if (exchange->state == DHCP4_STATE_BOUND)
 		lasted = session_age_s(&exchange->session, exchange->now_ns);
-	left = profile->session_timeout_s > lasted ? profile->session_timeout_s - lasted : 1;
-	return left < pool->lease_seconds ? (uint32_t)left : pool->lease_seconds;
+	return profile->session_timeout_s > lasted ? (uint32_t)(profile->session_timeout_s - lasted) : 1;
+}
+
+uint32_t dhcp4_lease_seconds(const struct dhcp4_exchange *exchange, const struct config_dhcp4_pool *pool)
+{
+	uint32_t bound = dhcp4_lease_bound(exchange);
+
+	return bound < pool->lease_seconds ? bound : pool->lease_seconds;
 }
 
 enum dhcp4_refusal dhcp4_reply(struct dhcp4_exchange *exchange, enum dhcp4_type type, uint32_t yiaddr_be)

@@ -128,7 +128,7 @@ static const enum dhcp4_state state_of_setup[SETUP_STATES] = {
 	[SETUP_OPENING] = DHCP4_STATE_OPENING,
 };
 
-static void find_state(struct dhcp4_exchange *exchange)
+void dhcp4_find_state(struct dhcp4_exchange *exchange)
 {
 	struct dhcp4 *dhcp4 = exchange->dhcp4;
 	const struct session_client *client = &exchange->client;
@@ -147,7 +147,7 @@ enum dhcp4_state dhcp4_state_of(struct dhcp4 *dhcp4, const struct session_client
 {
 	struct dhcp4_exchange exchange = {.dhcp4 = dhcp4, .now_ns = now_ns, .client = *client};
 
-	find_state(&exchange);
+	dhcp4_find_state(&exchange);
 	return exchange.state;
 }
 
@@ -187,7 +187,7 @@ static enum dhcp4_refusal prepare(struct dhcp4_exchange *exchange, uint16_t inte
 	if (why)
 		return why;
 	identify(exchange, interface);
-	find_state(exchange);
+	dhcp4_find_state(exchange);
 	return DHCP4_ACCEPTED;
 }
 

@@ -33,6 +33,7 @@ struct event;
 #define DHCP4_OFFER_SECONDS    60
 #define DHCP4_ASKED_SECONDS    120 /* longer than any server is waited for */
 #define DHCP4_SETUPS_MAX       16384u
+#define DHCP4_RELAYS_MAX       32u
 #define DHCP4_DECLINE_SECONDS  600
 #define DHCP4_PREVIOUS_SECONDS (30 * 24 * 3600)
 #define DHCP4_OFFERS_MAX       16384u
@@ -87,6 +88,8 @@ struct dhcp4_stats {
 	uint64_t expired;
 	uint64_t asked; /* whether a client is authorised */
 	uint64_t granted;
+	uint64_t relayed;  /* messages handed to other servers */
+	uint64_t returned; /* their replies that were handed on */
 	uint64_t repeated; /* packets of clients whose answer or session was under way */
 };
 
@@ -98,6 +101,8 @@ struct dhcp4 {
 	struct reservations *declined; /* by address; see dhcp4_quarantine */
 	struct reservations *previous;
 	struct setups *setups;
+	struct relay_socket *relays; /* relay.c */
+	size_t relay_count;
 	json_t *remembered; /* records of the bus, until there is a configuration; NULL: none */
 	struct dhcp4_stats stats;
 	uint32_t expire_slot; /* where the next look for ended leases starts */
@@ -163,6 +168,23 @@ const struct session_profile *dhcp4_profile(const struct dhcp4_exchange *exchang
 
 enum dhcp4_refusal dhcp4_act(struct dhcp4_exchange *exchange, enum dhcp4_event event);
 
+/* ---- relay.c: pools that other servers lease ---------------------------------- */
+
+bool dhcp4_is_relayed(const struct dhcp4_exchange *exchange);
+/* Hands the client's message to the servers. */
+enum dhcp4_refusal dhcp4_relay(struct dhcp4_exchange *exchange);
+/* A message from a server. */
+enum dhcp4_refusal dhcp4_relay_back(struct dhcp4 *dhcp4, uint32_t from_be, const uint8_t *data, size_t length,
+				    uint64_t now_ns);
+/* ---- relay_socket.c ----------------------------------------------------------- */
+
+/* From the giaddr's socket. 0 or -errno. */
+int dhcp4_relay_send(struct dhcp4 *dhcp4, uint32_t giaddr_be, uint32_t server_be, const uint8_t *data,
+		     size_t length);
+/* The sockets of the configuration, from the holder. 0 or -errno, logged. */
+int dhcp4_relay_open(struct dhcp4 *dhcp4);
+void dhcp4_relay_close(struct dhcp4 *dhcp4);
+
 /* ---- grant.c: from a question to a session ---------------------------------- */
 
 /* May the client have a session? The packet waits for the answer; it is acted upon at once
@@ -170,6 +192,9 @@ enum dhcp4_refusal dhcp4_act(struct dhcp4_exchange *exchange, enum dhcp4_event e
 enum dhcp4_refusal dhcp4_ask(struct dhcp4_exchange *exchange, enum dhcp4_event event);
 /* Opens the session; the ACK goes out when it is up. A NAK when the address is gone. */
 enum dhcp4_refusal dhcp4_bind(struct dhcp4_exchange *exchange, uint32_t address_be);
+/* The same for a lease of another server: `frame` goes out when the session is up. */
+enum dhcp4_refusal dhcp4_bind_reply(struct dhcp4_exchange *exchange, uint32_t address_be,
+				    uint32_t lease_seconds, const uint8_t *frame, size_t length);
 authorise_handler dhcp4_on_answer;
 
 /* ---- The packet of a client once more, server.c ------------------------------ */
@@ -180,6 +205,8 @@ void dhcp4_serve_again(struct dhcp4 *dhcp4, uint16_t interface, const uint8_t *f
 /* The exchange of a packet that was served before. False: it cannot go on. */
 bool dhcp4_resume(struct dhcp4 *dhcp4, uint16_t interface, const uint8_t *frame, size_t length,
 		  uint64_t now_ns, struct dhcp4_exchange *exchange);
+/* State, session and setup of the client. */
+void dhcp4_find_state(struct dhcp4_exchange *exchange);
 void dhcp4_count_refusal(struct dhcp4 *dhcp4, enum dhcp4_refusal why);
 
 /* ---- address.c: pools and addresses --------------------------------------- */
@@ -192,6 +219,7 @@ const struct config_dhcp4_pool *dhcp4_pool_leasing(const struct dhcp4_exchange *
 /* The pool that gives the address to this client: as it was granted, or whichever leases it. */
 const struct config_dhcp4_pool *dhcp4_pool_granting(const struct dhcp4_exchange *exchange,
 						    uint32_t address_be);
+const struct config_dhcp4_pool *dhcp4_pool_named(const struct dhcp4_exchange *exchange, const char *name);
 const struct config_dhcp4_pool *dhcp4_pool_first(const struct dhcp4_exchange *exchange);
 /* True when it is the router of a pool of the interface. */
 bool dhcp4_is_router(const struct dhcp4_exchange *exchange, uint32_t address_be);
@@ -208,6 +236,8 @@ bool dhcp4_is_quarantined(const struct dhcp4 *dhcp4, uint32_t address_be, uint64
 
 /* ---- reply.c --------------------------------------------------------------- */
 
+/* How long the session may last yet; UINT32_MAX: nobody said. */
+uint32_t dhcp4_lease_bound(const struct dhcp4_exchange *exchange);
 /* The pool's, and not beyond the end of the session. */
 uint32_t dhcp4_lease_seconds(const struct dhcp4_exchange *exchange, const struct config_dhcp4_pool *pool);
 /* OFFER or ACK of `yiaddr_be`; with yiaddr 0, the ACK to an INFORM. */

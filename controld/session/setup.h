@@ -30,6 +30,8 @@ struct setup {
 	struct session_client client;
 	uint8_t state;       /* enum setup_state */
 	uint32_t address_be; /* OPENING: of the session */
+	uint32_t server_be;  /* DHCP: the other server whose offer the client has; 0: none */
+	bool is_reply;       /* `frame` is for the client, to be sent when the session is up */
 	uint64_t session_id; /* it was asked with, and will have */
 	uint64_t until_ns;   /* boottime */
 	char *source;        /* who granted; NULL: nobody was to be asked */

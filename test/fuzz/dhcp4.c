@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controld/dhcp4/relayed.h"
 #include "test/unit/dhcp4_double.h"
 
 #define TABLE  16
@@ -83,6 +84,28 @@ static void serve_and_answer(const uint8_t *frame, size_t length)
 	check_reply();
 }
 
+/* The message as a relay takes it, and what it hands on as a server's reply. */
+static void relay(const uint8_t *frame, size_t length)
+{
+	const struct relayed_client from = {.client = client_of(10), .tags = 2};
+	const struct relayed_way way = {
+		.giaddr_be = 1, .router_be = 2, .circuit = "access0:100.7", .keeps_line = length & 1};
+	size_t at = skip_tags(frame, length) + 2 + 28;
+	uint8_t up[RELAYED_MAX], down[RELAYED_MAX];
+
+	if (at >= length)
+		return;
+	dhcp4_relay_back(world.dhcp4, 0, frame + at, length - at, world.now_ns);
+	relayed_down(frame + at, length - at, 2, 60, down);
+	size_t used = relayed_up(frame + at, length - at, &from, &way, up);
+	if (!used)
+		return;
+	up[0] = DHCP4_OP_REPLY;
+	dhcp4_relay_back(world.dhcp4, 0, up, used, world.now_ns);
+	if (!relayed_down(up, used, 2, 60, down))
+		abort();
+}
+
 static void renew_table(struct reservations **table, uint64_t seconds)
 {
 	reservations_free(*table);
@@ -123,6 +146,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	repair(frame, size);
 	for (int i = 0; i < ROUNDS; i++)
 		serve_and_answer(frame, size);
+	relay(frame, size);
 	free(frame);
 	return 0;
 }

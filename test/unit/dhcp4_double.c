@@ -378,6 +378,19 @@ int punt_send(struct controld *controld, uint16_t interface, const uint8_t *fram
 	return 0;
 }
 
+int dhcp4_relay_send(struct dhcp4 *dhcp4, uint32_t giaddr_be, uint32_t server_be, const uint8_t *data,
+		     size_t length)
+{
+	(void)dhcp4;
+	must(giaddr_be == world.pool[0].giaddr_be);
+	must(length <= sizeof(world.relayed));
+	world.relayed_to_be = server_be;
+	memcpy(world.relayed, data, length);
+	world.relayed_length = length;
+	world.relays++;
+	return 0;
+}
+
 /* ---- Clients ------------------------------------------------------------------------ */
 
 enum dhcp4_refusal serve(const uint8_t *frame, size_t length)

@@ -41,6 +41,10 @@ struct double_world {
 	uint8_t frame[2048]; /* the last one sent */
 	size_t length;       /* 0: none since the last request */
 	unsigned frames;
+	uint8_t relayed[1500]; /* the last one that went to another server */
+	size_t relayed_length;
+	uint32_t relayed_to_be;
+	unsigned relays;
 };
 
 extern struct double_world world;
