@@ -25,8 +25,8 @@ struct detail_event {
 /* What accounting keeps of a session; see controld/accounting. */
 struct detail_accounting {
 	uint8_t state;     /* enum accounting_state */
-	uint32_t sequence; /* of the last interim record made */
-	int64_t last_s;    /* Unix: when the last record was made */
+	uint32_t sequence; /* of the last interim record delivered */
+	int64_t last_s;    /* Unix: when the last one delivered was made */
 };
 
 struct session_detail {
