@@ -45,6 +45,9 @@ static int port_find(struct gateway_port *port)
 	port->ifindex = (int)if_nametoindex(port->device);
 	code = fd < 0 || !port->ifindex || ioctl(fd, SIOCGIFHWADDR, &request);
 	memcpy(port->mac, request.ifr_hwaddr.sa_data, sizeof(port->mac));
+	if (!code)
+		code = ioctl(fd, SIOCGIFMTU, &request);
+	port->mtu = (uint16_t)request.ifr_mtu;
 	if (fd >= 0)
 		close(fd);
 	return code ? refuse("device", port->device, "there is no such device in this network namespace") : 0;

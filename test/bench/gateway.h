@@ -15,6 +15,7 @@ struct gateway_port {
 	char device[IF_NAMESIZE];
 	int ifindex;
 	uint8_t mac[6];
+	uint16_t mtu;
 };
 
 struct gateway_options {

@@ -96,7 +96,7 @@ static int fill_meta(struct bpf_object *object, const struct gateway_options *op
 static int fill_interface(struct bpf_object *object, const struct gateway_options *options, uint32_t index,
 			  const struct gateway_port *port, uint8_t role)
 {
-	struct bng_interface interface = {.ifindex = (uint32_t)port->ifindex, .role = role, .mtu = 1500};
+	struct bng_interface interface = {.ifindex = (uint32_t)port->ifindex, .role = role, .mtu = port->mtu};
 	struct bng_gateway_key gateway = {.interface = index, .address_be = htonl(options->gateway)};
 	uint32_t ifindex = (uint32_t)port->ifindex, one = 1;
 	int code;
