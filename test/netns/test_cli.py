@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -148,11 +149,11 @@ def test_a_trace_shows_a_client_from_before_it_has_a_session(lab):
     other = "02:00:00:00:09:02"
     command = [str(lab.directory / "bngcli"), "--state", str(lab.state), "session", "trace", MAC, "--count", "4"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as trace:
-        for _ in range(50):  # as soon as it listens, two rounds of ours are four lines
-            for address, mac in ((ADDRESS, other), ("10.0.77.9", MAC)):
-                wait_for("its address to be free", lambda: not lab.call("status")["sessions"]["closing"])
+        for turn in range(50):  # as soon as it listens, two rounds of ours are four lines
+            for address, mac in ((f"10.0.78.{2 * turn + 1}", other), (f"10.0.78.{2 * turn + 2}", MAC)):
                 lab.call("session.add", {"sessions": [{"address": address, "mac": mac, "interface": "access0"}]})
                 lab.call("session.disconnect", {"address": address})
+            time.sleep(0.05)
             if trace.poll() is not None:
                 break
         out, _ = trace.communicate(timeout=10)
