@@ -29,10 +29,10 @@ def memory(pid):
 
 
 def settled(lab, sessions):
-    """Accounting has nothing to do any more; what controld needs for the moment is not counted."""
+    """Accounting and those who came up have nothing to do any more: what controld needs for the moment is told apart."""
     def done():
         stats = lab.call("accounting.stats")
-        return stats["made"]["start"] >= sessions and stats["waiting"]["start"] == 0
+        return stats["made"]["start"] >= sessions and stats["waiting"]["start"] == 0 and lab.call("pppoe.stats")["setup"] == 0
     wait_for("accounting", done, 120)
 
 
@@ -41,6 +41,7 @@ def run_kind(lab, kind, count, before):
     first = lab.add(kind, count)
     lab.people.do("reset")
     report = lab.people.start(first, count, 60 + count / 50)
+    busy = memory(lab.controld.pid)
     settled(lab, first + report["setup"]["came_up"])
     setup, latency = report["setup"], report["setup"]["latency_ms"]
     after = memory(lab.controld.pid)
@@ -50,7 +51,8 @@ def run_kind(lab, kind, count, before):
     print(f"       retransmitted {report['retransmitted']:,}, failed {report['failed'] or 0}, faults {report['faults'] or 0}")
     each = {name: (after[name] - before[name]) / max(1, setup["came_up"]) for name in after}
     print(f"       controld: {sum(each.values()):,.0f} bytes for a session (target {TARGET_BYTES:,}): heap {each['heap']:,.0f},"
-          f" kept with the holder {each['kept']:,.0f}; in all {sum(after.values()) / 2 ** 20:.1f} MiB")
+          f" kept with the holder {each['kept']:,.0f}; in all {sum(after.values()) / 2 ** 20:.1f} MiB"
+          f" ({sum(busy.values()) / 2 ** 20:.1f} MiB as the last one came up)")
     return after, not report["faults"] and not report["failed"]
 
 

@@ -238,7 +238,7 @@ struct emulator {
 	size_t input_length;
 };
 
-#define GROUPS_MAX 64
+#define GROUPS_MAX 1024
 
 /* 0 or -ENOMEM. */
 int emulator_init(struct emulator *emulator, uint32_t capacity, uint64_t now_ns);
