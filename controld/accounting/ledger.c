@@ -5,12 +5,12 @@
 #include "controld/accounting/ledger.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "controld/ctl/kept.h"
 
 #define LEDGER_MAGIC 0x3172656764656c62ull /* "bledger1": also the layout's version */
 
@@ -21,50 +21,32 @@ _Static_assert(sizeof(struct ledger_header) == 24 + (2 * RECORD_KINDS + 5) * 8, 
 /* Sparse: memory is taken as slots are first used. */
 static const size_t length = sizeof(struct ledger_header) + LEDGER_SLOTS * sizeof(struct ledger_slot);
 
-static int map(struct ledger *ledger, int fd)
+static void take(struct ledger *ledger, const struct kept *kept)
 {
-	void *memory = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-	if (memory == MAP_FAILED)
-		return -errno;
-	ledger->fd = fd;
-	ledger->header = memory;
+	ledger->fd = kept->fd;
+	ledger->header = (struct ledger_header *)kept->header;
 	ledger->slots = (struct ledger_slot *)(ledger->header + 1);
-	return 0;
 }
 
 static int map_new(struct ledger *ledger)
 {
-	int fd = memfd_create("bng-accounting", MFD_CLOEXEC | MFD_ALLOW_SEALING), failure = 0;
+	struct kept kept;
+	int failure = kept_new("bng-accounting", LEDGER_MAGIC, length, &kept);
 
-	if (fd < 0)
-		return -errno;
-	if (ftruncate(fd, (off_t)length) || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
-		failure = -errno;
 	if (!failure)
-		failure = map(ledger, fd);
-	if (failure) {
-		close(fd);
-		return failure;
-	}
-	ledger->header->length = length;
-	ledger->header->magic = LEDGER_MAGIC;
-	return 0;
+		take(ledger, &kept);
+	return failure;
 }
 
-/* Sealed against shrinking, so that reading it can never fault. */
 static int map_adopted(struct ledger *ledger, int fd)
 {
-	int seals = fcntl(fd, F_GET_SEALS), failure;
-	struct stat facts;
+	struct kept kept;
+	int failure = kept_adopt(fd, LEDGER_MAGIC, length, &kept);
 
-	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &facts) || (size_t)facts.st_size != length)
-		return -EINVAL;
-	failure = map(ledger, fd);
 	if (failure)
 		return failure;
-	if (ledger->header->magic == LEDGER_MAGIC && ledger->header->length == length &&
-	    ledger->header->high <= LEDGER_SLOTS)
+	take(ledger, &kept);
+	if (ledger->header->high <= LEDGER_SLOTS)
 		return 0;
 	munmap(ledger->header, length);
 	return -EINVAL;

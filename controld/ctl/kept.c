@@ -1,63 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
- * Kept memory, see the header. Sealed against shrinking, so that reading it never faults.
+ * Kept memory, from the holder or new, see the header.
  */
 #include "controld/ctl/kept.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "controld/controld.h"
 #include "controld/ctl/holder.h"
 #include "lib/log.h"
-
-static int map(struct kept *kept, int fd, size_t length)
-{
-	void *memory = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-	if (memory == MAP_FAILED)
-		return -errno;
-	*kept = (struct kept){fd, memory};
-	return 0;
-}
-
-static int map_new(struct kept *kept, const char *name, uint64_t magic, size_t length)
-{
-	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), failure = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (ftruncate(fd, (off_t)length) || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
-		failure = -errno;
-	if (!failure)
-		failure = map(kept, fd, length);
-	if (failure) {
-		close(fd);
-		return failure;
-	}
-	kept->header->length = length;
-	kept->header->magic = magic;
-	return 0;
-}
-
-static int map_adopted(struct kept *kept, int fd, uint64_t magic, size_t length)
-{
-	int seals = fcntl(fd, F_GET_SEALS), failure;
-	struct stat facts;
-
-	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &facts) || (size_t)facts.st_size != length)
-		return -EINVAL;
-	failure = map(kept, fd, length);
-	if (failure || (kept->header->magic == magic && kept->header->length == length))
-		return failure;
-	munmap(kept->header, length);
-	*kept = (struct kept){-1, NULL};
-	return -EINVAL;
-}
 
 int kept_open(struct controld *controld, const char *name, uint64_t magic, size_t length, struct kept *kept,
 	      bool *is_adopted)
@@ -67,14 +19,14 @@ int kept_open(struct controld *controld, const char *name, uint64_t magic, size_
 
 	*is_adopted = false;
 	if (holder && !holder_take(holder, name, &fd)) {
-		*is_adopted = !map_adopted(kept, fd, magic, length);
+		*is_adopted = !kept_adopt(fd, magic, length, kept);
 		if (!*is_adopted) {
 			close(fd);
 			log_warning("%s: what the last start left has another layout; it is lost", name);
 		}
 	}
 	if (!*is_adopted)
-		failure = map_new(kept, name, magic, length);
+		failure = kept_new(name, magic, length, kept);
 	if (failure)
 		return failure;
 	failure = holder ? holder_keep(holder, name, kept->fd) : 0;
@@ -82,13 +34,4 @@ int kept_open(struct controld *controld, const char *name, uint64_t magic, size_
 		log_warning("%s: bpfholder does not keep it (%s): it would be lost with this process", name,
 			    strerror(-failure));
 	return 0;
-}
-
-void kept_close(struct kept *kept)
-{
-	if (!kept->header)
-		return;
-	munmap(kept->header, kept->header->length);
-	close(kept->fd);
-	*kept = (struct kept){-1, NULL};
 }

@@ -28,7 +28,11 @@ struct kept {
  * Without a holder (unit tests) it is new. */
 int kept_open(struct controld *controld, const char *name, uint64_t magic, size_t length, struct kept *kept,
 	      bool *is_adopted);
-/* It stays with the holder. */
+/* The two halves of it, for who speaks to the holder itself: 0 or -errno. Of another layout:
+ * -EINVAL. `fd` is the memory's then, else it stays the caller's. */
+int kept_new(const char *name, uint64_t magic, size_t length, struct kept *kept);
+int kept_adopt(int fd, uint64_t magic, size_t length, struct kept *kept);
+/* It stays with the holder. The header must still say its length. */
 void kept_close(struct kept *kept);
 
 #endif

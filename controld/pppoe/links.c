@@ -5,12 +5,12 @@
 #include "controld/pppoe/links.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "controld/ctl/kept.h"
 
 #define LINKS_MAGIC  0x32656f7070707573ull /* "supppoe2": also the layout's version */
 #define HEADER_BYTES 4096
@@ -24,51 +24,34 @@ _Static_assert(sizeof(struct session_client) == 14, "part of the layout");
 /* Sparse: memory is taken as records are used, and given back. */
 static const size_t length = HEADER_BYTES + (size_t)LINKS * LINK_RECORD_BYTES;
 
-static int map(struct links *links, int fd)
+static void take(struct links *links, const struct kept *kept)
 {
-	void *memory = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-	if (memory == MAP_FAILED)
-		return -errno;
-	links->fd = fd;
-	links->header = memory;
-	links->records = (uint8_t *)memory + HEADER_BYTES;
-	return 0;
+	links->fd = kept->fd;
+	links->header = (struct links_header *)kept->header;
+	links->records = (uint8_t *)kept->header + HEADER_BYTES;
 }
 
 static int map_new(struct links *links)
 {
-	int fd = memfd_create("bng-pppoe", MFD_CLOEXEC | MFD_ALLOW_SEALING), failure = 0;
+	struct kept kept;
+	int failure = kept_new("bng-pppoe", LINKS_MAGIC, length, &kept);
 
-	if (fd < 0)
-		return -errno;
-	if (ftruncate(fd, (off_t)length) || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
-		failure = -errno;
-	if (!failure)
-		failure = map(links, fd);
-	if (failure) {
-		close(fd);
+	if (failure)
 		return failure;
-	}
-	links->header->length = length;
+	take(links, &kept);
 	links->header->keys.current = ID_NONE;
-	links->header->magic = LINKS_MAGIC;
 	return 0;
 }
 
-/* Sealed against shrinking, so that reading it can never fault. */
 static int map_adopted(struct links *links, int fd)
 {
-	int seals = fcntl(fd, F_GET_SEALS), failure;
-	struct stat facts;
+	struct kept kept;
+	int failure = kept_adopt(fd, LINKS_MAGIC, length, &kept);
 
-	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &facts) || (size_t)facts.st_size != length)
-		return -EINVAL;
-	failure = map(links, fd);
 	if (failure)
 		return failure;
-	if (links->header->magic == LINKS_MAGIC && links->header->length == length &&
-	    links->header->high <= LINKS && links->header->keys.current <= ID_NONE)
+	take(links, &kept);
+	if (links->header->high <= LINKS && links->header->keys.current <= ID_NONE)
 		return 0;
 	munmap(links->header, length);
 	return -EINVAL;

@@ -5,11 +5,11 @@
 #include "controld/radius/requests.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "controld/ctl/kept.h"
 
 #include "controld/radius/packet.h"
 
@@ -26,50 +26,32 @@ _Static_assert(sizeof(struct requests_header) == 80 + RADIUS_STATES * 152, "part
 static const size_t length =
 	sizeof(struct requests_header) + CONFIG_RADIUS_QUEUE * sizeof(struct request_record);
 
-static int map(struct requests *requests, int fd)
+static void take(struct requests *requests, const struct kept *kept)
 {
-	void *memory = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-	if (memory == MAP_FAILED)
-		return -errno;
-	requests->fd = fd;
-	requests->header = memory;
+	requests->fd = kept->fd;
+	requests->header = (struct requests_header *)kept->header;
 	requests->records = (struct request_record *)(requests->header + 1);
-	return 0;
 }
 
 static int map_new(struct requests *requests)
 {
-	int fd = memfd_create("bng-radius", MFD_CLOEXEC | MFD_ALLOW_SEALING), failure = 0;
+	struct kept kept;
+	int failure = kept_new("bng-radius", REQUESTS_MAGIC, length, &kept);
 
-	if (fd < 0)
-		return -errno;
-	if (ftruncate(fd, (off_t)length) || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
-		failure = -errno;
 	if (!failure)
-		failure = map(requests, fd);
-	if (failure) {
-		close(fd);
-		return failure;
-	}
-	requests->header->length = length;
-	requests->header->magic = REQUESTS_MAGIC;
-	return 0;
+		take(requests, &kept);
+	return failure;
 }
 
-/* Sealed against shrinking, so that reading it can never fault. */
 static int map_adopted(struct requests *requests, int fd)
 {
-	int seals = fcntl(fd, F_GET_SEALS), failure;
-	struct stat facts;
+	struct kept kept;
+	int failure = kept_adopt(fd, REQUESTS_MAGIC, length, &kept);
 
-	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &facts) || (size_t)facts.st_size != length)
-		return -EINVAL;
-	failure = map(requests, fd);
 	if (failure)
 		return failure;
-	if (requests->header->magic == REQUESTS_MAGIC && requests->header->length == length &&
-	    requests->header->high <= CONFIG_RADIUS_QUEUE)
+	take(requests, &kept);
+	if (requests->header->high <= CONFIG_RADIUS_QUEUE)
 		return 0;
 	munmap(requests->header, length);
 	return -EINVAL;
