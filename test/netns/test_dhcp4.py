@@ -206,21 +206,27 @@ def victim_address(lab, client):
 # ---- dhclient -------------------------------------------------------------------------
 
 
-def dhclient(lab, client, *flags):
-    """Runs it until it is bound; it stays as a daemon, whose id is returned."""
+def dhclient(lab, client, flag):
     files = lab.directory / f"{client.name}.leases", lab.directory / f"{client.name}.pid"
-    client.run("dhclient", "-4", *flags, "-sf", "/bin/true", "-cf", "/dev/null", "-lf", files[0], "-pf", files[1], "eth0",
+    client.run("dhclient", "-4", flag, "-sf", "/bin/true", "-cf", "/dev/null", "-lf", files[0], "-pf", files[1], "eth0",
                timeout=60)
-    return int(files[1].read_text()) if files[1].exists() else None
+    return files[1]
+
+
+def bound_dhclient(lab, client):
+    """Its process id. The one that is called ends before the daemon it leaves behind has written its own."""
+    (lab.directory / f"{client.name}.pid").unlink(missing_ok=True)
+    file = dhclient(lab, client, "-1")
+    return int(wait_for("dhclient's process id", lambda: file.exists() and file.read_text().strip()))
 
 
 def test_dhclient_binds_and_reboots_into_its_lease(lab, moved):
     client = lab.client("isc", "02:00:00:00:03:01")
-    daemon = dhclient(lab, client, "-1")
+    daemon = bound_dhclient(lab, client)
     session = session_of(lab, client.mac)
     assert moved() == {"received.discover": 1, "received.request": 1, "sent.offer": 1, "sent.ack": 1, "leases.bound": 1}
     os.kill(daemon, signal.SIGKILL)  # its -x would ask for the lease once more
-    dhclient(lab, client, "-1")  # knows its lease: INIT-REBOOT
+    bound_dhclient(lab, client)  # knows its lease: INIT-REBOOT
     assert session_of(lab, client.mac)["id"] == session["id"]
     assert moved() == {"received.discover": 1, "received.request": 2, "sent.offer": 1, "sent.ack": 2, "leases.bound": 1,
                        "leases.renewed": 1}
