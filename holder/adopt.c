@@ -3,6 +3,7 @@
  * A start: what is pinned is taken over, a commit that was under way is undone or
  * finished, and every link ends up on the current generation.
  */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,19 +50,19 @@ int adopt(struct holder *holder)
 	adopt_each(holder, "gen", adopt_generation);
 	adopt_each(holder, "if", adopt_link);
 	holder->current = pinned_generation(holder, "current");
-	holder->previous = pinned_generation(holder, "previous");
 	if (holder->journal.committing) {
 		bool committed = holder->current == holder->journal.to;
 		log_warning("commit of generation %u under way: %s", holder->journal.to,
 			    committed ? "finished" : "undone");
-		holder->previous = committed ? holder->journal.from : holder->journal.retire;
 		if (committed)
 			swap_finish(holder);
 		else
 			swap_undo(holder);
 	}
-	if (holder->previous == holder->current || !generation_exists(holder, holder->previous))
-		holder->previous = 0;
+	unsigned commit = UINT_MAX;
+	holder->previous = generation_left_before(holder, &commit);
+	if (commit != UINT_MAX && commit > holder->journal.commits)
+		holder->journal.commits = commit;
 	links_follow(holder);
 	return 0;
 }

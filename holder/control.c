@@ -6,6 +6,7 @@
  */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,8 +15,9 @@
 #include "lib/keeper.h"
 #include "lib/rpc_call.h"
 
-#define MAX_PEERS        64
-#define MAX_PEER_BACKLOG (4u << 20)
+#define MAX_PEERS         64
+#define MAX_PEER_BACKLOG  (4u << 20)
+#define TRIAL_SECONDS_MAX 86400
 
 enum permission { ROOT = 0, GROUP = KEEPER_PERMISSION };
 
@@ -54,10 +56,13 @@ static int drop(struct rpc_call *call, void *context)
 	unsigned generation = (unsigned)call->argument[0].number;
 	if (!generation_exists(holder, generation))
 		return refuse(&call->problem, RPC_NOT_FOUND, NULL, "there is no generation %u", generation);
-	if (generation == holder->current || generation == holder->previous)
+	if (generation == holder->current || (generation == holder->previous && trial_runs(holder)))
 		return refuse(&call->problem, RPC_CONFLICT, NULL, "generation %u is %s and is kept",
-			      generation, generation == holder->current ? "current" : "the previous one");
+			      generation,
+			      generation == holder->current ? "current" : "what a trial goes back to");
 	int error = generation_drop(holder, generation);
+	unsigned commit = UINT_MAX;
+	holder->previous = generation_left_before(holder, &commit);
 	return error ? refuse_errno(&call->problem, error, "removing the pins of generation %u", generation)
 		     : 0;
 }
@@ -65,32 +70,47 @@ static int drop(struct rpc_call *call, void *context)
 static int commit(struct rpc_call *call, void *context)
 {
 	struct holder *holder = context;
-	json_int_t expected = call->argument[1].number;
+	json_int_t expected = call->argument[1].number, trial_s = call->argument[2].number;
 	if (expected >= 0 && expected != holder->current)
 		return refuse(&call->problem, RPC_CONFLICT, json_pack("{s:i}", "current", holder->current),
 			      "generation %u is current, not %lld: look again, then commit", holder->current,
 			      expected);
-	return swap_commit(holder, (unsigned)call->argument[0].number, &call->result, &call->problem);
+	if (trial_runs(holder))
+		return refuse(&call->problem, RPC_CONFLICT, NULL,
+			      "generation %u is on trial: confirm it or roll it back first", holder->current);
+	if (trial_s > TRIAL_SECONDS_MAX || (trial_s >= 0 && (!trial_s || !holder->current)))
+		return refuse(&call->problem, RPC_INVALID_PARAMS, NULL,
+			      "params/confirm_within_s: 1-%d, and not for the first generation",
+			      TRIAL_SECONDS_MAX);
+	const struct swap_order order = {.to = (unsigned)call->argument[0].number,
+					 .trial_s = trial_s < 0 ? 0 : (unsigned)trial_s};
+	return swap_commit(holder, &order, &call->result, &call->problem);
 }
 
 static int rollback(struct rpc_call *call, void *context)
 {
 	struct holder *holder = context;
 	json_int_t wanted = call->argument[0].number;
-	if (!holder->previous || (wanted >= 0 && wanted != holder->previous))
+	unsigned to = wanted >= 0 && wanted <= UINT_MAX ? (unsigned)wanted : holder->previous;
+	if (!generation_is_kept(holder, to))
 		return refuse(&call->problem, RPC_CONFLICT, json_pack("{s:i}", "previous", holder->previous),
-			      "only the previous generation (%u; 0: none) can be rolled back to",
+			      "generation %u never ran or is not kept; the previous one (0: none) is %u", to,
 			      holder->previous);
-	return swap_commit(holder, holder->previous, &call->result, &call->problem);
+	return swap_commit(holder, &(struct swap_order){.to = to}, &call->result, &call->problem);
+}
+
+static int confirm(struct rpc_call *call, void *context)
+{
+	return trial_confirm(context, &call->problem);
 }
 
 static int swap_status(struct rpc_call *call, void *context)
 {
 	const struct holder *holder = context;
-	call->result =
-		json_pack("{s:i, s:i, s:{s:s, s:i, s:i}}", "current", holder->current, "previous",
-			  holder->previous, "journal", "step", holder->journal.committing ? "commit" : "idle",
-			  "from", holder->journal.from, "to", holder->journal.to);
+	call->result = json_pack("{s:i, s:i, s:{s:s, s:i, s:i}, s:o}", "current", holder->current, "previous",
+				 holder->previous, "journal", "step",
+				 holder->journal.committing ? "commit" : "idle", "from", holder->journal.from,
+				 "to", holder->journal.to, "trial", trial_status(holder));
 	return 0;
 }
 
@@ -191,8 +211,9 @@ static int ready(struct rpc_call *call, void *context)
 	X(subscribe, "holder.subscribe", GROUP, 0, "")                                                       \
 	X(stage, "object.stage", GROUP, 1, "name:t max_entries?:o")                                          \
 	X(drop, "object.drop", GROUP, 0, "generation:u")                                                     \
-	X(commit, "swap.commit", GROUP, 0, "generation:u expected?:u")                                       \
+	X(commit, "swap.commit", GROUP, 0, "generation:u expected?:u confirm_within_s?:u")                   \
 	X(rollback, "swap.rollback", GROUP, 0, "generation?:u")                                              \
+	X(confirm, "swap.confirm", GROUP, 0, "")                                                             \
 	X(swap_status, "swap.status", GROUP, 0, "")                                                          \
 	X(attach, "link.attach", GROUP, 0, "interface:i role:n mode?:t")                                     \
 	X(detach, "link.detach", ROOT, 0, "interface:i force?:b")                                            \

@@ -5,18 +5,22 @@
  *
  * Invariants:
  *  1. What must survive the holder is pinned below DIR/bpf, and is looked up there:
- *       current, previous -> gen/N     kept generations (symbolic links)
+ *       current -> gen/N               the generation that runs (symbolic link)
  *       gen/N/program/P                its programs
  *       gen/N/scratch/M                maps that live and die with it
  *       gen/N/durable/M                maps that outlive it, as it uses them
  *       gen/N/name                     what the object was called (symbolic link)
+ *       gen/N/left                     it was current before, and is kept: which commit
+ *                                      left it (symbolic link)
  *       map/M                          durable maps, from the first commit that had them
  *       if/I/link, if/I/role           where programs run (role: symbolic link)
  *  2. `current` changes after every link runs the new generation and before the
  *     journal says so: a commit under way is undone while `current` is the old
  *     generation, else finished.
  *  3. What runs is read from the kernel (bpf_link_info), never remembered.
- *  4. Every refusal leaves everything as it was.
+ *  4. A commit on trial is undone in time by whichever holder runs then, unless it
+ *     is confirmed: the journal has when, from before the first link changes.
+ *  5. Every refusal leaves everything as it was.
  */
 #ifndef BNG_HOLDER_H
 #define BNG_HOLDER_H
@@ -31,6 +35,7 @@
 #include "lib/problem.h"
 
 #define STAGED_MAX   4u
+#define KEPT_MAX     4u /* generations besides the current one that can be gone back to */
 #define LINKS_MAX    64
 #define NAME_TEXT    64
 #define DIR_TEXT     80
@@ -52,6 +57,12 @@ struct link {
 	bool generic;
 };
 
+struct swap_order {
+	unsigned to;      /* generation */
+	unsigned trial_s; /* how long it is on trial; 0: it is for good */
+	bool is_rescue;   /* a link that was detached behind our back does not stop it */
+};
+
 struct holder {
 	struct event_base *base;
 	struct rpc_server *server;
@@ -59,12 +70,16 @@ struct holder {
 	gid_t group;
 	int lock_fd;
 	uint64_t started_ns;
-	unsigned current, previous; /* generations; 0: none */
+	unsigned current, previous; /* generations; 0: none. previous: what was current last */
 	struct link links[LINKS_MAX];
 	struct fdstore store;
 	struct {
 		bool committing; /* links are being changed */
-		unsigned from, to, retire, last_generation;
+		unsigned from, to, last_generation, commits;
+		/* On trial while it is current: the previous one comes back unless it is
+		 * confirmed by then. 0: none. */
+		unsigned trial;
+		json_int_t trial_end_ns;
 		json_t *new_maps; /* durable maps that this commit is the first to have */
 	} journal;
 	struct {
@@ -95,6 +110,12 @@ int pin_generation(const struct holder *holder, const char *link, unsigned gener
 unsigned pinned_generation(const struct holder *holder, const char *link);
 bool generation_exists(const struct holder *holder, unsigned generation);
 int generation_drop(const struct holder *holder, unsigned generation);
+/* It was current until that commit. */
+int generation_leave(const struct holder *holder, unsigned generation, unsigned commit);
+/* The generation that was left last before that commit and is not current; 0: none. */
+unsigned generation_left_before(const struct holder *holder, unsigned *commit);
+unsigned generations_staged(const struct holder *holder);
+bool generation_is_kept(const struct holder *holder, unsigned generation);
 /* A descriptor or -errno; an id or 0. Role R is served by the program bng_R. */
 int role_open(const struct holder *holder, unsigned generation, const char *role);
 __u32 role_id(const struct holder *holder, unsigned generation, const char *role);
@@ -102,9 +123,17 @@ __u32 role_id(const struct holder *holder, unsigned generation, const char *role
 /* object.c, swap.c */
 int object_stage(struct holder *holder, int fd, const char *name, const json_t *sizes, json_t **maps,
 		 struct problem *problem);
-int swap_commit(struct holder *holder, unsigned to, json_t **result, struct problem *problem);
+int swap_commit(struct holder *holder, const struct swap_order *order, json_t **result,
+		struct problem *problem);
 void swap_undo(struct holder *holder);
 void swap_finish(struct holder *holder);
+
+/* trial.c */
+bool trial_runs(const struct holder *holder);
+void trial_begin(struct holder *holder, unsigned generation, unsigned seconds); /* 0: for good */
+int trial_confirm(struct holder *holder, struct problem *problem);
+void trial_watch(struct holder *holder);           /* goes back if nobody confirmed in time */
+json_t *trial_status(const struct holder *holder); /* null: nothing is on trial */
 
 /* link.c */
 struct link *link_find(struct holder *holder, const char *interface);

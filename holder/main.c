@@ -47,6 +47,7 @@ static void on_second(evutil_socket_t fd, short events, void *context)
 	(void)fd;
 	(void)events;
 	links_watch(context);
+	trial_watch(context);
 	sweep(context);
 }
 

@@ -9,6 +9,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,8 @@ struct staging {
 	struct bpf_object *object;
 	const json_t *sizes; /* max_entries of maps, or NULL */
 	json_t *maps;        /* for the caller */
-	struct btf *kept[2]; /* what current and previous know of the maps, or NULL */
+	/* What current and kept generations know of the maps; NULL: nothing. */
+	struct btf *kept[1 + KEPT_MAX];
 	struct diagnosis diagnosis;
 	struct problem *problem;
 };
@@ -48,7 +50,7 @@ static struct layout_map map_in_object(const struct staging *staging, const stru
 	return layout;
 }
 
-/* What current says counts; the map's own types and previous can only forbid. */
+/* What current says counts; the map's own types and what is kept can only forbid. */
 static enum layout_result compare(struct staging *staging, const struct bpf_map_info *info,
 				  const struct bpf_map *map, struct layout_difference *difference)
 {
@@ -61,7 +63,7 @@ static enum layout_result compare(struct staging *staging, const struct bpf_map_
 	old.flags = info->map_flags;
 	old.max_entries = info->max_entries;
 	enum layout_result result = layout_compare_maps(&old, &new, difference);
-	for (int i = 1; i >= 0 && result != LAYOUT_BROKEN; i--) {
+	for (int i = KEPT_MAX; i >= 0 && result != LAYOUT_BROKEN; i--) {
 		if (staging->kept[i])
 			layout_map_types(&old, staging->kept[i], bpf_map__name(map));
 		if (staging->kept[i] && (old.key_type || old.value_type))
@@ -214,15 +216,18 @@ static int load(struct staging *staging)
 	char path[PIN_TEXT];
 	struct bpf_map *map;
 	int error = check_request(staging);
-	staging->kept[0] = describe_btf(pin_path(holder, path, "gen/%u/program/*", holder->current));
-	staging->kept[1] = describe_btf(pin_path(holder, path, "gen/%u/program/*", holder->previous));
+	unsigned commit = UINT_MAX, generation = holder->current;
+	for (size_t i = 0; i <= KEPT_MAX && generation; i++) {
+		staging->kept[i] = describe_btf(pin_path(holder, path, "gen/%u/program/*", generation));
+		generation = generation_left_before(holder, &commit);
+	}
 	bpf_object__for_each_map(map, staging->object)
 	{
 		if (!error)
 			error = prepare_map(staging, map);
 	}
-	btf__free(staging->kept[0]);
-	btf__free(staging->kept[1]);
+	for (size_t i = 0; i <= KEPT_MAX; i++)
+		btf__free(staging->kept[i]);
 	if (error)
 		return error;
 	step("stage_load");
@@ -251,11 +256,10 @@ int object_stage(struct holder *holder, int fd, const char *name, const json_t *
 		 struct problem *problem)
 {
 	struct staging staging = {.holder = holder, .name = name, .sizes = sizes, .problem = problem};
-	char *bytes, path[PIN_TEXT];
+	char *bytes;
 	size_t size;
 	problem_context(problem, "stage %s", name);
-	if (bpffs_count(pin_path(holder, path, "gen/[0-9]*")) >=
-	    STAGED_MAX + !!holder->current + !!holder->previous)
+	if (generations_staged(holder) >= STAGED_MAX)
 		return refuse(problem, RPC_LIMIT, NULL, "%u generations are staged: drop one", STAGED_MAX);
 	int error = file_read(fd, OBJECT_BYTES_MAX, &bytes, &size);
 	if (error)

@@ -5,8 +5,10 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -77,6 +79,55 @@ bool generation_exists(const struct holder *holder, unsigned generation)
 {
 	char path[PIN_TEXT];
 	return generation && !access(pin_path(holder, path, "gen/%u", generation), F_OK);
+}
+
+int generation_leave(const struct holder *holder, unsigned generation, unsigned commit)
+{
+	char path[PIN_TEXT], text[16];
+	snprintf(text, sizeof(text), "%u", commit);
+	return generation ? bpffs_link(pin_path(holder, path, "gen/%u/left", generation), text) : 0;
+}
+
+static unsigned left(const struct holder *holder, unsigned generation)
+{
+	char path[PIN_TEXT], text[16] = "";
+	if (generation == holder->current ||
+	    readlink(pin_path(holder, path, "gen/%u/left", generation), text, sizeof(text) - 1) < 0)
+		return 0;
+	return (unsigned)strtoul(text, NULL, 10);
+}
+
+unsigned generation_left_before(const struct holder *holder, unsigned *commit)
+{
+	char path[PIN_TEXT];
+	glob_t found;
+	unsigned latest = 0, generation = 0;
+	bpffs_list(pin_path(holder, path, "gen/[0-9]*"), &found);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		unsigned number = (unsigned)strtoul(bpffs_name(found.gl_pathv[i]), NULL, 10);
+		unsigned at = left(holder, number);
+		if (at > latest && at < *commit) {
+			latest = at;
+			generation = number;
+		}
+	}
+	globfree(&found);
+	*commit = latest;
+	return generation;
+}
+
+unsigned generations_staged(const struct holder *holder)
+{
+	char path[PIN_TEXT];
+	unsigned commit = UINT_MAX, kept = holder->current != 0;
+	while (generation_left_before(holder, &commit))
+		kept++;
+	return (unsigned)bpffs_count(pin_path(holder, path, "gen/[0-9]*")) - kept;
+}
+
+bool generation_is_kept(const struct holder *holder, unsigned generation)
+{
+	return generation_exists(holder, generation) && left(holder, generation);
 }
 
 int generation_drop(const struct holder *holder, unsigned generation)

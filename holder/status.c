@@ -25,9 +25,10 @@ static json_t *generations(const struct holder *holder)
 	bpffs_list(pin_path(holder, path, "gen/[0-9]*"), &found);
 	for (size_t i = 0; i < found.gl_pathc; i++) {
 		unsigned number = (unsigned)atoi(bpffs_name(found.gl_pathv[i]));
-		const char *state = number == holder->current    ? "current"
-				    : number == holder->previous ? "previous"
-								 : "staged";
+		const char *state = number == holder->current            ? "current"
+				    : number == holder->previous         ? "previous"
+				    : generation_is_kept(holder, number) ? "kept"
+									 : "staged";
 		char name[NAME_TEXT] = "";
 		if (readlink(pin_path(holder, path, "gen/%u/name", number), name, sizeof(name) - 1) < 0)
 			name[0] = '\0';
@@ -73,10 +74,11 @@ json_t *status_report(struct holder *holder)
 	json_t *sweep =
 		json_pack("{s:I, s:I, s:I}", "runs", (json_int_t)holder->sweep.runs, "errors",
 			  (json_int_t)holder->sweep.errors, "last_us", (json_int_t)holder->sweep.last_us);
-	return json_pack("{s:s, s:i, s:s, s:I, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
+	return json_pack("{s:s, s:i, s:s, s:I, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
 			 BNG_VERSION, "pid", getpid(), "started", clock_format(holder->started_ns, started),
 			 "uptime_ns", (json_int_t)(clock_boottime_ns() - holder->started_ns), "generation",
 			 holder->current, "previous", holder->previous, "generations", generations(holder),
 			 "links", links(holder), "maps", describe_maps(pin_path(holder, maps, "map/*")),
-			 "sockets", keeper_names(&holder->store), "controller", controller, "sweep", sweep);
+			 "sockets", keeper_names(&holder->store), "controller", controller, "sweep", sweep,
+			 "trial", trial_status(holder));
 }

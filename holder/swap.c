@@ -7,6 +7,7 @@
  */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,6 +31,7 @@ struct change {
 
 struct swap {
 	struct holder *holder;
+	const struct swap_order *order;
 	unsigned to;
 	struct problem *problem;
 	size_t count;
@@ -60,8 +62,10 @@ static int plan_maps(struct swap *swap)
 
 static int plan_link(struct swap *swap, struct link *link)
 {
-	struct change *c = &swap->changes[swap->count++];
 	link_refresh(link);
+	if (!link->ifindex && swap->order->is_rescue)
+		return 0;
+	struct change *c = &swap->changes[swap->count++];
 	c->link = link;
 	c->old_fd = role_open(swap->holder, swap->holder->current, link->role);
 	c->old_id = role_id(swap->holder, swap->holder->current, link->role);
@@ -125,13 +129,13 @@ static int commit_pins(struct swap *swap)
 	step("commit_maps");
 	if (pin_new_maps(swap))
 		return -EINVAL;
-	step("commit_previous");
-	int error = pin_generation(holder, "previous", holder->current);
+	step("commit_keep");
+	int error = generation_leave(holder, holder->current, holder->journal.commits);
 	step("commit_current");
 	if (!error)
 		error = pin_generation(holder, "current", swap->to);
 	if (error)
-		return refuse_errno(swap->problem, error, "pointing `current` and `previous`");
+		return refuse_errno(swap->problem, error, "pointing `current`");
 	holder->previous = holder->current;
 	holder->current = swap->to;
 	return 0;
@@ -147,7 +151,6 @@ void swap_undo(struct holder *holder)
 	links_follow(holder);
 	json_array_foreach(holder->journal.new_maps, i, name)
 		unlink(pin_path(holder, path, "map/%s", json_string_value(name)));
-	pin_generation(holder, "previous", holder->previous);
 	step("undo_done");
 	journal_write(holder, false);
 }
@@ -155,10 +158,12 @@ void swap_undo(struct holder *holder)
 /* What follows the change of `current`: nothing here can undo the commit. */
 void swap_finish(struct holder *holder)
 {
-	unsigned retire = holder->journal.retire;
+	unsigned commit = UINT_MAX, kept = 0, generation;
 	step("commit_retire");
-	if (retire && retire != holder->current && retire != holder->previous)
-		generation_drop(holder, retire);
+	while ((generation = generation_left_before(holder, &commit))) {
+		if (++kept > KEPT_MAX)
+			generation_drop(holder, generation);
+	}
 	step("commit_done");
 	if (journal_write(holder, false))
 		log_error("the commit is done, but the journal could not be written");
@@ -176,7 +181,8 @@ static int run(struct swap *swap)
 	}
 	holder->journal.from = holder->current;
 	holder->journal.to = swap->to;
-	holder->journal.retire = holder->previous;
+	holder->journal.commits++;
+	trial_begin(holder, swap->to, swap->order->trial_s);
 	step("commit_intent");
 	int error = journal_write(holder, true);
 	if (error)
@@ -210,9 +216,11 @@ static json_t *finish(struct swap *swap)
 			 links, "skew_us", (double)skew_ns / 1e3);
 }
 
-int swap_commit(struct holder *holder, unsigned to, json_t **result, struct problem *problem)
+int swap_commit(struct holder *holder, const struct swap_order *order, json_t **result,
+		struct problem *problem)
 {
-	struct swap swap = {.holder = holder, .to = to, .problem = problem};
+	unsigned to = order->to;
+	struct swap swap = {.holder = holder, .order = order, .to = to, .problem = problem};
 	problem_context(problem, "commit generation %u", to);
 	if (!generation_exists(holder, to))
 		return refuse(problem, RPC_NOT_FOUND, NULL, "there is no such generation: stage it first");

@@ -90,7 +90,8 @@ def test_swap_and_rollback(lab):
         ("a0", "access", one["bng_access"], two["bng_access"]), ("c0", "core", one["bng_core"], two["bng_core"])]
     assert all(link["update_us"] > 0 for link in report["links"]) and report["skew_us"] > 0
     lab.assert_runs(2)
-    assert lab.call("swap.status") == {"current": 2, "previous": 1, "journal": {"step": "idle", "from": 1, "to": 2}}
+    assert lab.call("swap.status") == {"current": 2, "previous": 1, "journal": {"step": "idle", "from": 1, "to": 2},
+                                       "trial": None}
     assert lab.call("swap.rollback")["to"] == 1
     lab.assert_runs(1)
     assert lab.call("swap.status")["previous"] == 2
@@ -101,18 +102,19 @@ def test_swap_and_rollback(lab):
     assert lab.refused("swap.rollback", {"generation": 1}).code == CONFLICT
 
 
-def test_two_generations_are_kept_and_numbers_never_come_back(lab):
+def test_generations_are_kept_and_numbers_never_come_back(lab):
     lab.begin()
-    for expected in (2, 3, 4):
+    for expected in (2, 3, 4, 5, 6):
         assert lab.stage_and_commit("holder_v2") == expected
     states = {entry["generation"]: entry["state"] for entry in lab.call("holder.status")["generations"]}
-    assert states == {3: "previous", 4: "current"}
-    assert sorted(path.name for path in lab.pin("gen").iterdir()) == ["3", "4"]
-    assert lab.stage("holder_v1")["generation"] == 5
+    assert states == {2: "kept", 3: "kept", 4: "kept", 5: "previous", 6: "current"}
+    assert sorted(path.name for path in lab.pin("gen").iterdir()) == ["2", "3", "4", "5", "6"]
+    assert lab.stage("holder_v1")["generation"] == 7
+    lab.call("object.drop", {"generation": 7})
+    assert lab.stage("holder_v1")["generation"] == 8
+    assert lab.refused("object.drop", {"generation": 6}).code == CONFLICT
     lab.call("object.drop", {"generation": 5})
-    assert lab.stage("holder_v1")["generation"] == 6
-    for generation in (3, 4):
-        assert lab.refused("object.drop", {"generation": generation}).code == CONFLICT
+    assert lab.call("swap.status")["previous"] == 4
     for _ in range(3):
         lab.stage("holder_v1")
     error = lab.stage_refused("holder_v1")
@@ -266,7 +268,8 @@ def test_second_interface_detached_behind_our_back(lab):
     assert lab.attached_programs() == {"a0": one["bng_access"]}
     states = {link["interface"]: link["state"] for link in lab.call("holder.status")["links"]}
     assert states == {"a0": "attached", "c0": "detached"}
-    assert lab.call("swap.status") == {"current": 1, "previous": 0, "journal": {"step": "idle", "from": 1, "to": 2}}
+    assert lab.call("swap.status") == {"current": 1, "previous": 0, "journal": {"step": "idle", "from": 1, "to": 2},
+                                       "trial": None}
     assert lab.attach("c0", "core")["adopted"] is False
     lab.commit(generation)
     lab.assert_runs(generation)
