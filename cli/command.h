@@ -30,6 +30,7 @@ enum argument_kind {
 	ARGUMENT_MAC,
 	ARGUMENT_ENDPOINT, /* ADDRESS:PORT */
 	ARGUMENT_NUMBER,
+	ARGUMENT_DURATION, /* 90s, 5m, 2h, 1d; min and max in seconds */
 	ARGUMENT_FILE,
 	ARGUMENT_FILES, /* an option that may be given several times */
 	ARGUMENT_FOLDER,

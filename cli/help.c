@@ -19,6 +19,8 @@ static const char *placeholder(const struct argument *argument)
 		return " MAC";
 	case ARGUMENT_NUMBER:
 		return " N";
+	case ARGUMENT_DURATION:
+		return " TIME";
 	case ARGUMENT_FILE:
 	case ARGUMENT_FILES:
 		return " FILE";

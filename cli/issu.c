@@ -135,8 +135,15 @@ int run_upgrade(struct cli *cli, const struct invocation *invocation)
 		return CLI_USAGE;
 	}
 	snprintf(name, sizeof(name), "%s", file);
-	int status =
-		run_swap(cli, "issu.upgrade", "UPGRADE", json_pack("{s:s}", "name", basename(name)), &fd, 1);
+	json_t *params = json_pack("{s:s}", "name", basename(name));
+	json_t *confirm = invocation_object(invocation, NULL);
+	if (json_object_get(confirm, "confirm"))
+		json_object_set(params, "confirm_s", json_object_get(confirm, "confirm"));
+	int status = run_swap(cli, "issu.upgrade", "UPGRADE", params, &fd, 1);
+	if (!status && !cli->json && json_object_get(confirm, "confirm"))
+		printf("  On trial: \"%s issu confirm\" within %s keeps it, else it goes back by itself.\n",
+		       cli->name, invocation_value(invocation, "--confirm"));
+	json_decref(confirm);
 	close(fd);
 	return status;
 }
@@ -144,6 +151,15 @@ int run_upgrade(struct cli *cli, const struct invocation *invocation)
 int run_rollback(struct cli *cli, const struct invocation *invocation)
 {
 	return run_swap(cli, "issu.rollback", "ROLLBACK", invocation_object(invocation, NULL), NULL, 0);
+}
+
+int print_confirmed(struct cli *cli, const json_t *result, const struct invocation *invocation)
+{
+	(void)cli;
+	(void)result;
+	(void)invocation;
+	printf("Confirmed: it stays.\n");
+	return CLI_OK;
 }
 
 static void programs_text(const struct cli *cli, const json_t *object, char *out, size_t size)
@@ -181,7 +197,14 @@ int print_issu_status(struct cli *cli, const json_t *result, const struct invoca
 	};
 	int status = print_table(cli, json_object_get(result, "generations"), generations);
 
+	const json_t *trial = json_object_get(result, "trial");
+
 	(void)invocation;
+	if (json_is_object(trial))
+		printf("\nGeneration %lld is on trial: back to %lld in %lld s unless confirmed.\n",
+		       (long long)member_integer(trial, "generation"),
+		       (long long)member_integer(trial, "back"),
+		       (long long)member_integer(trial, "left_ms") / 1000);
 	putchar('\n');
 	return status ? status : print_table(cli, json_object_get(result, "links"), links);
 }

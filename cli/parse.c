@@ -42,6 +42,33 @@ static int check_number(const struct argument *argument, const char *text, char 
 	return -EINVAL;
 }
 
+/* Seconds, or -1. */
+static int64_t seconds_of(const char *text)
+{
+	static const struct {
+		char unit;
+		int64_t seconds;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+	char *end;
+	long value = isdigit((unsigned char)text[0]) ? strtol(text, &end, 10) : -1;
+
+	for (size_t i = 0; value >= 0 && value < 100000000 && i < 4; i++)
+		if (end[0] == units[i].unit && !end[1])
+			return value * units[i].seconds;
+	return -1;
+}
+
+static int check_duration(const struct argument *argument, const char *text, char *error, size_t size)
+{
+	int64_t seconds = seconds_of(text);
+
+	if (seconds >= argument->min && seconds <= argument->max)
+		return 0;
+	snprintf(error, size, "%s: \"%s\": must be a time such as 90s, 5m, 2h or 1d, of %lld-%lld seconds",
+		 argument->name, text, (long long)argument->min, (long long)argument->max);
+	return -EINVAL;
+}
+
 static int check_choice(const struct argument *argument, const char *text, char *error, size_t size)
 {
 	for (const char *const *choice = argument->choices; *choice; choice++)
@@ -76,6 +103,8 @@ int argument_check(const struct argument *argument, const char *text, char *erro
 	switch (argument->kind) {
 	case ARGUMENT_NUMBER:
 		return check_number(argument, text, error, size);
+	case ARGUMENT_DURATION:
+		return check_duration(argument, text, error, size);
 	case ARGUMENT_CHOICE:
 		return check_choice(argument, text, error, size);
 	case ARGUMENT_ADDRESS:
@@ -319,6 +348,13 @@ static bool is_named(const char *const *names, const char *name)
 	return false;
 }
 
+static json_t *value_json(const struct argument *argument, const char *value)
+{
+	if (argument->kind == ARGUMENT_DURATION)
+		return json_integer(seconds_of(value));
+	return argument->kind == ARGUMENT_NUMBER ? json_integer(atoll(value)) : json_string(value);
+}
+
 json_t *invocation_object(const struct invocation *invocation, const char *const *without)
 {
 	const struct argument *arguments = invocation->command->arguments;
@@ -333,9 +369,7 @@ json_t *invocation_object(const struct invocation *invocation, const char *const
 		snprintf(member, sizeof(member), "%s", arguments[i].name + 2);
 		for (char *at = strchr(member, '-'); at; at = strchr(at, '-'))
 			*at = '_';
-		json_object_set_new(object, member,
-				    arguments[i].kind == ARGUMENT_NUMBER ? json_integer(atoll(value))
-									 : json_string(value));
+		json_object_set_new(object, member, value_json(&arguments[i], value));
 	}
 	return object;
 }

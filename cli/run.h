@@ -41,6 +41,7 @@ cli_print print_reputation, print_steering, print_steering_set;
 
 /* issu.c */
 cli_run run_upgrade, run_rollback;
+cli_print print_confirmed;
 cli_print print_issu_status;
 /* The last line of an upgrade or rollback: CLI_OK or CLI_NOT_HITLESS. */
 int issu_report(const struct cli *cli, const char *what, const json_t *report);

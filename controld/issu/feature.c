@@ -19,6 +19,8 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 
+#define CONFIRM_SECONDS_MAX 86400
+
 struct issu {
 	struct upgrade *running; /* NULL: none */
 };
@@ -153,16 +155,18 @@ static void start(struct controld *controld, struct upgrade *upgrade, struct rpc
 
 static void handle_upgrade(struct rpc_request *request, void *context)
 {
-	static const char *const members[] = {"name", NULL};
+	static const char *const members[] = {"name", "confirm_s", NULL};
 	struct controld *controld = context;
 	struct json_reader reader;
 	struct upgrade *upgrade;
 	const char *name;
+	int64_t confirm_s;
 	json_t *params = ctl_params(request, &reader, members);
 
 	if (!params)
 		return;
 	name = json_read_string(&reader, params, "name");
+	confirm_s = json_read_integer_or(&reader, params, "confirm_s", 1, CONFIRM_SECONDS_MAX, 0);
 	if (ctl_refused(request, &reader) || busy(controld, request))
 		return;
 	if (rpc_fd_count(request) != 1) {
@@ -174,6 +178,7 @@ static void handle_upgrade(struct rpc_request *request, void *context)
 	upgrade = upgrade_new(controld, request, upgrade_steps);
 	if (upgrade) {
 		upgrade->object = dup(rpc_fd(request, 0));
+		upgrade->confirm_s = (unsigned)confirm_s;
 		snprintf(upgrade->name, sizeof(upgrade->name), "%s", name);
 	}
 	start(controld, upgrade, request);
@@ -201,6 +206,24 @@ static void handle_rollback(struct rpc_request *request, void *context)
 	start(controld, upgrade, request);
 }
 
+static void handle_confirm(struct rpc_request *request, void *context)
+{
+	static const char *const members[] = {NULL};
+	struct controld *controld = context;
+	struct json_reader reader;
+	struct rpc_result result;
+	int failure;
+
+	if (!ctl_params(request, &reader, members))
+		return;
+	failure = holder_call(controld->holder, "swap.confirm", NULL, NULL, 0, &result);
+	if (failure)
+		rpc_fail(request, result.code ? result.code : ctl_code(failure), NULL, "%s", result.message);
+	else
+		rpc_reply(request, json_object(), NULL, 0);
+	rpc_result_done(&result);
+}
+
 static void handle_status(struct rpc_request *request, void *context)
 {
 	static const char *const members[] = {NULL};
@@ -216,11 +239,12 @@ static void handle_status(struct rpc_request *request, void *context)
 		rpc_fail(request, status.code ? status.code : ctl_code(failure), NULL, "%s", status.message);
 	else
 		rpc_reply(request,
-			  json_pack("{s:O?, s:O?, s:O?, s:O?, s:s?}", "current",
+			  json_pack("{s:O?, s:O?, s:O?, s:O?, s:O?, s:s?}", "current",
 				    json_object_get(status.value, "generation"), "previous",
 				    json_object_get(status.value, "previous"), "generations",
 				    json_object_get(status.value, "generations"), "links",
-				    json_object_get(status.value, "links"), "running",
+				    json_object_get(status.value, "links"), "trial",
+				    json_object_get(status.value, "trial"), "running",
 				    controld->issu->running ? controld->issu->running->steps->name : NULL),
 			  NULL, 0);
 	rpc_result_done(&status);
@@ -255,6 +279,7 @@ static const struct rpc_method methods[] = {
 	{"issu.upgrade", 0, handle_upgrade},
 	{"issu.status", 0, handle_status},
 	{"issu.rollback", 0, handle_rollback},
+	{"issu.confirm", 0, handle_confirm},
 	{0},
 };
 

@@ -179,6 +179,8 @@ static json_t *swap_params(const struct upgrade *upgrade)
 		json_object_set_new(params, "generation", json_integer((json_int_t)upgrade->generation));
 	if (upgrade->object >= 0)
 		json_object_set_new(params, "expected", json_integer((json_int_t)upgrade->generation_before));
+	if (upgrade->confirm_s)
+		json_object_set_new(params, "confirm_within_s", json_integer(upgrade->confirm_s));
 	return params;
 }
 

@@ -155,3 +155,30 @@ def test_a_new_controld_brings_the_object_it_needs():
         lab.stop(lab.controld)
         lab.start_controld()
         assert lab.call("issu.status")["current"] == generation  # as the operator wants it
+
+
+def test_an_upgrade_on_trial_goes_back_unless_it_is_confirmed(lab):
+    before = lab.call("issu.status")["current"]
+    with lab.rpc() as client, open(lab.second, "rb") as file:
+        report = client.call("issu.upgrade", {"name": "trial", "confirm_s": 3}, [file.fileno()])
+    assert report["hitless"] is True and report["to"]["generation"] > before
+    trial = lab.call("issu.status")["trial"]
+    assert (trial["generation"], trial["back"]) == (report["to"]["generation"], before)
+    lab.controld.kill()  # who goes back is the holder
+    lab.reap(lab.controld)
+    wait_for("the old generation", lambda: lab.call("swap.status", server="holder")["current"] == before)
+    lab.start_controld()
+    assert lab.call("issu.status")["trial"] is None and lab.call("issu.status")["current"] == before
+    assert lab.alice.ping(INTERNET) == 3
+
+
+def test_a_confirmed_upgrade_stays(lab):
+    result = lab.cli("issu", "upgrade", lab.second, "--confirm", "5m").stdout
+    assert "UPGRADE: hitless" in result and "On trial" in result
+    assert "is on trial: back to" in lab.cli("issu", "status").stdout
+    current = lab.call("issu.status")["current"]
+    assert lab.cli("issu", "confirm").stdout == "Confirmed: it stays.\n"
+    assert lab.call("issu.status")["trial"] is None and lab.call("issu.status")["current"] == current
+    with pytest.raises(RpcError) as caught:
+        lab.call("issu.confirm")
+    assert caught.value.code == CONFLICT and "nothing is on trial" in caught.value.message

@@ -84,7 +84,7 @@ START_TEST(arguments_are_whole)
 			ck_assert_msg(!general(argument->name), "%s %s hides an option of all",
 				      commands[i].path, argument->name);
 			ck_assert_int_eq(argument->kind == ARGUMENT_CHOICE, argument->choices != NULL);
-			if (argument->kind == ARGUMENT_NUMBER)
+			if (argument->kind == ARGUMENT_NUMBER || argument->kind == ARGUMENT_DURATION)
 				ck_assert_int_lt(argument->min, argument->max);
 			if (argument_is_option(argument))
 				ck_assert_int_eq(strncmp(argument->name, "--", 2), 0);
