@@ -260,5 +260,6 @@ int control_start(struct holder *holder)
 	if (fd < 0)
 		return fd;
 	holder->server = rpc_server_new(holder->base, fd, &options);
-	return holder->server ? rpc_server_add(holder->server, keeper_methods, &holder->store) : -ENOMEM;
+	int error = holder->server ? rpc_server_add(holder->server, keeper_methods, &holder->store) : -ENOMEM;
+	return error ? error : groups_serve(holder);
 }

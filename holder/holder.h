@@ -14,6 +14,7 @@
  *                                      left it (symbolic link)
  *       map/M                          durable maps, from the first commit that had them
  *       if/I/link, if/I/role           where programs run (role: symbolic link)
+ *       group/G/...                    reuseport groups (lib/bpf/group.h)
  *  2. `current` changes after every link runs the new generation and before the
  *     journal says so: a commit under way is undone while `current` is the old
  *     generation, else finished.
@@ -145,6 +146,11 @@ int link_attach(struct holder *holder, const char *interface, const char *role, 
 		struct problem *problem);
 void link_event(struct holder *holder, const char *interface, const char *state);
 int link_detach(struct holder *holder, struct link *link);
+
+/* group.c */
+int groups_serve(struct holder *holder); /* their methods */
+void groups_adopt(struct holder *holder);
+void groups_watch(const struct holder *holder);
 
 /* adopt.c, status.c, control.c */
 int adopt(struct holder *holder);

@@ -49,6 +49,7 @@ static void on_second(evutil_socket_t fd, short events, void *context)
 	links_watch(context);
 	trial_watch(context);
 	sweep(context);
+	groups_watch(context);
 }
 
 static void on_signal(evutil_socket_t number, short events, void *context)
@@ -62,6 +63,7 @@ static int serve(struct holder *holder)
 {
 	static const struct timeval second = {.tv_sec = 1};
 	fdstore_take_back(&holder->store);
+	groups_adopt(holder);
 	holder->base = event_base_new();
 	if (!holder->base)
 		return -ENOMEM;

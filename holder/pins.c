@@ -28,7 +28,8 @@ static int lock(struct holder *holder)
 
 int pins_open(struct holder *holder)
 {
-	static const char *const folders[] = {"", "/control", "/bpf", "/bpf/gen", "/bpf/map", "/bpf/if"};
+	static const char *const folders[] = {"",         "/control", "/bpf",      "/bpf/gen",
+					      "/bpf/map", "/bpf/if",  "/bpf/group"};
 	char path[PIN_TEXT];
 	int error = 0;
 	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders) && !error; i++) {

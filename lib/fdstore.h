@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#define FDSTORE_MAX  64
+#define FDSTORE_MAX  256
 #define FDSTORE_NAME 64 /* names as rpc_name_ok() has them */
 
 struct fdstore {

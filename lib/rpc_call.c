@@ -135,7 +135,10 @@ void rpc_call_run(struct rpc_request *request, void *context, const struct rpc_c
 	json_t *params = rpc_params(request) ? json_incref((json_t *)rpc_params(request)) : json_object();
 	problem_context(&call.problem, "%s", row->name);
 	int error = read_arguments(&call, params, row->parameters);
-	if (!error && rpc_fd_count(request) != row->fd_count)
+	if (!error && row->fd_count == RPC_CALL_FDS && !rpc_fd_count(request))
+		error = refuse(&call.problem, RPC_INVALID_PARAMS, NULL,
+			       "no descriptors came with the line, expected at least one");
+	if (!error && row->fd_count != RPC_CALL_FDS && rpc_fd_count(request) != row->fd_count)
 		error = refuse(&call.problem, RPC_INVALID_PARAMS, NULL,
 			       "%zu descriptors came with the line, expected %zu", rpc_fd_count(request),
 			       row->fd_count);

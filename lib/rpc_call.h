@@ -13,6 +13,8 @@
 #define RPC_ARGUMENTS_MAX 4
 #define RPC_NAME_TEXT     64 /* of names and texts, with the terminator */
 
+#define RPC_CALL_FDS RPC_FDS_MAX /* at least one */
+
 union rpc_argument {
 	const char *text;  /* NULL when absent */
 	json_int_t number; /* -1 when absent */
@@ -33,7 +35,7 @@ struct rpc_call_row {
 	const char *name;
 	/* 0, or not 0 and a problem. */
 	int (*function)(struct rpc_call *call, void *context);
-	size_t fd_count; /* descriptors that must come with the line */
+	size_t fd_count; /* descriptors that must come with the line, or RPC_CALL_FDS */
 	/* "name:n mode?:t": a letter says what a parameter is, '?' that it may be absent.
 	 * n: 1-63 letters, digits, '.', '_', '-'; t: text of 1-63 bytes;
 	 * k: text of 1-255 visible ASCII characters but '"' and '\\'; i: the name of an

@@ -7,8 +7,8 @@
 set -eu
 
 build='build-essential pkg-config cmake ninja-build clang llvm libclang-rt-14-dev linux-libc-dev libbpf-dev
-libxdp-dev libelf-dev zlib1g-dev libevent-dev libjansson-dev libsmartcols-dev libsqlite3-dev libssl-dev libfixbuf-dev'
-run='bpftool iproute2 ethtool util-linux procps libcap2-bin bash-completion'
+libxdp-dev libelf-dev zlib1g-dev libevent-dev libjansson-dev libsmartcols-dev libsqlite3-dev libssl-dev libfixbuf-dev bpftool'
+run='iproute2 ethtool util-linux procps libcap2-bin bash-completion'
 check='check sqlite3 libfixbuf-tools libsubunit-dev clang-format shellcheck iputils-ping iputils-arping iperf3 udhcpc isc-dhcp-client
 nftables tcpdump tshark coturn stun-client natpmpc freeradius freeradius-utils kea-dhcp4-server gnuplot-nox git systemd qemu-system-x86 busybox-static python3 python3-pytest
 python3-scapy python3-jsonschema vsftpd curl lftp'

@@ -3,6 +3,7 @@
 # The holder dies at every step of its journal, and is fed a million requests.
 # Whatever happened, its next start must find: every link with a program, all links
 # on one generation, and a swap that works again.
+import contextlib
 import os
 import pathlib
 import select
@@ -14,12 +15,14 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "netns"))
 from holder_fixture import HolderLab, steps  # noqa: E402
+from sandbox import entered  # noqa: E402
 
 STAGE = {"stage_load", "stage_pin", "stage_publish"}
 ATTACH = {"attach_create", "attach_pin"}
 UNDO = {"undo_links", "undo_done"}
 TRIAL = {"confirm"}
-COMMIT = set(steps()) - STAGE - ATTACH - UNDO - TRIAL
+GROUP = {"group_keep", "group_worked", "group_forget", "group_remove"}
+COMMIT = set(steps()) - STAGE - ATTACH - UNDO - TRIAL - GROUP
 
 
 @pytest.fixture
@@ -249,3 +252,75 @@ def test_a_million_requests_leave_no_memory_behind(lab):
     assert resident_kib(lab) - before < 4096
     assert open_files(lab, fds) == fds
     lab.assert_runs(1)
+
+
+# ---- Reuseport groups ------------------------------------------------------------------------
+
+
+def udp_socket(lab, port=7100):
+    with entered(lab.namespace):
+        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.setblocking(False)
+    if port:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        made.bind(("127.0.0.1", port))
+    return made
+
+
+def waiting(made):
+    count = 0
+    with contextlib.suppress(BlockingIOError):
+        while made.recv(100):
+            count += 1
+    return count
+
+
+GROUP_CALLS = {
+    "group_keep": ("group.register", {"name": "g", "generation": 2}),
+    "group_worked": ("group.set_working", {"name": "g", "generation": 2}),
+    "group_forget": ("group.drop", {"name": "g", "generation": 1}), "group_remove": ("group.drop", {"name": "g"})}
+
+
+@pytest.mark.parametrize("step", sorted(GROUP))
+def test_death_in_a_request_about_a_group(lab, step):
+    """No datagram is lost, and the same request again ends what it began."""
+    sockets = [udp_socket(lab), udp_socket(lab)]
+    client = udp_socket(lab, port=None)
+    client.connect(("127.0.0.1", 7100))
+
+    def register(generation):
+        lab.call("group.register", {"name": "g", "generation": generation}, [sockets[generation - 1].fileno()])
+
+    def send_and_count(expected):
+        client.send(b"x")
+        assert [waiting(made) for made in sockets] == expected
+
+    lab.start()
+    register(1)
+    send_and_count([1, 0])
+    if step != "group_keep":
+        register(2)
+    if step == "group_forget":
+        lab.call("group.set_working", {"name": "g", "generation": 2})
+    lab.kill()
+    lab.start(die_at=step)
+    method, params = GROUP_CALLS[step]
+    dies(lab, lambda: lab.call(method, params, [sockets[1].fileno()] if method == "group.register" else []))
+    if step != "group_remove":
+        send_and_count([0, 1] if step == "group_forget" else [1, 0])
+    lab.start()
+    if step in ("group_keep", "group_worked"):
+        register(1)
+        lab.call(method, params, [sockets[1].fileno()] if method == "group.register" else [])
+        states = {row["generation"]: row["state"] for row in lab.call("group.status")["groups"][0]["generations"]}
+        assert states == ({1: "working", 2: "ready"} if step == "group_keep" else {1: "draining", 2: "working"})
+    elif step == "group_forget":
+        assert lab.refused(method, params).code == -32002
+    else:
+        lab.call(method, params)
+        assert lab.call("group.status") == {"groups": []}
+    assert not [name for name in lab.call("fd.list")["names"] if name.startswith("group.g.1.") and step == "group_forget"]
+    client.send(b"y")
+    assert sum(waiting(made) for made in sockets) == 1
+    for made in (*sockets, client):
+        made.close()

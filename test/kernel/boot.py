@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
 # Boots Debian's Linux 6.1, the oldest kernel supported, under QEMU (software
-# emulation) with a file system of three files: busybox, the loader and an object.
+# emulation) with a file system of a few files: busybox, the loader and the objects.
 # Prints what the loader says. Kernel and file system are kept in BUILD/kernel.
 import argparse
 import gzip
@@ -12,14 +12,18 @@ import re
 import subprocess
 import sys
 
+OBJECTS = ("bng.bpf.o", "group.bpf.o")
 PACKAGE = "linux-image-cloud-amd64"
 INIT = """#!/busybox sh
 /busybox mkdir -p /proc /sys
 /busybox mount -t proc proc /proc
 /busybox mount -t sysfs sysfs /sys
 echo "kernel $(/busybox uname -r)"
-/load /object.bpf.o 2>&1
-echo "status $?"
+status=0
+for object in /*.bpf.o; do
+	/load "$object" 2>&1 || status=1
+done
+echo "status $status"
 /busybox poweroff -f
 """
 COMMAND_LINE = "console=ttyS0 quiet panic=-1"
@@ -49,10 +53,10 @@ def archive_entry(name, data, mode, number):
     return head + bytes(-len(head) % 4) + data + bytes(-len(data) % 4)
 
 
-def file_system_build(path, loader, object_file):
+def file_system_build(path, loader, object_files):
     """An initramfs: a cpio archive in the "newc" format."""
     files = {"init": INIT.encode(), "busybox": pathlib.Path("/bin/busybox").read_bytes(),
-             "load": loader.read_bytes(), "object.bpf.o": object_file.read_bytes()}
+             "load": loader.read_bytes(), **{file.name: file.read_bytes() for file in object_files}}
     entries = [archive_entry(name, data, 0o100755, number) for number, (name, data) in enumerate(files.items(), 1)]
     with gzip.open(path, "wb", compresslevel=1) as archive:
         archive.write(b"".join([*entries, archive_entry("TRAILER!!!", b"", 0, 0)]))
@@ -63,7 +67,8 @@ def boot(build, object_file=None, timeout=240):
     directory = build / "kernel"
     kernel = kernel_fetch(directory)
     image = directory / f"initramfs-{os.getpid()}.gz"
-    file_system_build(image, build / "bin" / "bng-kernel-load", object_file or build / "bpf" / "bng.bpf.o")
+    objects = [object_file] if object_file else [build / "bpf" / name for name in OBJECTS]
+    file_system_build(image, build / "bin" / "bng-kernel-load", objects)
     try:
         said = subprocess.run(
             ["qemu-system-x86_64", "-m", "1024", "-nographic", "-no-reboot", "-nodefaults", "-serial", "stdio",
