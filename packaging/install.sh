@@ -13,6 +13,8 @@ install -d "$root$prefix/sbin" "$root$prefix/bin" "$root$prefix/lib/bng" "$root$
 install -m 755 "$build/bin/bpfholder" "$build/bin/bng-controld" "$build/bin/bngsync" "$root$prefix/sbin/"
 install -m 755 "$build/bin/bngcli" "$root$prefix/bin/"
 install -m 644 "$build/bpf/bng.bpf.o" "$root$prefix/lib/bng/"
+install -D -m 644 -t "$root$prefix/include/holdfast" lib/holdfast/group.h
+install -D -m 644 -t "$root$prefix/lib" "$build/lib/libholdfast.a"
 for unit in packaging/systemd/*.service; do
 	sed -e "s|/usr/sbin/|$prefix/sbin/|g" -e "s|/usr/lib/bng/|$prefix/lib/bng/|g" \
 		-e "s|/etc/bng/|$sysconfdir/bng/|g" "$unit" >"$root$unitdir/${unit##*/}"
