@@ -198,6 +198,8 @@ const struct command commands[] = {
 	 .run = run_events},
 	{.path = "holder status", .help = "the process that owns programs, maps and sockets",
 	 .server = SERVER_HOLDER, .method = "holder.status", .print = print_holder},
+	{.path = "holder groups", .help = "UDP servers that restart without loss: their generations and flows",
+	 .server = SERVER_HOLDER, .method = "group.status", .print = print_groups},
 	{.path = "sync status", .help = "records kept for restarts: by topic, who reads them, the store",
 	 .server = SERVER_SYNC, .method = "sync.status", .print = print_sync},
 	{.path = "version", .help = "the version of this program", .run = run_version},

@@ -16,7 +16,7 @@ cli_print print_status, print_drops, print_interfaces, print_maps, print_holder,
 	print_dhcp4, print_first_packet;
 
 /* sync.c */
-cli_print print_sync;
+cli_print print_sync, print_groups;
 
 /* pppoe.c */
 cli_params params_limit;

@@ -54,7 +54,7 @@ MEMBERS = {
     "pppoe stats": {"received", "sent", "refused", "sessions", "peers", "setup"}, "pppoe setup": {"setups", "total"},
     "qos": {"default_up", "default_down", "sessions", "limited", "drops_up", "drops_down"}, "routes": {"routes"},
     "holder status": {"version", "generation", "links", "controller", "sweep"}, "version": {"version"},
-    "config reload": {"changed", "applied"}, "sync status": {"version", "store", "topics", "subscribers"},
+    "config reload": {"changed", "applied"}, "holder groups": {"groups"}, "sync status": {"version", "store", "topics", "subscribers"},
 }
 
 
