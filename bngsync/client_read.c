@@ -128,6 +128,13 @@ static bool is_for_now(int code)
 	return code == RPC_LIMIT || code == RPC_SYSTEM || code == RPC_UNAVAILABLE || code == RPC_INTERNAL;
 }
 
+static uint64_t count_of(const json_t *result, const char *member)
+{
+	json_int_t count = json_integer_value(json_object_get(result, member));
+
+	return count > 0 ? (uint64_t)count : 0;
+}
+
 static int on_subscribed(struct sync_client *client, struct subscription *subscription, const json_t *result)
 {
 	const char *mode = json_string_value(json_object_get(result, "mode"));
@@ -135,6 +142,8 @@ static int on_subscribed(struct sync_client *client, struct subscription *subscr
 	if (!mode || !store || strlen(store) >= SYNC_STORE_TEXT)
 		return -EPROTO;
 	subscription->subscribed = true;
+	client->status.disk_bytes = count_of(result, "disk_bytes");
+	client->status.max_bytes = count_of(result, "max_bytes");
 	client_worked(client);
 	begin(client, subscription, !strcmp(mode, "snapshot"), store);
 	return 0;

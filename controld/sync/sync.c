@@ -273,6 +273,17 @@ bool sync_is_up(const struct controld *controld)
 	return controld->sync && sync_client_status(controld->sync->client)->up;
 }
 
+uint64_t sync_store_room(const struct controld *controld)
+{
+	const struct sync_client_status *status =
+		controld->sync ? sync_client_status(controld->sync->client) : NULL;
+
+	if (!status)
+		return 0;
+	return status->max_bytes && status->max_bytes < status->disk_bytes ? status->max_bytes
+									   : status->disk_bytes;
+}
+
 bool sync_topic_is_synced(const struct controld *controld, const char *name)
 {
 	const struct topic *topic = topic_find(controld->sync, name);

@@ -40,6 +40,8 @@ int sync_delete(struct controld *controld, const char *topic, const char *key, s
 		void *context);
 /* Whether what is written becomes durable now. */
 bool sync_is_up(const struct controld *controld);
+/* Of the disk that holds the bus's store, or as large as that may grow, in bytes; 0: not told yet. */
+uint64_t sync_store_room(const struct controld *controld);
 /* Whether `synced` was called: before, a key that is not known may be on the bus. */
 bool sync_topic_is_synced(const struct controld *controld, const char *topic);
 
