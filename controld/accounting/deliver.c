@@ -195,7 +195,6 @@ static bool send_first(struct accounting *accounting, struct account *account)
 		log_error("accounting: a record of session %016llx fits into no request and is dropped",
 			  (unsigned long long)account->session_id);
 		accounting->ledger->header->refused++;
-		leave_turn(account);
 		record_over(record, false);
 		return true;
 	}
@@ -244,11 +243,7 @@ static void delivered(struct accounting *accounting, struct record *record)
 	account->tries = 0;
 	if (record->content.key.kind == RECORD_START)
 		account_started(account);
-	account->is_held = true;
 	record_over(record, true);
-	account->is_held = false;
-	deliver_consider(account);
-	account_tidy(account);
 }
 
 static void on_answer(struct controld *controld, const struct radius_answer *answer,
@@ -261,7 +256,7 @@ static void on_answer(struct controld *controld, const struct radius_answer *ans
 	memcpy(&key, ticket->context, sizeof(key));
 	if (!accounting->ledger || key.kind >= RECORD_KINDS)
 		return;
-	record = spool_stub(accounting, &key);
+	record = spool_of_ticket(accounting, &key);
 	if (!record)
 		return;
 	accounting->under_way -= record->is_under_way;
@@ -292,7 +287,7 @@ static bool adopt(void *context, const struct radius_ticket *ticket)
 	struct record *record;
 
 	memcpy(&key, ticket->context, sizeof(key));
-	record = key.kind < RECORD_KINDS ? spool_stub(accounting, &key) : NULL;
+	record = key.kind < RECORD_KINDS ? spool_of_ticket(accounting, &key) : NULL;
 	if (!record || record->is_answered)
 		return false;
 	if (record->is_under_way)

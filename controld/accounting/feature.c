@@ -9,7 +9,6 @@
 
 #include "controld/accounting/accounting.h"
 #include "controld/controld.h"
-#include "controld/ctl/ctl.h"
 #include "controld/ctl/holder.h"
 #include "controld/feature.h"
 #include "controld/session/sessions.h"
@@ -89,23 +88,6 @@ static void look_for_orphans(struct accounting *accounting)
 		release_orphans(accounting);
 }
 
-static void tell_dropped(struct accounting *accounting)
-{
-	struct controld *controld = accounting->controld;
-	char when[CLOCK_TEXT];
-
-	if (!accounting->dropped)
-		return;
-	log_warning("accounting: /accounting/spool_max is reached: %llu interim records dropped",
-		    (unsigned long long)accounting->dropped);
-	if (ctl_followed(controld))
-		ctl_event(controld,
-			  json_pack("{s:s, s:s, s:I}", "time", clock_format(clock_boottime_ns(), when),
-				    "type", "accounting_dropped", "records",
-				    (json_int_t)accounting->dropped));
-	accounting->dropped = 0;
-}
-
 static void on_tick(evutil_socket_t fd, short what, void *context)
 {
 	struct accounting *accounting = context;
@@ -117,7 +99,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 	spool_again(accounting);
 	look_for_orphans(accounting);
 	deliver_tick(accounting, clock_boottime_ns());
-	tell_dropped(accounting);
+	bounds_tick(accounting);
 }
 
 /* ---- The topic ---------------------------------------------------------------------------- */

@@ -39,11 +39,11 @@ struct ledger_slot {
 struct ledger_header {
 	uint64_t magic;
 	uint64_t length;
-	uint32_t high;      /* slots at and behind were never used */
-	uint8_t is_born;    /* the servers were told that the gateway is there, or need not be */
-	uint8_t is_off;     /* by the operator */
-	uint8_t is_stalled; /* nobody answers, and it was told */
-	uint8_t reserved[1];
+	uint32_t high;       /* slots at and behind were never used */
+	uint8_t is_born;     /* the servers were told that the gateway is there, or need not be */
+	uint8_t is_off;      /* by the operator */
+	uint8_t is_stalled;  /* nobody answers, and it was told */
+	uint8_t is_overfull; /* more waits than may, none of which is dropped, and it was told */
 	uint64_t made[RECORD_KINDS];
 	uint64_t delivered[RECORD_KINDS];
 	uint64_t sent; /* requests */

@@ -20,6 +20,9 @@
 #define RECORD_REQUEST_EXTRA  132
 #define RECORD_ATTRIBUTES_MAX (RADIUS_REQUEST_MAX - RECORD_REQUEST_EXTRA)
 
+/* What a record takes on the bus beside its attributes: its key, the frame of its value, the row. */
+#define RECORD_STORED_EXTRA 128
+
 struct controld;
 
 enum record_kind { RECORD_ON, RECORD_START, RECORD_INTERIM, RECORD_STOP, RECORD_OFF, RECORD_KINDS };
@@ -47,6 +50,12 @@ const char *record_kind_name(enum record_kind kind);
 
 /* New reference; the key is not in it. NULL: no memory. */
 json_t *record_value(const struct record_content *content);
+/* About what it takes in the bus's store. */
+static inline uint64_t record_stored_bytes(const struct record_content *content)
+{
+	return 2u * content->length + RECORD_STORED_EXTRA;
+}
+
 /* What record_value made; `attributes` has room for RECORD_ATTRIBUTES_MAX and is pointed to.
  * False: it is not that. */
 bool record_value_parse(const json_t *json, struct record_content *content, uint8_t *attributes);

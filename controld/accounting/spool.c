@@ -208,7 +208,7 @@ static void count_in(struct record *record)
 	struct accounting *accounting = record->account->accounting;
 
 	accounting->waiting[record->content.key.kind]++;
-	accounting->bytes += record->content.length;
+	accounting->bytes[record->content.key.kind] += record_stored_bytes(&record->content);
 	record->is_aged = record->content.key.kind == RECORD_INTERIM;
 	if (record->is_aged)
 		TAILQ_INSERT_TAIL(&accounting->interims, record, aged);
@@ -221,7 +221,7 @@ static void count_out(struct record *record)
 	struct accounting *accounting = record->account->accounting;
 
 	accounting->waiting[record->content.key.kind]--;
-	accounting->bytes -= record->content.length;
+	accounting->bytes[record->content.key.kind] -= record_stored_bytes(&record->content);
 	if (record->is_aged)
 		TAILQ_REMOVE(&accounting->interims, record, aged);
 	record->is_aged = false;
@@ -360,10 +360,12 @@ static void settle(struct record *record)
 
 void record_over(struct record *record, bool is_delivered)
 {
-	struct ledger *ledger = record->account->accounting->ledger;
+	struct account *account = record->account;
+	struct ledger *ledger = account->accounting->ledger;
 
 	if (record->is_answered)
 		return;
+	account->is_held = true;
 	if (!is_delivered)
 		record->is_noted = true;
 	else if (record->slot != LEDGER_NONE)
@@ -373,6 +375,9 @@ void record_over(struct record *record, bool is_delivered)
 	count_out(record);
 	record->is_answered = true;
 	settle(record);
+	account->is_held = false;
+	deliver_consider(account);
+	account_tidy(account);
 }
 
 void account_settle(struct account *account)
@@ -424,21 +429,6 @@ void account_gone(struct account *account)
 
 /* ---- New records, and old ones ------------------------------------------------------------ */
 
-static void keep_bounds(struct accounting *accounting)
-{
-	struct record *record = TAILQ_FIRST(&accounting->interims), *next;
-
-	while (record && spool_count(accounting) > accounting->config.spool_max) {
-		next = TAILQ_NEXT(record, aged);
-		if (!record->is_under_way) {
-			accounting->ledger->header->dropped++;
-			accounting->dropped++;
-			record_over(record, false);
-		}
-		record = next;
-	}
-}
-
 int spool_make(struct accounting *accounting, const struct record_content *content)
 {
 	struct account *account = account_get(accounting, content->key.session_id);
@@ -455,7 +445,7 @@ int spool_make(struct accounting *accounting, const struct record_content *conte
 	accounting->ledger->header->made[content->key.kind]++;
 	put(record);
 	deliver_consider(account);
-	keep_bounds(accounting);
+	bounds_keep(accounting);
 	return 0;
 }
 
@@ -508,14 +498,15 @@ void spool_adopt_record(struct accounting *accounting, const char *key, const js
 	if (!record)
 		record = record_new(account, &content, false);
 	else if (!record->content.length && !record->is_answered) {
+		count_out(record);
 		take_content(record, &content); /* the RADIUS client had no more than its key */
-		accounting->bytes += content.length;
+		count_in(record);
 	}
 	if (record)
 		record->is_put = record->is_stored = true;
 }
 
-struct record *spool_stub(struct accounting *accounting, const struct record_key *key)
+struct record *spool_of_ticket(struct accounting *accounting, const struct record_key *key)
 {
 	struct record_content content = {.key = *key};
 	struct account *account = account_get(accounting, key->session_id);

@@ -384,6 +384,7 @@ struct config_accounting {
 	bool local_sessions; /* also those that no server has authorised */
 	uint32_t interim_s;  /* where the server says nothing; 0: none */
 	uint32_t spool_max;  /* records that wait; beyond it interim records are dropped */
+	uint32_t disk_share; /* percent of the disk of the bus's store; the same */
 };
 
 struct config {

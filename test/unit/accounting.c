@@ -137,12 +137,16 @@ START_TEST(a_value_is_read_back)
 	uint8_t attributes[RECORD_ATTRIBUTES_MAX], read[RECORD_ATTRIBUTES_MAX];
 	struct record_content content = {.made_s = 1763743333, .attributes = attributes}, found = {0};
 	json_t *json;
+	char *text;
 
 	memset(attributes, 0xff, sizeof(attributes));
 	for (size_t at = 0; at < sizeof(attributes); at += 4) {
 		attributes[at + 1] = 4;
 		content.length = (uint16_t)(at + 4);
 		json = record_value(&content);
+		text = json_dumps(json, JSON_COMPACT);
+		ck_assert_uint_le(strlen(text) + RECORD_KEY_TEXT, record_stored_bytes(&content));
+		free(text);
 		ck_assert(record_value_parse(json, &found, read));
 		ck_assert_int_eq(found.made_s, content.made_s);
 		ck_assert_uint_eq(found.length, content.length);
@@ -440,13 +444,18 @@ END_TEST
 
 START_TEST(the_configuration_is_read)
 {
-	static const char text[] = WITH("{\"enabled\": true, \"interim_s\": 60, \"spool_max\": 16}");
+	static const char text[] =
+		WITH("{\"enabled\": true, \"interim_s\": 60, \"spool_max\": 16, \"spool_disk_share\": 100}");
 	static const struct {
 		const char *text, *error;
 	} wrong[] = {
 		{WITH("{\"enabled\": 1}"), "/accounting/enabled: 1: must be true or false"},
 		{WITH("{\"interim_s\": -1}"), "/accounting/interim_s: -1: must be an integer 0-604800"},
 		{WITH("{\"spool_max\": 15}"), "/accounting/spool_max: 15: must be an integer 16-1000000"},
+		{WITH("{\"spool_disk_share\": 0}"),
+		 "/accounting/spool_disk_share: 0: must be an integer 1-100"},
+		{WITH("{\"spool_disk_share\": 101}"),
+		 "/accounting/spool_disk_share: 101: must be an integer 1-100"},
 		{WITH("{\"local\": true}"),
 		 "/accounting/local: true: unknown; known here: enabled, interim_s"},
 		{WITH("[]"), "/accounting: []: must be an object"},
@@ -461,6 +470,7 @@ START_TEST(the_configuration_is_read)
 	ck_assert(config->accounting.enabled && !config->accounting.local_sessions);
 	ck_assert_uint_eq(config->accounting.interim_s, 60);
 	ck_assert_uint_eq(config->accounting.spool_max, 16);
+	ck_assert_uint_eq(config->accounting.disk_share, 100);
 	config_free(config);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		ck_assert_int_eq(config_parse(wrong[i].text, strlen(wrong[i].text), "test", &config, error,
