@@ -186,6 +186,61 @@ START_TEST(a_larger_payload_is_agreed_on)
 }
 END_TEST
 
+static const struct {
+	uint16_t interface_mtu;
+	uint16_t inner_vid;
+	uint16_t configured;
+	const char *asked;
+	const char *request; /* our first Configure-Request, its MRU */
+} rooms[] = {
+	{1500, 0, 1492, "", "c021 01.. .... 0104 05d4"},
+	{1500, 7, 1492, "", "c021 01.. .... 0104 05d0"},
+	{1500, 7, 1500, "0120 0002 05dc", "c021 01.. .... 0104 05d0"},
+	{1504, 7, 1492, "", "c021 01.. .... 0104 05d4"},
+	{1508, 0, 1500, "", "c021 01.. .... 0104 05d4"},
+	{1508, 0, 1500, "0120 0002 05dc", "c021 01.. .... 0104 05dc"},
+	{1508, 7, 1500, "0120 0002 05dc", "c021 01.. .... 0104 05d8"},
+	{1508, 0, 1400, "0120 0002 05dc", "c021 01.. .... 0104 0578"},
+	{100, 7, 1492, "", "c021 01.. .... 0104 0080"},
+};
+
+START_TEST(no_more_is_agreed_on_than_the_interface_has_room_for)
+{
+	char tags[64] = "0101 0000 0103 0002 beef ", request[64] = "1100 .... .... ";
+
+	alice.inner_vid = rooms[_i].inner_vid;
+	world.controld.maps->interface[1].mtu = rooms[_i].interface_mtu;
+	world.config.pppoe.mru = rooms[_i].configured;
+	client_padi(&alice, strcat(tags, rooms[_i].asked));
+	client_padr(&alice, tags);
+	ck_assert_ptr_nonnull(sent(strcat(request, rooms[_i].request)));
+}
+END_TEST
+
+/* The link is made again from the session: what RFC 4638 allowed it once it still may have. */
+START_TEST(a_larger_link_is_renegotiated_as_large)
+{
+	static const char large[] = "c021 0101 000e 0104 05dc 0506 01020304";
+
+	world.config.pppoe.mru = 1500;
+	client_padi(&alice, "0101 0000 0103 0002 beef 0120 0002 05dc");
+	client_padr(&alice, "0101 0000 0103 0002 beef 0120 0002 05dc");
+	client_acknowledge(&alice, "1100 .... .... c021 01");
+	client_ppp(&alice, large);
+	client_say_name(&alice);
+	world_grant(NULL, NULL);
+	client_network(&alice);
+	world_durable();
+	ck_assert_uint_eq(world.record[1].mtu, 1500);
+	world_seconds(10); /* its record is given back */
+	ck_assert_uint_eq(link_count(world.pppoe->links), 0);
+	forget_sent();
+	client_ppp(&alice, large);
+	ck_assert_ptr_nonnull(sent("1100 .... .... c021 0201")); /* acknowledged */
+	ck_assert_ptr_nonnull(sent("1100 .... .... c021 01.. .... 0104 05dc"));
+}
+END_TEST
+
 START_TEST(other_codes_and_places_are_refused)
 {
 	uint8_t frame[] = "\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x07\x88\x63\x11\x09\0\0\0\x04\x01\x01\0\0";
@@ -491,6 +546,9 @@ int main(void)
 	tcase_add_test(cases, a_cookie_given_before_a_restart_is_good_after_it);
 	tcase_add_test(cases, the_same_padr_gets_the_same_pads);
 	tcase_add_test(cases, a_larger_payload_is_agreed_on);
+	tcase_add_loop_test(cases, no_more_is_agreed_on_than_the_interface_has_room_for, 0,
+			    sizeof(rooms) / sizeof(rooms[0]));
+	tcase_add_test(cases, a_larger_link_is_renegotiated_as_large);
 	tcase_add_test(cases, other_codes_and_places_are_refused);
 	tcase_add_test(cases, a_client_that_begins_again_replaces_itself);
 	tcase_add_test(cases, another_line_replaces_nobody);
