@@ -12,6 +12,7 @@ bng_check(check_dhcp4_walk ${BNG_TEST_DIR}/dhcp4_walk.c ${DHCP4_SERVER} LIBS Pkg
 bng_check(check_dhcp4_edges ${BNG_TEST_DIR}/dhcp4_edges.c ${DHCP4_SERVER} LIBS PkgConfig::JANSSON)
 bng_check(check_dhcp4_grant ${BNG_TEST_DIR}/dhcp4_grant.c ${DHCP4_SERVER} LIBS PkgConfig::JANSSON)
 bng_check(check_dhcp4_relayed ${BNG_TEST_DIR}/dhcp4_relayed.c ${DHCP4_SERVER} LIBS PkgConfig::JANSSON)
+bng_check(check_dhcp4_relay_walk ${BNG_TEST_DIR}/dhcp4_relay_walk.c ${DHCP4_SERVER} LIBS PkgConfig::JANSSON)
 bng_check(check_dhcp4_packet ${BNG_TEST_DIR}/dhcp4_packet.c ${DHCP4_PARSER} LIBS PkgConfig::JANSSON)
 bng_check(check_dhcp4_reservation ${BNG_TEST_DIR}/dhcp4_reservation.c ${DHCP4_DIR}/reservation.c LIBS PkgConfig::JANSSON)
 bng_check(check_first_packet ${BNG_TEST_DIR}/first_packet.c ${CMAKE_SOURCE_DIR}/controld/first_packet/server.c
