@@ -5,14 +5,13 @@
 # the server are compared exactly.
 import os
 import signal
-import socket
 import time
 
 import pytest
 from scapy.all import BOOTP, DHCP, IP, UDP, Ether  # pylint: disable=no-name-in-module
 
 import lab as lab_module
-import sandbox
+from dhcp import RawClient
 from lab import EXEMPT, GATEWAY, Lab, wait_for
 
 LEASE = 3600
@@ -68,59 +67,9 @@ def session_of(lab, mac):
     return found[0] if found else None
 
 
-class Raw:
-    """A client that says exactly what it is told, untagged."""
-
-    def __init__(self, lab, name):
-        self.namespace = lab.namespace(name)
-        self.mac = f"02:00:00:01:00:{len(lab.namespaces):02x}"
-        self.name, self.gateway_mac = name, lab.mac(lab.gateway, "access0")
-        client = type("Port", (), {"namespace": self.namespace, "tags": [], "name": name, "mac": self.mac})
-        lab.attach_to_bridge(client)
-        with sandbox.entered(self.namespace):
-            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
-        self.socket.bind(("eth0", 0))
-
-    def send(self, kind, mac=None, source="0.0.0.0", destination="255.255.255.255", xid=1, damage=0, options=(), **fields):
-        mac = mac or self.mac
-        far = "ff:ff:ff:ff:ff:ff" if destination == "255.255.255.255" else self.gateway_mac
-        frame = (Ether(src=mac, dst=far) / IP(src=source, dst=destination) / UDP(sport=68, dport=67) /
-                 BOOTP(chaddr=bytes.fromhex(mac.replace(":", "")), xid=xid, ciaddr=source, **fields) /
-                 DHCP(options=[("message-type", kind), *options, "end"]))
-        data = bytearray(bytes(frame))
-        data[-5] ^= damage
-        self.socket.send(bytes(data))
-
-    def receive(self, xid=1, timeout=3):
-        """The reply as (type name, address, {option: value}, frame); None when none came."""
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            self.socket.settimeout(max(0.01, deadline - time.monotonic()))
-            try:
-                frame = Ether(self.socket.recv(2048))
-            except TimeoutError:
-                return None
-            if BOOTP in frame and frame[BOOTP].op == 2 and frame[BOOTP].xid == xid:
-                options = {option[0]: option[1] for option in frame[DHCP].options if isinstance(option, tuple)}
-                kinds = {2: "offer", 5: "ack", 6: "nak"}
-                return kinds[options["message-type"]], frame[BOOTP].yiaddr, options, frame
-        return None
-
-    def ask(self, kind, timeout=3, **arguments):
-        self.send(kind, **arguments)
-        return self.receive(timeout=timeout)
-
-    def lease(self, mac=None, wanted=None):
-        options = [("requested_addr", wanted)] if wanted else []
-        _, address, _, _ = self.ask("discover", mac=mac, options=options)
-        chosen = [("requested_addr", address), ("server_id", GATEWAY)]
-        assert self.ask("request", mac=mac, options=chosen)[:2] == ("ack", address)
-        return address
-
-
 @pytest.fixture(scope="module")
 def raw(lab):
-    return Raw(lab, "raw")
+    return RawClient(lab, "raw")
 
 
 def checksums_are_right(frame):
