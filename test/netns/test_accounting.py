@@ -40,7 +40,7 @@ def set_counters(lab, slot, *values):
         holder.received_fds.append(fd)
 
 
-def test_the_gateway_says_once_that_it_is_there(lab):
+def test_rfc2866_s5_1_the_gateway_says_once_that_it_is_there(lab):
     wait_for("Accounting-On", lambda: any(entry["Acct-Status-Type"] == "Accounting-On" for entry in radius.accounted(lab)))
     restart(lab)
     session = list(add(lab))
@@ -50,7 +50,7 @@ def test_the_gateway_says_once_that_it_is_there(lab):
     assert [entry["Acct-Status-Type"] for entry in radius.accounted(lab)].count("Accounting-On") == 1
 
 
-def test_a_session_from_start_to_stop(lab):
+def test_rfc2866_s5_1_rfc2866_s5_10_a_session_from_start_to_stop(lab):
     (session, address), = add(lab).items()
     wait_for("the Start", lambda: all_are(lab, [session], ["Start"]))
     shown = lab.call("session.show", {"address": address})
@@ -123,7 +123,7 @@ def test_interim_records_go_on_over_restarts(lab):
     assert all(1 <= after - before <= 2 for before, after in zip(times, times[1:-1])), times
 
 
-def test_servers_away_for_a_while_get_each_record_once(lab):
+def test_rfc2866_s2_servers_away_for_a_while_get_each_record_once(lab):
     configure(lab, timeout_ms=200)
     before = list(add(lab, 5))
     wait_for("the Starts", lambda: all_are(lab, before, ["Start"]))

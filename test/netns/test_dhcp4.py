@@ -84,7 +84,7 @@ def checksums_are_right(frame):
 
 
 @pytest.mark.parametrize("tags", [[], ["8100:7"], ["88a8:100", "8100:7"]], ids=["untagged", "vlan", "qinq"])
-def test_udhcpc_life_of_a_lease(lab, moved, tags):
+def test_rfc2131_s3_1_udhcpc_life_of_a_lease(lab, moved, tags):
     client = lab.client(f"u{len(tags)}", f"02:00:00:00:01:0{len(tags)}", tags)
     client.start_dhcp()
     address = client.wait_bound()
@@ -125,7 +125,7 @@ def test_renewal_of_a_disconnected_session_is_refused_and_begins_again(lab, move
     assert session_of(lab, client.mac)["id"] > first["id"]
 
 
-def test_udhcpc_declines_an_address_in_use(lab, moved):
+def test_rfc2131_s4_3_3_udhcpc_declines_an_address_in_use(lab, moved):
     squatter = lab.client("squatter", "02:00:00:00:02:01")
     victim = lab.client("victim", "02:00:00:00:02:02")
     taken = victim_address(lab, victim)
@@ -169,7 +169,7 @@ def bound_dhclient(lab, client):
     return int(wait_for("dhclient's process id", lambda: file.exists() and file.read_text().strip()))
 
 
-def test_dhclient_binds_and_reboots_into_its_lease(lab, moved):
+def test_rfc2131_s3_2_dhclient_binds_and_reboots_into_its_lease(lab, moved):
     client = lab.client("isc", "02:00:00:00:03:01")
     daemon = bound_dhclient(lab, client)
     session = session_of(lab, client.mac)
@@ -188,7 +188,7 @@ def test_dhclient_binds_and_reboots_into_its_lease(lab, moved):
 # ---- What those two never say --------------------------------------------------------------
 
 
-def test_reply_is_a_correct_frame(raw):
+def test_rfc2131_s4_1_reply_is_a_correct_frame(raw):
     kind, address, options, frame = raw.ask("discover", options=[("client_id", b"\x01abc"), ("param_req_list", [26, 6])])
     assert kind == "offer" and checksums_are_right(frame)
     assert (frame.dst, frame[IP].src, frame[IP].dst) == (raw.mac, GATEWAY, address)
@@ -199,19 +199,19 @@ def test_reply_is_a_correct_frame(raw):
     assert names.index("interface-mtu") < names.index("name_server") < names.index("subnet_mask") < names.index("router")
 
 
-def test_broadcast_flag(raw):
+def test_rfc2131_s4_1_broadcast_flag(raw):
     _, _, _, frame = raw.ask("discover", flags=0x8000)
     assert (frame.dst, frame[IP].dst) == ("ff:ff:ff:ff:ff:ff", "255.255.255.255") and checksums_are_right(frame)
 
 
-def test_nak_for_an_address_of_another_network(raw, moved):
+def test_rfc2131_s4_3_2_nak_for_an_address_of_another_network(raw, moved):
     kind, _, options, frame = raw.ask("request", mac="02:00:00:02:00:02", options=[("requested_addr", "192.168.7.7")])
     assert kind == "nak" and frame.dst == "ff:ff:ff:ff:ff:ff"
     assert b"network" in options["error_message"]
     assert moved() == {"received.request": 1, "sent.nak": 1, "refused.wrong_network": 1}
 
 
-def test_silence_for_an_unknown_client_that_reboots(raw, moved):
+def test_rfc2131_s4_3_2_silence_for_an_unknown_client_that_reboots(raw, moved):
     assert raw.ask("request", timeout=0.5, mac="02:00:00:02:00:01",
                    options=[("requested_addr", f"10.0.0.{LAST}")]) is None
     assert moved() == {"received.request": 1, "refused.no_binding": 1}
@@ -241,7 +241,7 @@ def test_limit_of_sessions_on_an_interface(lab, raw, moved):
     assert raw.ask("discover", mac=macs[6])[0] == "offer"
 
 
-def test_nobody_else_releases_a_lease(lab, raw, moved):
+def test_rfc2131_s4_3_4_nobody_else_releases_a_lease(lab, raw, moved):
     address = raw.lease(wanted=f"10.0.0.{FIRST + 3}")
     before = lab.drops()["drop_spoof_mac"]
     release = {"source": address, "options": [("server_id", GATEWAY)]}
@@ -252,7 +252,7 @@ def test_nobody_else_releases_a_lease(lab, raw, moved):
     assert session_of(lab, raw.mac)["address"] == address
 
 
-def test_inform_gets_parameters_and_no_lease(raw, moved):
+def test_rfc2131_s4_3_5_inform_gets_parameters_and_no_lease(raw, moved):
     kind, address, options, _ = raw.ask("inform", source="10.0.0.200")
     assert (kind, address) == ("ack", "0.0.0.0")
     assert options["router"] == GATEWAY and "lease_time" not in options
@@ -262,7 +262,7 @@ def test_inform_gets_parameters_and_no_lease(raw, moved):
 # ---- Restart, expiry -------------------------------------------------------------------------
 
 
-def test_leases_survive_a_restart_and_requests_wait_for_it(lab, raw):
+def test_rfc2131_s2_1_leases_survive_a_restart_and_requests_wait_for_it(lab, raw):
     address = raw.lease()
     session = session_of(lab, raw.mac)
     assert lab.stop(lab.controld) == 0
@@ -276,7 +276,7 @@ def test_leases_survive_a_restart_and_requests_wait_for_it(lab, raw):
     assert flat(lab.call("dhcp4.stats"))["leases.renewed"] == 1
 
 
-def test_lease_that_nobody_renews_ends(lab, raw):
+def test_rfc2131_s2_2_lease_that_nobody_renews_ends(lab, raw):
     """Last: the lease is cut short."""
     lab.config["dhcp4"]["pools"][0]["lease_seconds"] = 2
     lab.write_config()

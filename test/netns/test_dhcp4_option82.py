@@ -140,7 +140,7 @@ def test_a_line_that_is_not_known_gets_nothing(lab, client):
     assert refused(lab)["denied"] == before + 1 and sessions(lab) == []
 
 
-def test_rfc3046_s2_1_renewal_needs_no_option(lab, client):
+def test_renewal_needs_no_option(lab, client):
     assert select(client, client.ask("discover", options=line())[1], line())[0] == "ack"
     before, asked = lab.call("dhcp4.stats"), len(radius.asked(lab))
     kind, address, _, frame = client.ask("request", source="10.0.0.82", destination=GATEWAY)
@@ -172,7 +172,7 @@ def test_who_has_no_line_is_let_in_unless_it_is_required(lab, client):
     assert radius.asked(lab)[asked]["User-Name"] == "access0" and "ADSL-Agent-Circuit-Id" not in radius.asked(lab)[asked]
 
 
-def test_rfc3046_s2_1_what_came_by_a_relay_of_somebody_else_is_refused(lab, client):
+def test_rfc3046_s2_1_1_what_came_by_a_relay_of_somebody_else_is_refused(lab, client):
     """With giaddr it is not from an access node in front of us, but from another network."""
     before = refused(lab)
     assert client.ask("discover", timeout=1, options=line(), giaddr="10.0.0.9", hops=1) is None

@@ -318,14 +318,14 @@ def passes_whole(lab, client, echo, length, count=20):
     assert not [name for name in moved if name.startswith("drop")] and "punt_large" not in moved
 
 
-def test_rfc4638_s3_full_size_packets_for_who_asks(lab, dial, echo, payloads_of_1500):
+def test_rfc4638_s4_rfc4638_s5_1_full_size_packets_for_who_asks(lab, dial, echo, payloads_of_1500):
     client = dial(lab.large, mru=1500, max_payload=1500)
     assert dict(client.pads)[MAX_PAYLOAD] == (1500).to_bytes(2, "big")
     assert (client.peer_mru, client.told_mru, session_of(lab, client)["mtu"]) == (1500, None, 1500)
     passes_whole(lab, client, echo, 1500)
 
 
-def test_rfc2516_s7_rfc4638_s4_who_does_not_ask_gets_1492(lab, dial, echo, payloads_of_1500):
+def test_rfc2516_s7_rfc4638_s5_1_who_does_not_ask_gets_1492(lab, dial, echo, payloads_of_1500):
     client = dial(lab.large, mru=1500)
     assert MAX_PAYLOAD not in dict(client.pads)
     assert (client.peer_mru, client.told_mru, session_of(lab, client)["mtu"]) == (1492, 1492, 1492)

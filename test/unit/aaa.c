@@ -44,7 +44,7 @@ static void ask_and_wait(const struct authorise_question *question)
 
 /* ---- What is asked ---------------------------------------------------------------------- */
 
-START_TEST(a_line_is_described)
+START_TEST(rfc2865_s4_1_a_line_is_described)
 {
 	struct authorise_question question = line_question();
 	uint8_t circuit[] = {'o', 'l', 't', 1, 0xff}, remote[300];
@@ -107,7 +107,7 @@ START_TEST(names_are_made_as_configured)
 }
 END_TEST
 
-START_TEST(pap_and_chap_are_proven)
+START_TEST(rfc2865_s4_1_pap_and_chap_are_proven)
 {
 	uint8_t answer[17] = "0123456789ABCDEF", value[RADIUS_VALUE_MAX];
 	struct authorise_question question = ppp_question("nemo", CREDENTIAL_PAP, "arctangent", 10);
@@ -266,7 +266,7 @@ START_TEST(values_without_sense_refuse_or_are_left_out)
 }
 END_TEST
 
-START_TEST(a_challenge_is_a_denial)
+START_TEST(rfc2865_s4_4_a_challenge_is_a_denial)
 {
 	struct authorise_question question = line_question();
 
@@ -516,15 +516,15 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 
 	tcase_add_checked_fixture(tcase, world_start, world_stop);
-	tcase_add_test(tcase, a_line_is_described);
+	tcase_add_test(tcase, rfc2865_s4_1_a_line_is_described);
 	tcase_add_test(tcase, names_are_made_as_configured);
-	tcase_add_test(tcase, pap_and_chap_are_proven);
+	tcase_add_test(tcase, rfc2865_s4_1_pap_and_chap_are_proven);
 	tcase_add_test(tcase, mschap2_is_proven_both_ways);
 	tcase_add_test(tcase, an_accept_that_a_subscriber_would_not_believe_is_none);
 	tcase_add_test(tcase, what_cannot_be_asked_is_denied);
 	tcase_add_test(tcase, defaults_complete_an_answer);
 	tcase_add_test(tcase, values_without_sense_refuse_or_are_left_out);
-	tcase_add_test(tcase, a_challenge_is_a_denial);
+	tcase_add_test(tcase, rfc2865_s4_4_a_challenge_is_a_denial);
 	tcase_add_test(tcase, who_was_denied_is_not_asked_about_for_a_while);
 	tcase_add_test(tcase, a_shorter_hold_off_holds_at_once);
 	tcase_add_test(tcase, one_question_for_each_client);

@@ -307,7 +307,7 @@ START_TEST(a_subscriber_is_told_by_name_and_place)
 END_TEST
 
 /* All of them, each as it came, however many there are; what fits beside them is told, too. */
-START_TEST(every_class_goes_back)
+START_TEST(rfc2865_s5_25_every_class_goes_back)
 {
 	static uint8_t class[PROFILE_CLASS_MAX], line[253];
 	uint8_t size;
@@ -339,7 +339,7 @@ START_TEST(every_class_goes_back)
 }
 END_TEST
 
-START_TEST(the_request_tells_how_long_it_waited)
+START_TEST(rfc2866_s5_2_the_request_tells_how_long_it_waited)
 {
 	struct radius radius = {.config = {.nas_address_be = htonl(0xc0000201), .nas_identifier = "bng1"}};
 	uint8_t packet[RADIUS_REQUEST_MAX];
@@ -500,8 +500,8 @@ int main(void)
 	tcase_add_checked_fixture(said, setup, teardown);
 	tcase_add_test(said, counters_have_two_halves);
 	tcase_add_test(said, a_subscriber_is_told_by_name_and_place);
-	tcase_add_test(said, every_class_goes_back);
-	tcase_add_test(said, the_request_tells_how_long_it_waited);
+	tcase_add_test(said, rfc2865_s5_25_every_class_goes_back);
+	tcase_add_test(said, rfc2866_s5_2_the_request_tells_how_long_it_waited);
 	tcase_add_test(said, the_longest_record_fits);
 	suite_add_tcase(suite, small);
 	suite_add_tcase(suite, said);

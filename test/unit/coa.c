@@ -69,7 +69,7 @@ static const struct {
 	{COA_DISCONNECT_REQUEST, 1, "", 0, COA_CAUSE_INVALID_REQUEST},
 };
 
-START_TEST(each_attribute_has_its_meaning)
+START_TEST(rfc5176_s3_each_attribute_has_its_meaning)
 {
 	struct coa_request request;
 
@@ -107,7 +107,7 @@ static size_t signed_request(uint8_t *packet)
 	return length;
 }
 
-START_TEST(a_request_is_genuine_by_its_secret_only)
+START_TEST(rfc5176_s2_3_a_request_is_genuine_by_its_secret_only)
 {
 	uint8_t packet[RADIUS_PACKET_MAX];
 	size_t length = signed_request(packet), told = length;
@@ -127,7 +127,7 @@ START_TEST(a_request_is_genuine_by_its_secret_only)
 }
 END_TEST
 
-START_TEST(a_reply_belongs_to_its_request)
+START_TEST(rfc5176_s2_3_a_reply_belongs_to_its_request)
 {
 	uint8_t packet[RADIUS_PACKET_MAX], reply[RADIUS_PACKET_MAX];
 	static const uint8_t empty[RADIUS_DIGEST];
@@ -262,11 +262,11 @@ int main(void)
 	Suite *suite = suite_create("coa");
 	TCase *read = tcase_create("read"), *find = tcase_create("match"), *replay = tcase_create("replay");
 
-	tcase_add_loop_test(read, each_attribute_has_its_meaning, 0,
+	tcase_add_loop_test(read, rfc5176_s3_each_attribute_has_its_meaning, 0,
 			    sizeof(attributes) / sizeof(attributes[0]));
 	tcase_add_test(read, what_was_read_is_told);
-	tcase_add_test(read, a_request_is_genuine_by_its_secret_only);
-	tcase_add_test(read, a_reply_belongs_to_its_request);
+	tcase_add_test(read, rfc5176_s2_3_a_request_is_genuine_by_its_secret_only);
+	tcase_add_test(read, rfc5176_s2_3_a_reply_belongs_to_its_request);
 	suite_add_tcase(suite, read);
 	tcase_add_checked_fixture(find, setup_sessions, fixture_stop);
 	tcase_add_test(find, a_session_is_found_by_each_of_its_names);

@@ -242,7 +242,7 @@ START_TEST(options_of_a_full_request)
 }
 END_TEST
 
-START_TEST(options_continue_in_file_and_sname)
+START_TEST(rfc2131_s4_1_options_continue_in_file_and_sname)
 {
 	struct dhcp4_message parsed;
 
@@ -317,7 +317,7 @@ static const struct {
 #undef BYTES
 };
 
-START_TEST(malformed_options_are_refused)
+START_TEST(rfc2131_s4_1_malformed_options_are_refused)
 {
 	struct dhcp4_message parsed;
 
@@ -402,10 +402,10 @@ int main(void)
 	tcase_add_test(tests, checksum_is_never_zero);
 	tcase_add_test(tests, frame_with_three_tags);
 	tcase_add_test(tests, options_of_a_full_request);
-	tcase_add_test(tests, options_continue_in_file_and_sname);
+	tcase_add_test(tests, rfc2131_s4_1_options_continue_in_file_and_sname);
 	tcase_add_test(tests, option_in_parts_is_joined);
 	tcase_add_test(tests, options_need_no_end);
-	tcase_add_loop_test(tests, malformed_options_are_refused, 0,
+	tcase_add_loop_test(tests, rfc2131_s4_1_malformed_options_are_refused, 0,
 			    sizeof(malformed) / sizeof(malformed[0]));
 	tcase_add_test(tests, message_must_be_dhcp);
 	tcase_add_test(tests, writer_stops_at_its_size);

@@ -28,7 +28,7 @@ static void begin(void)
 	world.pool[0].giaddr_be = inet_addr("198.51.100.1");
 }
 
-START_TEST(message_goes_up_with_where_and_whose_it_is)
+START_TEST(rfc3046_s2_1_message_goes_up_with_where_and_whose_it_is)
 {
 	ck_assert_int_eq(ask(&discover), DHCP4_ACCEPTED);
 	ck_assert_uint_eq(world.relays, 1);
@@ -47,7 +47,7 @@ START_TEST(message_goes_up_with_where_and_whose_it_is)
 }
 END_TEST
 
-START_TEST(line_of_an_access_node_goes_up_and_comes_back)
+START_TEST(rfc3046_s2_1_line_of_an_access_node_goes_up_and_comes_back)
 {
 	struct request request = discover;
 
@@ -179,8 +179,8 @@ int main(void)
 	TCase *tests = tcase_create("relayed");
 
 	tcase_add_checked_fixture(tests, begin, world_free);
-	tcase_add_test(tests, message_goes_up_with_where_and_whose_it_is);
-	tcase_add_test(tests, line_of_an_access_node_goes_up_and_comes_back);
+	tcase_add_test(tests, rfc3046_s2_1_message_goes_up_with_where_and_whose_it_is);
+	tcase_add_test(tests, rfc3046_s2_1_line_of_an_access_node_goes_up_and_comes_back);
 	tcase_add_test(tests, lease_of_another_server_becomes_a_session);
 	tcase_add_test(tests, ack_waits_for_the_record_and_comes_once);
 	tcase_add_test(tests, nobody_is_relayed_before_it_is_authorised);

@@ -48,7 +48,7 @@ static void ck_tag(const uint8_t *packet, uint16_t tag, const char *text)
 
 /* ---- Discovery ------------------------------------------------------------------------------ */
 
-START_TEST(a_padi_leaves_nothing_behind)
+START_TEST(rfc2516_s5_2_a_padi_leaves_nothing_behind)
 {
 	ck_assert_int_eq(client_padi(&alice, "0101 0000 0103 0002 beef 0110 0003 726c79"), PPPOE_ACCEPTED);
 	const uint8_t *offer = sent("1107 0000");
@@ -64,7 +64,7 @@ START_TEST(a_padi_leaves_nothing_behind)
 }
 END_TEST
 
-START_TEST(a_padr_with_its_cookie_makes_a_session)
+START_TEST(rfc2516_s5_4_a_padr_with_its_cookie_makes_a_session)
 {
 	ck_assert(client_discover(&alice));
 	ck_assert_ptr_nonnull(sent("1100 .... .... c021 01")); /* LCP has begun */
@@ -83,7 +83,7 @@ static const struct {
 	{"a service that is not offered", "0101 0003 787878", PPPOE_REFUSED_SERVICE},
 };
 
-START_TEST(what_is_not_offered_gets_no_answer)
+START_TEST(rfc2516_s5_1_what_is_not_offered_gets_no_answer)
 {
 	strcpy(world.config.pppoe.service[0], "internet");
 	world.config.pppoe.service_count = 1;
@@ -93,7 +93,7 @@ START_TEST(what_is_not_offered_gets_no_answer)
 }
 END_TEST
 
-START_TEST(services_are_offered_and_chosen)
+START_TEST(rfc2516_s5_2_rfc2516_s5_4_services_are_offered_and_chosen)
 {
 	uint16_t length;
 
@@ -118,7 +118,7 @@ START_TEST(services_are_offered_and_chosen)
 }
 END_TEST
 
-START_TEST(a_cookie_is_needed_and_lives_a_minute)
+START_TEST(rfc2516_s9_a_cookie_is_needed_and_lives_a_minute)
 {
 	ck_assert_int_eq(client_padr(&alice, ASKED), PPPOE_REFUSED_COOKIE);
 	client_padi(&alice, ASKED);
@@ -158,7 +158,7 @@ START_TEST(the_same_padr_gets_the_same_pads)
 }
 END_TEST
 
-START_TEST(a_larger_payload_is_agreed_on)
+START_TEST(rfc4638_s4_a_larger_payload_is_agreed_on)
 {
 	const struct {
 		uint16_t mru;
@@ -241,7 +241,7 @@ START_TEST(a_larger_link_is_renegotiated_as_large)
 }
 END_TEST
 
-START_TEST(other_codes_and_places_are_refused)
+START_TEST(rfc2516_s4_other_codes_and_places_are_refused)
 {
 	uint8_t frame[] = "\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x07\x88\x63\x11\x09\0\0\0\x04\x01\x01\0\0";
 
@@ -538,18 +538,18 @@ int main(void)
 	TCase *cases = tcase_create("pppoe");
 
 	tcase_add_checked_fixture(cases, setup, world_free);
-	tcase_add_test(cases, a_padi_leaves_nothing_behind);
-	tcase_add_test(cases, a_padr_with_its_cookie_makes_a_session);
-	tcase_add_loop_test(cases, what_is_not_offered_gets_no_answer, 0, 3);
-	tcase_add_test(cases, services_are_offered_and_chosen);
-	tcase_add_test(cases, a_cookie_is_needed_and_lives_a_minute);
+	tcase_add_test(cases, rfc2516_s5_2_a_padi_leaves_nothing_behind);
+	tcase_add_test(cases, rfc2516_s5_4_a_padr_with_its_cookie_makes_a_session);
+	tcase_add_loop_test(cases, rfc2516_s5_1_what_is_not_offered_gets_no_answer, 0, 3);
+	tcase_add_test(cases, rfc2516_s5_2_rfc2516_s5_4_services_are_offered_and_chosen);
+	tcase_add_test(cases, rfc2516_s9_a_cookie_is_needed_and_lives_a_minute);
 	tcase_add_test(cases, a_cookie_given_before_a_restart_is_good_after_it);
 	tcase_add_test(cases, the_same_padr_gets_the_same_pads);
-	tcase_add_test(cases, a_larger_payload_is_agreed_on);
+	tcase_add_test(cases, rfc4638_s4_a_larger_payload_is_agreed_on);
 	tcase_add_loop_test(cases, no_more_is_agreed_on_than_the_interface_has_room_for, 0,
 			    sizeof(rooms) / sizeof(rooms[0]));
 	tcase_add_test(cases, a_larger_link_is_renegotiated_as_large);
-	tcase_add_test(cases, other_codes_and_places_are_refused);
+	tcase_add_test(cases, rfc2516_s4_other_codes_and_places_are_refused);
 	tcase_add_test(cases, a_client_that_begins_again_replaces_itself);
 	tcase_add_test(cases, another_line_replaces_nobody);
 	tcase_add_test(cases, a_vlan_has_room_for_so_many);
