@@ -3,6 +3,7 @@
 # Leases of another server, a real Kea in the lab's internet: sessions follow what passes by,
 # renewals go through the relay, and nothing of an exchange is lost by a killed controld.
 import signal
+import socket
 
 import pytest
 
@@ -105,9 +106,23 @@ def test_release_ends_session_and_lease(lab, client):
 
 
 def test_others_do_not_answer_for_the_server(lab, client):
-    """Not from its address: refused."""
-    before = stats(lab)["refused"]["other_server"]
+    """Neither from another address nor from another of its ports."""
+    before = stats(lab)["refused"]
     sandbox.run(["ip", "-n", lab.internet, "address", "add", "198.18.0.9/32", "dev", "lo"])
-    lab.run(lab.internet, "python3", "-c", "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
-            f"s.bind(('198.18.0.9', 6767)); s.sendto(bytes(300), ('{CORE}', 67))")
-    wait_for("the refusal", lambda: stats(lab)["refused"]["other_server"] == before + 1)
+    for number, sender in enumerate((("198.18.0.9", 67), (CORE_PEER, 6767)), 1):
+        with sandbox.entered(lab.internet):
+            other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with other:
+            other.bind(sender)
+            other.sendto(bytes(300), (CORE, 67))
+        wait_for("the refusal", lambda: stats(lab)["refused"]["other_server"] == before["other_server"] + number)
+    assert stats(lab)["refused"] == before | {"other_server": before["other_server"] + 2}
+
+
+def test_a_new_holder_gets_the_socket_again(lab, client):
+    name = f"controld.dhcp4.{CORE}"
+    assert name in lab.call("fd.list", server="holder")["names"]
+    lab.holder.kill()
+    lab.reap(lab.holder)
+    lab.start_holder()
+    wait_for("the socket", lambda: name in lab.call("fd.list", server="holder")["names"])

@@ -13,6 +13,7 @@
 
 #define A             "10.0.0.10"
 #define SERVER        "10.0.0.1"
+#define ANOTHER       "192.0.2.68"
 #define MAC           0x0a
 #define REFUSED(name) (world.dhcp4->stats.refused[DHCP4_REFUSED_##name])
 
@@ -26,6 +27,15 @@ static void begin(void)
 	world.pool[0].relay_be[0] = inet_addr(OTHER_SERVER);
 	world.pool[0].relay_count = 1;
 	world.pool[0].giaddr_be = inet_addr("198.51.100.1");
+}
+
+static enum dhcp4_refusal says(const char *server, enum dhcp4_type type, const char *address,
+			       uint32_t lease_s)
+{
+	uint8_t data[1024];
+	size_t length = server_reply(type, address, lease_s, server, data);
+
+	return dhcp4_relay_back(world.dhcp4, inet_addr(server), data, length, world.now_ns);
 }
 
 START_TEST(rfc3046_s2_1_message_goes_up_with_where_and_whose_it_is)
@@ -85,6 +95,61 @@ START_TEST(lease_of_another_server_becomes_a_session)
 	ck_assert_int_eq(server_says(DHCP4_ACK, A, 300), DHCP4_ACCEPTED);
 	ck_assert_uint_eq(world_session(A)->lease_seconds, 300);
 	ck_assert_uint_eq(world.dhcp4->stats.renewed, 1);
+}
+END_TEST
+
+START_TEST(first_server_that_offers_is_the_one_that_is_asked)
+{
+	world.ask_error = 0;
+	world.pool[0].relay_be[1] = inet_addr(ANOTHER);
+	world.pool[0].relay_count = 2;
+	ck_assert_int_eq(ask(&discover), DHCP4_ACCEPTED);
+	world_answer(AUTHORISE_GRANTED, &(struct session_profile){0});
+	ck_assert_uint_eq(world.relays, 2);
+	ck_assert_int_eq(says(ANOTHER, DHCP4_OFFER, A, 600), DHCP4_ACCEPTED);
+	ck_assert_int_eq(says(OTHER_SERVER, DHCP4_OFFER, "10.0.0.11", 600), DHCP4_ACCEPTED);
+	ck_assert_int_eq(ask(&select_a), DHCP4_ACCEPTED);
+	ck_assert_uint_eq(world.relays, 3);
+	ck_assert_uint_eq(world.relayed_to_be, inet_addr(ANOTHER));
+}
+END_TEST
+
+START_TEST(both_tags_come_back_as_they_went)
+{
+	uint8_t frame[2048];
+	size_t length = request_build(&select_a, frame);
+
+	memcpy(frame + 16, "\x88\xa8", 2);
+	ck_assert_int_eq(serve(frame, length), DHCP4_ACCEPTED);
+	ck_assert_int_eq(server_says(DHCP4_ACK, A, 600), DHCP4_ACCEPTED);
+	ck_assert_ptr_nonnull(strstr(answer(), "client 88a8:0064 88a8:0007 "));
+	ck_assert_uint_eq(world_session(A)->flags, BNG_SUBSCRIBER_OUTER_AD | BNG_SUBSCRIBER_INNER_AD);
+}
+END_TEST
+
+START_TEST(another_address_ends_the_session_of_the_first)
+{
+	ck_assert_int_eq(ask(&select_a), DHCP4_ACCEPTED);
+	ck_assert_int_eq(server_says(DHCP4_ACK, A, 600), DHCP4_ACCEPTED);
+	ck_assert_int_eq(ask(&renew), DHCP4_ACCEPTED);
+	server_says(DHCP4_ACK, "10.0.0.11", 600);
+	ck_assert_ptr_null(world_session(A));
+}
+END_TEST
+
+START_TEST(message_that_goes_in_circles_is_relayed_no_further)
+{
+	uint8_t frame[2048];
+	struct request request = discover;
+
+	request.no_udp_checksum = true;
+	for (uint8_t hops = 15; hops <= 16; hops++) {
+		size_t length = request_build(&request, frame);
+
+		frame[22 + 28 + 3] = hops; /* behind Ethernet with two tags, IP, UDP */
+		ck_assert_int_eq(serve(frame, length), hops < 16 ? DHCP4_ACCEPTED : DHCP4_REFUSED_MALFORMED);
+	}
+	ck_assert_uint_eq(world.relays, 1);
 }
 END_TEST
 
@@ -158,6 +223,10 @@ START_TEST(reply_that_is_not_for_here_is_refused)
 	ck_assert_int_eq(dhcp4_relay_back(world.dhcp4, inet_addr(OTHER_SERVER), data, length, world.now_ns),
 			 DHCP4_REFUSED_OTHER_SERVER);
 	length = server_reply(DHCP4_ACK, A, 600, OTHER_SERVER, data);
+	data[0] = DHCP4_OP_REQUEST;
+	ck_assert_int_eq(dhcp4_relay_back(world.dhcp4, inet_addr(OTHER_SERVER), data, length, world.now_ns),
+			 DHCP4_REFUSED_MALFORMED);
+	data[0] = DHCP4_OP_REPLY;
 	data[28 + 5]++; /* chaddr */
 	ck_assert_int_eq(dhcp4_relay_back(world.dhcp4, inet_addr(OTHER_SERVER), data, length, world.now_ns),
 			 DHCP4_REFUSED_MALFORMED);
@@ -182,6 +251,10 @@ int main(void)
 	tcase_add_test(tests, rfc3046_s2_1_message_goes_up_with_where_and_whose_it_is);
 	tcase_add_test(tests, rfc3046_s2_1_line_of_an_access_node_goes_up_and_comes_back);
 	tcase_add_test(tests, lease_of_another_server_becomes_a_session);
+	tcase_add_test(tests, first_server_that_offers_is_the_one_that_is_asked);
+	tcase_add_test(tests, both_tags_come_back_as_they_went);
+	tcase_add_test(tests, another_address_ends_the_session_of_the_first);
+	tcase_add_test(tests, message_that_goes_in_circles_is_relayed_no_further);
 	tcase_add_test(tests, ack_waits_for_the_record_and_comes_once);
 	tcase_add_test(tests, nobody_is_relayed_before_it_is_authorised);
 	tcase_add_test(tests, ack_of_a_client_that_nobody_asked_about_opens_nothing);
