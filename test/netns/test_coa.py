@@ -110,8 +110,12 @@ def test_rfc5176_s3_several_sessions_are_not_ended_at_once(lab, session):
 
 def test_rfc5176_s2_2_a_coa_request_changes_the_session(lab, session):
     assert shown(lab, session)["pool"] == "default"
-    assert ask(lab, "coa", {"Acct-Session-Id": session["acct"], "Holdfast-NAT-Pool": "other", "Session-Timeout": 3600,
-                            "Mikrotik-Rate-Limit": '"10M/20M"', "Filter-Id": "walled"}) == (ACK["coa"], None)
+    with lab.rpc() as follower:  # with no command configured
+        follower.call("events.follow")
+        assert ask(lab, "coa", {"Acct-Session-Id": session["acct"], "Holdfast-NAT-Pool": "other", "Session-Timeout": 3600,
+                                "Mikrotik-Rate-Limit": '"10M/20M"', "Filter-Id": "walled"}) == (ACK["coa"], None)
+        event = follower.next_notification(10)["params"]
+    assert (event["type"], event["session"], event["address"]) == ("session_change", session["id"], session["address"])
     assert shown(lab, session)["pool"] == "other"
     assert is_up(lab, session)
 
