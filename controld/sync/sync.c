@@ -26,7 +26,7 @@
 struct topic {
 	struct controld *controld;
 	const struct sync_topic *owner;
-	json_t *received; /* key -> value; NULL once delivered */
+	json_t *received; /* key -> value as text; NULL once delivered */
 	json_t *written;  /* keys, since this start; NULL once delivered */
 	bool is_whole;    /* all was received */
 	bool is_other;    /* what is received is of another store than what was delivered */
@@ -50,18 +50,28 @@ static struct topic *topic_find(const struct sync *sync, const char *name)
 
 /* ---- Receiving ------------------------------------------------------------------------ */
 
+/* One tree at a time: those of all records together would be ten times their text. */
+static void deliver_record(struct topic *topic, const char *key, const json_t *text)
+{
+	json_t *value = json_loadb(json_string_value(text), json_string_length(text), 0, NULL);
+
+	if (value) {
+		topic->owner->record(topic->controld, key, value);
+		topic->records++;
+	}
+	json_decref(value);
+}
+
 static void deliver(struct topic *topic)
 {
-	json_t *received = topic->received, *written = topic->written, *value;
+	json_t *received = topic->received, *written = topic->written, *text;
 	const char *key;
 
 	topic->received = topic->written = NULL;
-	json_object_foreach(received, key, value)
+	json_object_foreach(received, key, text)
 	{
-		if (json_object_get(written, key))
-			continue;
-		topic->owner->record(topic->controld, key, value);
-		topic->records++;
+		if (!json_object_get(written, key))
+			deliver_record(topic, key, text);
 	}
 	json_decref(received);
 	json_decref(written);
@@ -81,14 +91,13 @@ static void on_begin(void *context, bool snapshot, bool other_store)
 static void on_record(void *context, struct json_slice key, int64_t rev, struct json_slice value)
 {
 	struct topic *topic = context;
-	json_t *json;
 
 	(void)rev;
 	if (!topic->received)
 		return;
-	json = value.text ? json_loadb(value.text, value.length, 0, NULL) : NULL;
-	if (json)
-		json_object_setn_new_nocheck(topic->received, key.text, key.length, json);
+	if (value.text)
+		json_object_setn_new_nocheck(topic->received, key.text, key.length,
+					     json_stringn_nocheck(value.text, value.length));
 	else
 		json_object_deln(topic->received, key.text, key.length);
 }
