@@ -104,12 +104,14 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 
 /* ---- The topic ---------------------------------------------------------------------------- */
 
-static void on_record(struct controld *controld, const char *key, const json_t *value)
+static void on_record(struct controld *controld, const char *key, struct json_slice value)
 {
 	struct accounting *accounting = controld->accounting;
+	json_t *record = json_loadb(value.text, value.length, 0, NULL);
 
 	if (!need_ledger(accounting))
-		spool_adopt_record(accounting, key, value);
+		spool_adopt_record(accounting, key, record);
+	json_decref(record);
 }
 
 static void on_synced(struct controld *controld)

@@ -64,8 +64,8 @@ void session_event(struct controld *controld, uint64_t session_id, const struct 
 		   const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 json_t *session_detail_json(const struct session_detail *detail);
-/* What session_detail_json made. NULL: it is not that, or no memory. */
-struct session_detail *session_detail_parse(const json_t *json);
+/* What session_detail_json made, as text. NULL: it is not that, or no memory. */
+struct session_detail *session_detail_parse(struct json_slice value);
 
 /* All that is known of a session that is up. New reference. */
 json_t *session_describe(struct controld *controld, const struct session *session);

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/json_scan.h"
+
 #define PROFILE_NAME_MAX  32 /* of a pool, as in the configuration */
 #define PROFILE_FILTERS   4
 #define PROFILE_ROUTES    8
@@ -86,7 +88,8 @@ int profile_merge(struct session_profile *to, const struct session_profile *from
 
 /* New reference; only what is given. */
 json_t *profile_json(const struct session_profile *profile);
-/* What profile_json made. 0, -EINVAL or -ENOMEM, and *profile is zeroed. */
-int profile_parse(const json_t *json, struct session_profile *profile);
+/* What profile_json made, as text. 0; -EINVAL: it is not that, or no memory, and *profile
+ * is zeroed. */
+int profile_parse(struct json_slice value, struct session_profile *profile);
 
 #endif

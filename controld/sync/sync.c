@@ -26,7 +26,7 @@
 struct topic {
 	struct controld *controld;
 	const struct sync_topic *owner;
-	json_t *received; /* key -> value as text; NULL once delivered */
+	json_t *received; /* key -> value, as text: a tree is many times as large; NULL once delivered */
 	json_t *written;  /* keys, since this start; NULL once delivered */
 	bool is_whole;    /* all was received */
 	bool is_other;    /* what is received is of another store than what was delivered */
@@ -50,18 +50,6 @@ static struct topic *topic_find(const struct sync *sync, const char *name)
 
 /* ---- Receiving ------------------------------------------------------------------------ */
 
-/* One tree at a time: those of all records together would be ten times their text. */
-static void deliver_record(struct topic *topic, const char *key, const json_t *text)
-{
-	json_t *value = json_loadb(json_string_value(text), json_string_length(text), 0, NULL);
-
-	if (value) {
-		topic->owner->record(topic->controld, key, value);
-		topic->records++;
-	}
-	json_decref(value);
-}
-
 static void deliver(struct topic *topic)
 {
 	json_t *received = topic->received, *written = topic->written, *text;
@@ -70,8 +58,11 @@ static void deliver(struct topic *topic)
 	topic->received = topic->written = NULL;
 	json_object_foreach(received, key, text)
 	{
-		if (!json_object_get(written, key))
-			deliver_record(topic, key, text);
+		if (json_object_get(written, key))
+			continue;
+		topic->owner->record(topic->controld, key,
+				     (struct json_slice){json_string_value(text), json_string_length(text)});
+		topic->records++;
 	}
 	json_decref(received);
 	json_decref(written);

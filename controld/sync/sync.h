@@ -19,9 +19,9 @@ struct controld;
 /* A member of struct bng_feature. */
 struct sync_topic {
 	const char *name;
-	/* What the bus kept, once for each key, never what we wrote since this start. After
-	 * every feature's init. */
-	void (*record)(struct controld *controld, const char *key, const json_t *value);
+	/* What the bus kept (an object), once for each key, never what we wrote since this
+	 * start. After every feature's init. `value` is valid during the call. */
+	void (*record)(struct controld *controld, const char *key, struct json_slice value);
 	/* That was all of it. Called once: before the configuration is applied, or later
 	 * when the bus was away then. May be NULL. */
 	void (*synced)(struct controld *controld);

@@ -26,13 +26,15 @@ static char given[512];                                      /* what the feature
 
 /* ---- The feature ------------------------------------------------------------------------ */
 
-static void on_record(struct controld *to, const char *key, const json_t *value)
+static void on_record(struct controld *to, const char *key, struct json_slice value)
 {
+	json_t *json = json_loadb(value.text, value.length, 0, NULL);
 	size_t used = strlen(given);
 
 	ck_assert_ptr_eq(to, &controld);
 	snprintf(given + used, sizeof(given) - used, "%s=%lld ", key,
-		 (long long)json_integer_value(json_object_get(value, "n")));
+		 (long long)json_integer_value(json_object_get(json, "n")));
+	json_decref(json);
 }
 
 static void on_synced(struct controld *to)
