@@ -155,7 +155,9 @@ void deliver_account_ends(struct account *account);
 
 /* Drops what is beyond the bounds and may be dropped. */
 void bounds_keep(struct accounting *accounting);
-/* The same, and tells of it. */
+/* Interim records were found, in any order: the oldest is to go first. */
+void bounds_sort(struct accounting *accounting);
+/* The same as bounds_keep, and tells of it. */
 void bounds_tick(struct accounting *accounting);
 /* Of all that waits, on the bus. */
 uint64_t bounds_bytes(const struct accounting *accounting);

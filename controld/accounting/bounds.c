@@ -63,6 +63,37 @@ void bounds_keep(struct accounting *accounting)
 	}
 }
 
+static int by_age(const void *a, const void *b)
+{
+	const struct record *left = *(struct record *const *)a, *right = *(struct record *const *)b;
+
+	if (left->content.made_s != right->content.made_s)
+		return left->content.made_s < right->content.made_s ? -1 : 1;
+	if (left->account->session_id != right->account->session_id)
+		return left->account->session_id < right->account->session_id ? -1 : 1;
+	return record_key_compare(&left->content.key, &right->content.key);
+}
+
+void bounds_sort(struct accounting *accounting)
+{
+	uint32_t count = 0;
+	struct record *record,
+		**list = malloc((accounting->waiting[RECORD_INTERIM] + 1) * sizeof(struct record *));
+
+	if (!list) {
+		log_warning("accounting: no memory to sort what waits: interim records may be dropped out of "
+			    "order");
+		return;
+	}
+	TAILQ_FOREACH(record, &accounting->interims, aged)
+	list[count++] = record;
+	qsort(list, count, sizeof(struct record *), by_age);
+	TAILQ_INIT(&accounting->interims);
+	for (uint32_t i = 0; i < count; i++)
+		TAILQ_INSERT_TAIL(&accounting->interims, list[i], aged);
+	free(list);
+}
+
 /* ---- Telling ------------------------------------------------------------------------- */
 
 static void tell(struct accounting *accounting, const char *type, const char *bound, uint64_t dropped)

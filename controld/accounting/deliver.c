@@ -25,13 +25,23 @@
 
 /* ---- Whose turn it is --------------------------------------------------------------- */
 
+/* An Accounting-On that was made, and is not known yet. */
+static bool is_on_missing(const struct accounting *accounting)
+{
+	return accounting->ledger->header->birth == BIRTH_UNDER_WAY && !accounting->barrier;
+}
+
 static bool may_be_sent(const struct accounting *accounting, const struct record *record)
 {
 	bool is_up = sync_is_up(accounting->controld);
+	bool is_synced = sync_topic_is_synced(accounting->controld, ACCOUNTING_TOPIC);
 
 	if (!accounting->is_open || record->is_under_way || !record->content.length)
 		return false;
-	if (is_up && (!record->is_stored || !sync_topic_is_synced(accounting->controld, ACCOUNTING_TOPIC)))
+	if (is_up && (!record->is_stored || !is_synced))
+		return false;
+	/* What goes before it only the bus knows, which was away at the start. */
+	if (!is_synced && (record->content.is_behind || is_on_missing(accounting)))
 		return false;
 	if (record->content.key.kind == RECORD_STOP)
 		return record->account->is_gone || !is_up;

@@ -116,8 +116,14 @@ static void on_record(struct controld *controld, const char *key, struct json_sl
 
 static void on_synced(struct controld *controld)
 {
-	if (controld->accounting->ledger)
-		deliver_consider_all(controld->accounting);
+	struct accounting *accounting = controld->accounting;
+
+	if (!accounting->ledger)
+		return;
+	if (accounting->ledger->header->birth == BIRTH_UNDER_WAY && !accounting->barrier)
+		accounting->ledger->header->birth = BIRTH_OVER; /* the bus has lost it */
+	bounds_sort(accounting);
+	deliver_consider_all(accounting);
 }
 
 static void on_rewrite(struct controld *controld)
@@ -136,11 +142,10 @@ static void announce_birth(struct accounting *accounting)
 {
 	struct ledger_header *header = accounting->ledger->header;
 
-	if (header->is_born || !accounting->config.enabled)
+	if (header->birth != BIRTH_OWED || !accounting->config.enabled)
 		return;
-	if (!session_count(accounting->controld) && !spool_count(accounting))
-		accounts_on(accounting);
-	header->is_born = 1;
+	if (session_count(accounting->controld) || spool_count(accounting) || accounts_on(accounting))
+		header->birth = BIRTH_OVER;
 }
 
 static int feature_apply(struct controld *controld, const struct config *old, const struct config *next)

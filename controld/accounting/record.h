@@ -38,6 +38,7 @@ struct record_content {
 	int64_t made_s; /* Unix */
 	uint16_t length;
 	const uint8_t *attributes; /* RADIUS attributes, one after the other */
+	bool is_behind;            /* an earlier one of its session may be on the bus and nowhere else */
 };
 
 /* "00000000000003e8-start", "...-stop", "...-0000000c" (interim), "...-on", "...-off". */

@@ -55,20 +55,42 @@ static void again(struct record *record)
 	TAILQ_INSERT_TAIL(&record->account->accounting->agains, record, again);
 }
 
+/* The bus has it. A controld that starts while the bus is away sees what comes behind it alone. */
+static void leave_ledger(struct record *record)
+{
+	struct ledger *ledger = record->account->accounting->ledger;
+	struct record *behind = record;
+
+	while ((behind = TAILQ_NEXT(behind, next))) {
+		behind->content.is_behind = true;
+		ledger_set_behind(ledger, behind->slot);
+	}
+	ledger_set(ledger, record->slot, LEDGER_FREE);
+	record->slot = LEDGER_NONE;
+}
+
+/* Whether one that goes before it is on the bus and nowhere else. */
+static bool is_behind(struct record *record)
+{
+	struct record *before = record;
+
+	while ((before = TAILQ_PREV(before, record_list, next)))
+		if (!before->is_answered && before->slot == LEDGER_NONE)
+			return true;
+	return false;
+}
+
 static void on_stored(void *context, int error, const char *reason)
 {
 	struct record *record = asked_end(context, error);
-	struct accounting *accounting;
 
 	if (!record)
 		return;
-	accounting = record->account->accounting;
 	record->is_stored = true;
 	if (error) {
 		log_error("accounting: the bus refuses a record (%s); it is kept in memory", reason);
 	} else if (!record->is_answered) {
-		ledger_set(accounting->ledger, record->slot, LEDGER_FREE);
-		record->slot = LEDGER_NONE;
+		leave_ledger(record);
 	}
 	deliver_consider(record->account);
 }
@@ -245,6 +267,8 @@ static struct record *record_new(struct account *account, const struct record_co
 	insert(account, record);
 	if (!is_answered)
 		count_in(record);
+	if (content->key.kind == RECORD_ON && !is_answered)
+		account->accounting->ledger->header->birth = BIRTH_UNDER_WAY;
 	if (content->key.sequence > account->sequence)
 		account->sequence = content->key.sequence;
 	account_made(account, content->made_s);
@@ -374,6 +398,8 @@ void record_over(struct record *record, bool is_delivered)
 		record->slot = ledger_take(ledger, &record->content, LEDGER_DELIVERED);
 	count_out(record);
 	record->is_answered = true;
+	if (record->content.key.kind == RECORD_ON)
+		ledger->header->birth = BIRTH_OVER;
 	settle(record);
 	account->is_held = false;
 	deliver_consider(account);
@@ -409,6 +435,7 @@ static void finish_stop(struct account *account)
 	    session->session_id != account->session_id ||
 	    !attributes_count((uint8_t *)(uintptr_t)stop->content.attributes, stop->content.length, session))
 		return;
+	stop->content.is_behind = is_behind(stop);
 	slot = ledger_take(accounting->ledger, &stop->content, LEDGER_WAITING);
 	ledger_set(accounting->ledger, stop->slot, LEDGER_FREE);
 	stop->slot = slot;
@@ -441,6 +468,7 @@ int spool_make(struct accounting *accounting, const struct record_content *conte
 		log_error("accounting: no memory for a record");
 		return -ENOMEM;
 	}
+	record->content.is_behind = is_behind(record);
 	record->slot = ledger_take(accounting->ledger, &record->content, LEDGER_WAITING);
 	accounting->ledger->header->made[content->key.kind]++;
 	put(record);
@@ -477,6 +505,7 @@ void spool_adopt_ledger(struct accounting *accounting)
 	for (uint32_t slot = 0; slot < accounting->ledger->header->high; slot++)
 		if (accounting->ledger->slots[slot].state != LEDGER_FREE)
 			adopt_slot(accounting, slot);
+	bounds_sort(accounting);
 }
 
 void spool_adopt_record(struct accounting *accounting, const char *key, const json_t *value)

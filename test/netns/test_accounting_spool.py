@@ -20,7 +20,7 @@ MAC = "02:00:00:00:07:01"
 USERS = f"""
 "{MAC}" Cleartext-Password := "line"
 \tFramed-IP-Address = 10.0.0.5,
-\tAcct-Interim-Interval = 2
+\tAcct-Interim-Interval = 1
 """
 
 
@@ -125,7 +125,7 @@ def test_start_and_stop_are_kept_beyond_every_bound(lab):
         disconnect(lab, up[:5])
         assert [(event["bound"], event["waiting"]) for event in events(follower, "accounting_overfull")
                 if event["type"] == "accounting_overfull"] == [("spool_max", 25)]
-        wait_for("interim records to be dropped", lambda: stats(lab)["dropped"] >= before["dropped"] + 15)
+        wait_for("interim records to be dropped", lambda: stats(lab)["dropped"] >= before["dropped"] + 5)
         assert stats(lab)["overfull"] == "spool_max"
         assert "OVERFULL" in lab.cli("accounting").stdout and "/accounting/spool_max" in lab.cli("accounting").stdout
     restart(lab)
@@ -189,7 +189,7 @@ def test_the_server_gives_the_interval(lab):
     assert (start["Acct-Status-Type"], start["User-Name"]) == ("Start", MAC)
     assert {record["Acct-Status-Type"] for record in interims} == {"Interim-Update"}
     times = [int(record["Acct-Session-Time"]) for record in interims]
-    assert 1 <= times[0] <= 3 and all(2 <= later - earlier <= 3 for earlier, later in zip(times, times[1:])), times
+    assert 0 <= times[0] <= 2 and all(1 <= later - earlier <= 2 for earlier, later in zip(times, times[1:])), times
     assert kinds(lab, other)[other] == ["Start"]
 
 

@@ -406,7 +406,7 @@ END_TEST
 START_TEST(no_left_over_memory_does_harm)
 {
 	uint8_t one[] = {1, 6, 'n', 'e', 'm', 'o'};
-	struct record_content content = {{9, 0, RECORD_START}, 77, sizeof(one), one}, found;
+	struct record_content content = {{9, 0, RECORD_START}, 77, sizeof(one), one, false}, found;
 	struct ledger *ledger, *again;
 	unsigned believed = 0;
 
