@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
 # How long the control plane is away when bng-controld is killed and started at once, with
-# sessions as RADIUS grants them: each phase of the start, and the whole. Beside it stands
+# sessions that RADIUS granted and that are accounted: each phase of the start, and the whole. Beside it stands
 # what two libraries take for the same records: SQLite reading them, Python's JSON (in C)
 # parsing them. Prints measured values beside the targets; judges nothing but faults.
 import argparse
@@ -20,7 +20,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 os.environ.setdefault("BNG_BUILD", str(TOP / "build" / "release"))
 sys.path.insert(0, str(TOP / "test" / "lab"))
 
-from lab import Lab, default_config, wait_for  # noqa: E402 pylint: disable=wrong-import-position
+from lab import INTERNET, Lab, default_config, wait_for  # noqa: E402 pylint: disable=wrong-import-position
 
 TARGET_READY_MS = 1000    # from the kill
 TARGET_RECORDS_MS = 1000  # received from the bus, and with the features
@@ -28,6 +28,7 @@ FIRST = (10 << 24) + 256
 SESSIONS_MAX = 1 << 17
 BATCH = 1000
 SMALL_MS = 5.0
+STARTED = 2  # controld/accounting/machine.h: its Start was delivered
 
 
 def config():
@@ -49,7 +50,8 @@ def granted(value):
     user = f"user-{value['mac'].replace(':', '')}@example.net"
     rates = {"up": {"bits_s": 20000000, "burst_bytes": 0}, "down": {"bits_s": 100000000, "burst_bytes": 0}}
     value.update(user=user, source="radius-1", circuit_id=f"olt7 xpon 0/1/3:{value['mac']}", remote_id=value["mac"])
-    value["profile"] = dict(rates, user=user, session_timeout_s=86400, interim_s=600, **{"class": [f"class-{value['id']}"]})
+    value["profile"] = dict(rates, user=user, session_timeout_s=86400, interim_s=3600, **{"class": [f"class-{value['id']}"]})
+    value["accounting"] = {"state": STARTED, "sequence": 0, "last": int(time.time())}
     return value
 
 
@@ -82,6 +84,9 @@ def fill(lab, sessions):
     for first in range(0, len(keys), BATCH):
         lab.call("sync.publish", server="bngsync", params={
             "topic": "session", "records": [{"key": key, "value": granted(records[key])} for key in keys[first:first + BATCH]]})
+    # From here on they are accounted, and nothing is due: no server needs to be there.
+    lab.config["radius"] = {"servers": [{"name": "radius-1", "address": INTERNET, "secret": "bench-start"}], "nas_identifier": "bench-start"}
+    lab.config["accounting"] = {"enabled": True}
     lab.start_controld()
 
 
