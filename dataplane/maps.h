@@ -18,6 +18,7 @@
 #include "abi/alg.h"
 #include "abi/cgnat.h"
 #include "abi/event.h"
+#include "abi/filter.h"
 #include "abi/first_packet.h"
 #include "abi/flow.h"
 #include "abi/fragment.h"
@@ -67,6 +68,7 @@ DURABLE_ARRAY(interface, struct bng_interface, BNG_INTERFACES);
 DURABLE_ARRAY(pcp, struct bng_pcp, 65536) SIZED(pcp, 1, 1, 0);
 DURABLE_ARRAY(punt_limit, struct bng_punt_limit, BNG_PUNT_REASONS);
 DURABLE_ARRAY(pppoe_limit, struct bng_pppoe_limit, BNG_PPPOE_LIMITS);
+DURABLE_ARRAY(filter, struct bng_filter, BNG_FILTERS);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -150,6 +152,14 @@ struct {
 	__type(value, struct bng_count);
 	DURABLE;
 } reason_count SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2 * BNG_FILTERS);
+	__type(key, __u32);
+	__type(value, struct bng_filter_hits);
+	DURABLE;
+} filter_hit SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "controld/controld.h"
+#include "controld/maps/filter.h"
 #include "controld/maps/names.h"
 #include "controld/maps/rate.h"
 #include "controld/session/select.h"
@@ -92,6 +93,16 @@ static void set_rates(json_t *object, const struct bng_subscriber *record)
 	json_set_count(object, "rate_down_drops", record->rate_down_drops);
 }
 
+/* What is in force: the name, or null. */
+static void set_filter(const struct controld *controld, json_t *object, const struct bng_subscriber *record)
+{
+	const char *name = filter_name(controld->maps, record->filter);
+
+	if (record->filter && !name[0])
+		name = "(not configured: nothing passes)";
+	json_object_set_new(object, "filter", record->filter ? json_string(name) : json_null());
+}
+
 static void set_text(json_t *object, const char *name, const char *text)
 {
 	json_object_set_new(object, name, text ? json_sprintf("%s", text) : json_null());
@@ -116,6 +127,7 @@ json_t *session_json(struct controld *controld, const struct session *session)
 	json_set_count(object, "down_bytes", record->down_bytes);
 	json_set_count(object, "drop_packets", record->drop_packets);
 	set_rates(object, record);
+	set_filter(controld, object, record);
 	return object;
 }
 

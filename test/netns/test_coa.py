@@ -33,6 +33,7 @@ def lab():
         lab.config["radius"] = {"servers": [{"name": "none", "address": INTERNET, "secret": "unused"}],
                                 "nas_identifier": "bng-test", "nas_address": CORE,
                                 "dictionary": str(lab.directory / "dictionary")}
+        lab.config["filters"] = {"walled": {"rules": [], "default": "deny"}}
         lab.config["coa"] = {"listen": CORE, "clients": [{"prefix": f"{INTERNET}/32", "secret": SECRET}], "window_s": 60}
         lab.start_holder()
         lab.start_bngsync()
@@ -116,7 +117,7 @@ def test_rfc5176_s2_2_a_coa_request_changes_the_session(lab, session):
                                 "Mikrotik-Rate-Limit": '"10M/20M"', "Filter-Id": "walled"}) == (ACK["coa"], None)
         event = follower.next_notification(10)["params"]
     assert (event["type"], event["session"], event["address"]) == ("session_change", session["id"], session["address"])
-    assert shown(lab, session)["pool"] == "other"
+    assert (shown(lab, session)["pool"], shown(lab, session)["filter"]) == ("other", "walled")
     assert is_up(lab, session)
 
 
@@ -132,13 +133,16 @@ def test_a_session_timeout_by_coa_counts_from_now(lab, session):
     ({"Tunnel-Type:0": "L2TP"}, "Unsupported-Attribute"),
     ({"Framed-Route": '"198.51.100.0/29"', "Session-Timeout": 60}, "Unsupported-Attribute"),
     ({"Holdfast-NAT-Pool": "nowhere"}, "407"),
+    ({"Filter-Id": "nowhere"}, "407"),
     ({}, "Missing-Attribute"),
 ])
 def test_rfc5176_s2_2_rfc5176_s3_5_a_refused_coa_changes_nothing_and_says_why(lab, session, attributes, cause):
     before = shown(lab, session)["pool"], stats(lab)
+    assert shown(lab, session)["filter"] is None
     code, found = ask(lab, "coa", {"Acct-Session-Id": session["acct"], **attributes})
     assert code == NAK["coa"] and found in (cause, "Invalid-Attribute-Value" if cause == "407" else cause)
     after = stats(lab)
+    assert shown(lab, session)["filter"] is None
     assert shown(lab, session)["pool"] == before[0] and after["coa_naks"] - before[1]["coa_naks"] == 1
 
 
