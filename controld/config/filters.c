@@ -142,7 +142,7 @@ void config_read_filters(struct json_reader *reader, json_t *root, struct config
 	if (object && !json_is_object(object))
 		json_reader_fail(reader, object, "must be an object: a filter for each name");
 	if (count > CONFIG_FILTERS)
-		json_reader_fail(reader, NULL, "%zu filters found, at most %d may be given", count,
+		json_reader_fail(reader, object, "%zu filters found, at most %d may be given", count,
 				 CONFIG_FILTERS);
 	filters->filter = count && json_reader_ok(reader) ? calloc(count, sizeof(*filters->filter)) : NULL;
 	if (count && json_reader_ok(reader) && !filters->filter)
@@ -152,7 +152,7 @@ void config_read_filters(struct json_reader *reader, json_t *root, struct config
 		{
 			json_enter(reader, object, name);
 			if (!is_name(name))
-				json_reader_fail(reader, NULL,
+				json_reader_fail(reader, element,
 						 "must have a name of 1-%d printable characters without "
 						 "spaces, '/', ',', '\"' and '\\'",
 						 CONFIG_NAME_MAX - 1);
