@@ -86,6 +86,8 @@ static const struct {
 	{"{\"pppoe\": {\"method\": \"local\"}}",
 	 "/aaa/pppoe/method: \"local\": must be \"none\" or \"radius\""},
 	{"{\"pppoe\": {\"fallback\": \"local\"}}", "/aaa/pppoe/fallback: \"local\": "},
+	{"{\"profiles\": [{\"filter\": \"x\"}]}",
+	 "/aaa/profiles/0/filter: \"x\": must be the name of one of /filters"},
 	{"{\"ipoe\": {\"fallback\": 1}}", "/aaa/ipoe/fallback: 1: "},
 	{"{\"ipoe\": {\"fallback\": \"maybe\"}}",
 	 "/aaa/ipoe/fallback: \"maybe\": must be \"refuse\" or \"local\""},
