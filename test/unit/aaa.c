@@ -13,6 +13,7 @@
 #include "aaa_fixture.h"
 #include "controld/radius/mschap.h"
 #include "lib/clock.h"
+#include "run.h"
 
 static const uint8_t challenge[16] = "0123456789abcde";
 
@@ -513,7 +514,6 @@ int main(void)
 {
 	Suite *suite = suite_create("aaa");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_checked_fixture(tcase, world_start, world_stop);
 	tcase_add_test(tcase, rfc2865_s4_1_a_line_is_described);
@@ -537,8 +537,5 @@ int main(void)
 	tcase_add_test(tcase, the_set_under_way_is_exact);
 	tcase_add_test(tcase, hold_offs_are_bounded_and_make_room);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 
 #include "controld/radius/md4.h"
 #include "controld/radius/mschap.h"
+#include "run.h"
 
 static const char *hex(const uint8_t *bytes, size_t length)
 {
@@ -120,15 +121,11 @@ int main(void)
 {
 	Suite *suite = suite_create("aaa_mschap");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_loop_test(tcase, rfc1320_digests, 0, sizeof(digests) / sizeof(digests[0]));
 	tcase_add_loop_test(tcase, rfc2759_s8_response_and_proof, 0, 2);
 	tcase_add_test(tcase, passwords_are_utf8);
 	tcase_add_test(tcase, attributes_are_in_the_order_of_rfc2548);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -13,6 +13,7 @@
 #include "controld/radius/dictionary.h"
 #include "controld/radius/profile.h"
 #include "controld/radius/values.h"
+#include "run.h"
 
 static struct config *config;
 static struct dictionary *dictionary;
@@ -437,7 +438,6 @@ int main(void)
 {
 	Suite *suite = suite_create("aaa_profile");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, each_attribute_has_its_meaning, 0, sizeof(goods) / sizeof(goods[0]));
@@ -452,8 +452,5 @@ int main(void)
 	tcase_add_test(tcase, every_built_in_name_is_in_our_dictionary);
 	tcase_add_test(tcase, messages_are_joined_and_printable);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -14,6 +14,7 @@
 #include "controld/accounting/accounting.h"
 #include "controld/radius/client.h"
 #include "controld_fixture.h"
+#include "run.h"
 
 /* ---- The machine ------------------------------------------------------------------ */
 
@@ -486,7 +487,6 @@ int main(void)
 {
 	Suite *suite = suite_create("accounting");
 	TCase *small = tcase_create("small"), *said = tcase_create("said");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_test(small, each_state_meets_each_event);
 	tcase_add_test(small, no_way_leads_back);
@@ -505,8 +505,5 @@ int main(void)
 	tcase_add_test(said, the_longest_record_fits);
 	suite_add_tcase(suite, small);
 	suite_add_tcase(suite, said);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

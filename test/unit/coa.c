@@ -15,6 +15,7 @@
 #include "controld/coa/request.h"
 #include "controld/radius/seal.h"
 #include "controld/session/detail.h"
+#include "run.h"
 #include "test/unit/controld_fixture.h"
 
 static const struct radius_secret secret = {"xyzzy5461", 9}, other = {"xyzzy5462", 9};
@@ -375,10 +376,5 @@ int main(void)
 	tcase_add_test(serve, the_same_of_another_client_is_a_request_of_its_own);
 	tcase_add_test(serve, what_cannot_be_remembered_has_no_effect);
 	suite_add_tcase(suite, serve);
-
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

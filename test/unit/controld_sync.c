@@ -17,6 +17,7 @@
 #include "controld/sync/sync.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "run.h"
 
 #define SLICE(text) ((struct json_slice){text, strlen(text)})
 
@@ -313,9 +314,5 @@ int main(void)
 	tcase_add_test(tests, its_state_is_told);
 	tcase_add_test(tests, damaged_records_are_said);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "dhcp4_texts.h"
+#include "run.h"
 
 /* ---- Leases --------------------------------------------------------------------------- */
 
@@ -386,9 +387,5 @@ int main(void)
 	tcase_add_test(server, rfc2131_s4_1_reply_fits_what_the_client_takes);
 	tcase_add_test(server, interfaces_without_pool_are_silent);
 	suite_add_tcase(suite, server);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "controld/dhcp4/packet.h"
+#include "run.h"
 
 #define MESSAGE_MAX 1024
 
@@ -412,9 +413,5 @@ int main(void)
 	tcase_add_test(tests, short_messages_are_padded);
 	tcase_add_test(tests, frame_that_does_not_fit);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

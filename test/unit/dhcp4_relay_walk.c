@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "dhcp4_texts.h"
+#include "run.h"
 
 enum handed { NOWHERE, UP, DOWN };
 
@@ -238,9 +239,5 @@ int main(void)
 
 	tcase_add_loop_test(tests, every_message_in_every_state, 0, DHCP4_STATES * EVENTS);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 
 #include "controld/dhcp4/relayed.h"
 #include "dhcp4_double.h"
+#include "run.h"
 
 #define A             "10.0.0.10"
 #define SERVER        "10.0.0.1"
@@ -262,9 +263,5 @@ int main(void)
 	tcase_add_test(tests, release_is_told_and_ends_the_session);
 	tcase_add_test(tests, reply_that_is_not_for_here_is_refused);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -11,6 +11,7 @@
 
 #include "controld/first_packet/server.h"
 #include "dhcp4_double.h"
+#include "run.h"
 
 #define HOST "172.20.1.5"
 #define MAC  0x0a
@@ -311,9 +312,5 @@ int main(void)
 	tcase_add_test(tests, address_or_subscriber_that_is_taken_is_counted);
 	tcase_add_test(tests, answer_after_a_restart_opens_the_session);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

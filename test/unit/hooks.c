@@ -15,6 +15,7 @@
 #include "controld/hooks/hooks.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "run.h"
 
 #define STANDARD_SIGNALS 0x7fffffffull /* 32 and 33 are the C library's own */
 
@@ -292,10 +293,5 @@ int main(void)
 	tcase_add_test(commands_case, one_that_is_taken_away_is_not_told_any_more);
 	tcase_add_test(commands_case, a_command_that_reads_nothing_and_talks_much_holds_nobody_up);
 	suite_add_tcase(suite, commands_case);
-
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include "lib/json_scan.h"
 #include "lib/json_take.h"
 #include "lib/rpc.h"
+#include "run.h"
 
 static bool scans(const char *text, size_t length)
 {
@@ -282,9 +283,5 @@ int main(void)
 	tcase_add_loop_test(tests, objects_are_taken_by_a_table, 0, sizeof(objects) / sizeof(objects[0]));
 	tcase_add_test(tests, arrays_are_taken_in_their_order);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -13,6 +13,7 @@
 #include "controld/config/config.h"
 #include "controld/maps/sizes.h"
 #include "controld_fixture.h"
+#include "run.h"
 
 static const struct fixture_sizes sizes = {65536, 8, 1024};
 
@@ -277,10 +278,5 @@ int main(void)
 	tcase_add_test(test, use_is_counted);
 	tcase_add_test(test, an_empty_ring_is_drained_at_once);
 	suite_add_tcase(suite, test);
-
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ppp_client.h"
+#include "run.h"
 
 static const struct ppp_params chap = {.auth = {CREDENTIAL_CHAP}, .name = "bng"};
 static const struct ppp_params mschap2 = {.auth = {CREDENTIAL_MSCHAP2}, .name = "bng"};
@@ -407,9 +408,5 @@ int main(void)
 	tcase_add_test(tests, a_long_message_is_cut);
 	tcase_add_test(tests, without_authentication_the_line_is_asked_for);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "controld/pppoe/ppp_fsm.h"
+#include "run.h"
 
 static const char *const low[] = {
 	"Up    2        irc,scr/6  -          -               -      -",
@@ -134,9 +135,5 @@ int main(void)
 	tcase_add_test(tests, rfc1661_s4_6_restart_timer_runs_where_an_answer_is_awaited);
 	tcase_add_test(tests, names_are_told_apart);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 
 #include "ppp_client.h"
+#include "run.h"
 
 #define FULL "0306" ADDRESS "8106" DNS_1 "8306" DNS_2
 
@@ -212,9 +213,5 @@ int main(void)
 	tcase_add_test(tests, the_session_could_not_be_opened);
 	tcase_add_test(tests, the_client_leaves_while_the_session_is_prepared);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

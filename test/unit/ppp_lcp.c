@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "ppp_client.h"
+#include "run.h"
 
 static const struct ppp_params all_methods = {
 	.auth = {CREDENTIAL_MSCHAP2, CREDENTIAL_CHAP, CREDENTIAL_PAP},
@@ -449,9 +450,5 @@ int main(void)
 	tcase_add_test(tests, rfc1661_s5_what_is_malformed_is_dropped);
 	tcase_add_test(tests, rfc1661_s5_2_answers_count_once);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

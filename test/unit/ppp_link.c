@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ppp_client.h"
+#include "run.h"
 
 #define FULL "0306" ADDRESS "8106" DNS_1 "8306" DNS_2
 
@@ -483,9 +484,5 @@ int main(void)
 	tcase_add_test(tests, what_is_not_whole_is_seen);
 	tcase_add_test(tests, what_happened_is_told);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

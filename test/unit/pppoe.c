@@ -10,6 +10,7 @@
 
 #include "controld/maps/maps.h"
 #include "pppoe_double.h"
+#include "run.h"
 
 #define ASKED "0101 0000 0103 0002 beef"
 
@@ -564,9 +565,5 @@ int main(void)
 	tcase_add_test(cases, nobody_to_ask_is_an_answer);
 	tcase_add_test(cases, an_answer_for_who_has_gone_is_counted);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 
 #include "controld/maps/maps.h"
 #include "pppoe_double.h"
+#include "run.h"
 
 #define ASKED "0101 0000 0103 0002 beef"
 
@@ -396,9 +397,5 @@ int main(void)
 	tcase_add_test(cases, who_answers_stays);
 	tcase_add_test(cases, a_restart_forgives_silence);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

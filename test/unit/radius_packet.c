@@ -13,6 +13,7 @@
 
 #include "controld/radius/packet.h"
 #include "controld/radius/seal.h"
+#include "run.h"
 
 static const struct radius_secret secret = {"xyzzy5461", 9}, other = {"xyzzy5462", 9};
 
@@ -319,7 +320,6 @@ int main(void)
 {
 	Suite *suite = suite_create("radius_packet");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_test(tcase, rfc2865_s3_example_reply_is_genuine);
 	tcase_add_test(tcase, rfc2865_s5_2_hidden_password_is_found_again);
@@ -332,8 +332,5 @@ int main(void)
 	tcase_add_test(tcase, rfc2865_s5_26_vendor_attributes_come_one_by_one);
 	tcase_add_test(tcase, what_does_not_fit_is_told);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 #include "controld/sync/resync.h"
 #include "lib/address.h"
 #include "lib/bytes.h"
+#include "run.h"
 #include "test/unit/controld_fixture.h"
 
 #define NAT                                                                                                  \
@@ -506,10 +507,5 @@ int main(void)
 	tcase_add_test(bus, a_change_is_applied_told_and_kept);
 	tcase_add_test(bus, a_change_that_cannot_be_changes_nothing);
 	suite_add_tcase(suite, bus);
-
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -3,6 +3,7 @@
  * bngsync and its client library against each other: acknowledgements, snapshots,
  * deltas, readers that are slow, a daemon that goes and comes back.
  */
+#include "run.h"
 #include "test/unit/sync_fixture.h"
 
 START_TEST(acknowledged_is_durable)
@@ -337,9 +338,5 @@ int main(void)
 	tcase_add_test(tests, changes_during_a_snapshot);
 	tcase_add_test(tests, a_snapshot_that_breaks_off);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }
