@@ -10,6 +10,7 @@
 #   make sim-steering    steering of subscribers over a model of a pool (docs/steering.md)
 #   make test-sessions   sessions in number over restarts and outages: SESSIONS=10000 ROUNDS=200 AWAY=60 OUTAGE=120
 #   make bench-sessions  setup rate and memory of sessions against FreeRADIUS: SESSIONS=10000
+#   make bench-start     how long a killed bng-controld is away: SESSIONS=100000
 #   make bench-sync      the state bus alone
 #   make install         release build into DESTDIR/PREFIX
 
@@ -19,7 +20,7 @@ UNITDIR ?= /lib/systemd/system
 NINJA_FLAGS ?=
 PYTHON := /usr/bin/python3
 
-.PHONY: all deps build demo demo-stop test test-kernel-6.1 test-pppd conformance bench bench-sync bench-sessions test-sessions \
+.PHONY: all deps build demo demo-stop test test-kernel-6.1 test-pppd conformance bench bench-sync bench-start bench-sessions test-sessions \
 	install clean
 
 all: build
@@ -71,6 +72,9 @@ test-sessions: build
 
 bench-sessions: build
 	@$(PYTHON) test/bench/sessions.py --sessions $(or $(SESSIONS),10000)
+
+bench-start: build
+	@$(PYTHON) test/bench/start.py --sessions $(or $(SESSIONS),100000)
 
 bench-sync: build
 	@folder=$$(mktemp -d build/bench-sync.XXXXXX) && \

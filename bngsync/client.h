@@ -80,6 +80,9 @@ struct sync_client_status {
 	uint64_t retried;                        /* answers that said: later */
 	uint64_t records;                        /* received */
 	uint64_t snapshots;
+	/* What the bus said of its store last. */
+	uint64_t disk_bytes; /* of the disk that holds it; 0: not told yet */
+	uint64_t max_bytes;  /* that it may grow to; 0: no limit */
 };
 
 const struct sync_client_status *sync_client_status(struct sync_client *client);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bngsync/client_state.h"
+#include "lib/json_take.h"
 #include "lib/rpc.h"
 
 static struct subscription *find(struct sync_client *client, struct json_slice topic)
@@ -19,17 +20,6 @@ static struct subscription *find(struct sync_client *client, struct json_slice t
 	if (json_slice_is(topic, subscription->topic))
 		return subscription;
 	return NULL;
-}
-
-static bool slice_integer(struct json_slice value, int64_t *number)
-{
-	char text[24], *end;
-	if (!value.text || !value.length || value.length >= sizeof(text))
-		return false;
-	memcpy(text, value.text, value.length);
-	text[value.length] = '\0';
-	*number = strtoll(text, &end, 10);
-	return !*end;
 }
 
 /* ---- Records --------------------------------------------------------------------- */
@@ -48,7 +38,8 @@ static bool take_record(struct sync_client *client, struct subscription *subscri
 	int64_t number;
 	if (!json_scan_open(scan, '{') || !take_member(scan, 0, "key", &key) ||
 	    !take_member(scan, 1, "rev", &rev) || !take_member(scan, 2, "value", &value) ||
-	    json_scan_member(scan, 3, &end) || !json_slice_text(key, &key) || !slice_integer(rev, &number))
+	    json_scan_member(scan, 3, &end) || !json_slice_text(key, &key) ||
+	    !json_take_integer(rev, 0, INT64_MAX, &number))
 		return false;
 	if (value.text[0] == 'n')
 		value = (struct json_slice){NULL, 0};
@@ -73,8 +64,8 @@ static int on_records(struct sync_client *client, struct json_scan *scan)
 		if (!take_record(client, subscription, scan))
 			return -EPROTO;
 	int64_t number;
-	if (more || !take_member(scan, 2, "revision", &revision) || !slice_integer(revision, &number) ||
-	    json_scan_member(scan, 3, &name))
+	if (more || !take_member(scan, 2, "revision", &revision) ||
+	    !json_take_integer(revision, 0, INT64_MAX, &number) || json_scan_member(scan, 3, &name))
 		return -EPROTO;
 	/* Half a snapshot is nothing to go on from. */
 	if (!subscription->snapshot)
@@ -128,6 +119,13 @@ static bool is_for_now(int code)
 	return code == RPC_LIMIT || code == RPC_SYSTEM || code == RPC_UNAVAILABLE || code == RPC_INTERNAL;
 }
 
+static uint64_t count_of(const json_t *result, const char *member)
+{
+	json_int_t count = json_integer_value(json_object_get(result, member));
+
+	return count > 0 ? (uint64_t)count : 0;
+}
+
 static int on_subscribed(struct sync_client *client, struct subscription *subscription, const json_t *result)
 {
 	const char *mode = json_string_value(json_object_get(result, "mode"));
@@ -135,6 +133,8 @@ static int on_subscribed(struct sync_client *client, struct subscription *subscr
 	if (!mode || !store || strlen(store) >= SYNC_STORE_TEXT)
 		return -EPROTO;
 	subscription->subscribed = true;
+	client->status.disk_bytes = count_of(result, "disk_bytes");
+	client->status.max_bytes = count_of(result, "max_bytes");
 	client_worked(client);
 	begin(client, subscription, !strcmp(mode, "snapshot"), store);
 	return 0;

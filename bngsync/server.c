@@ -113,8 +113,10 @@ static int start_subscription(struct rpc_call *call, void *context)
 							topic, known ? (int64_t)since : -1);
 	if (!subscriber)
 		return refuse(&call->problem, RPC_INTERNAL, NULL, "out of memory");
-	call->result = json_pack("{s:s, s:s, s:I, s:s}", "topic", topic->name, "store", facts->id, "revision",
-				 (json_int_t)topic->revision, "mode", subscriber_state(subscriber));
+	call->result = json_pack("{s:s, s:s, s:I, s:s, s:I, s:I}", "topic", topic->name, "store", facts->id,
+				 "revision", (json_int_t)topic->revision, "mode",
+				 subscriber_state(subscriber), "max_bytes", (json_int_t)facts->max_bytes,
+				 "disk_bytes", (json_int_t)facts->disk_bytes);
 	return 0;
 }
 

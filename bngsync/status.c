@@ -12,12 +12,14 @@ static json_t *store_status(struct sync *sync)
 	static const struct store_facts none = {.state = "closed"};
 	const struct store_facts *facts = sync->failure.code ? &none : store_facts(sync->topics.store);
 	const char *error = sync->failure.code ? sync->failure.text : facts->error;
-	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "file", sync->options.store,
-			 "state", facts->state, "id", facts->id, "error",
+	return json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "file",
+			 sync->options.store, "state", facts->state, "id", facts->id, "error",
 			 error[0] ? rpc_text(error) : json_null(), "bytes", (json_int_t)facts->bytes,
-			 "commits", (json_int_t)facts->commits, "rows_written",
-			 (json_int_t)facts->rows_written, "errors", (json_int_t)facts->errors, "damaged",
-			 (json_int_t)facts->damaged, "foreign", (json_int_t)facts->foreign);
+			 "max_bytes", (json_int_t)sync->options.max_bytes, "disk_bytes",
+			 (json_int_t)facts->disk_bytes, "disk_free", (json_int_t)facts->disk_free, "commits",
+			 (json_int_t)facts->commits, "rows_written", (json_int_t)facts->rows_written,
+			 "errors", (json_int_t)facts->errors, "damaged", (json_int_t)facts->damaged,
+			 "foreign", (json_int_t)facts->foreign);
 }
 
 static json_t *topics_status(const struct topics *topics)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "bngsync/store_sql.h"
 #include "lib/rpc.h"
@@ -221,6 +222,17 @@ int64_t store_floor(const struct store *store, unsigned topic)
 	return store->topics[topic].floor;
 }
 
+static void look_at_disk(const struct store *store, struct store_facts *facts)
+{
+	struct statvfs disk;
+
+	facts->disk_bytes = facts->disk_free = 0;
+	if (statvfs(store->file, &disk))
+		return;
+	facts->disk_bytes = (uint64_t)disk.f_blocks * disk.f_frsize;
+	facts->disk_free = (uint64_t)disk.f_bavail * disk.f_frsize;
+}
+
 const struct store_facts *store_facts(struct store *store)
 {
 	char wal[4096];
@@ -231,6 +243,7 @@ const struct store_facts *store_facts(struct store *store)
 	if (stat(wal, &log))
 		log.st_size = 0;
 	store->facts.bytes = (uint64_t)(file.st_size + log.st_size);
+	look_at_disk(store, &store->facts);
 	return &store->facts;
 }
 

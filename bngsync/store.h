@@ -44,6 +44,9 @@ struct store_facts {
 	size_t damaged;         /* rows that cannot be trusted: not visited, left where they are */
 	size_t foreign;         /* rows of topics that only another version knows: left as well */
 	uint64_t bytes;         /* on disk */
+	uint64_t max_bytes;     /* as in the options; 0: no limit */
+	uint64_t disk_bytes;    /* of the disk that holds it; 0: cannot be told */
+	uint64_t disk_free;     /* of those, for us */
 	uint64_t commits;
 	uint64_t rows_written;
 	uint64_t errors;

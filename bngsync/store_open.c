@@ -296,6 +296,7 @@ int store_open(const struct store_options *options, store_visit *visit, void *co
 		return refuse(problem, RPC_INTERNAL, NULL, "out of memory");
 	}
 	opened->facts.state = "ok";
+	opened->facts.max_bytes = options->max_bytes;
 	int error = open_all(opened, options, visit, context, problem);
 	if (error)
 		store_close(opened);

@@ -40,6 +40,22 @@ static void print_counts(const struct cli *cli, const json_t *result)
 	printf("\n\n");
 }
 
+static void print_room(const struct cli *cli, const json_t *result)
+{
+	const json_t *most = json_object_get(result, "bytes_max");
+	const char *overfull = json_string_value(json_object_get(result, "overfull"));
+	char bytes[32], text[32] = "as much as the disk has";
+
+	if (json_is_integer(most))
+		count_text(cli, json_integer_value(most), text, sizeof(text));
+	printf("%-20s %s of %s bytes\n", "spool",
+	       count_text(cli, member_integer(result, "bytes"), bytes, sizeof(bytes)), text);
+	if (overfull)
+		printf("%-20s more waits than /accounting/%s allows: Start and Stop are kept, interim "
+		       "records are dropped\n",
+		       "OVERFULL", overfull);
+}
+
 int print_accounting(struct cli *cli, const json_t *result, const struct invocation *invocation)
 {
 	static const struct column columns[] = {
@@ -60,6 +76,7 @@ int print_accounting(struct cli *cli, const json_t *result, const struct invocat
 	if (!json_is_true(json_object_get(result, "durable")))
 		printf(", bngsync is away: records are in memory");
 	printf("\n");
+	print_room(cli, result);
 	print_counts(cli, result);
 	status = print_table(cli, rows, columns);
 	json_decref(rows);

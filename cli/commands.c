@@ -150,6 +150,8 @@ const struct command commands[] = {
 	 .method = "pppoe.setup", .params = params_limit, .print = print_pppoe_setup},
 	{.path = "qos", .help = "the rates of sessions that nobody gave any, and what all rates have dropped",
 	 .method = "qos.show", .print = print_qos},
+	{.path = "filters", .help = "packet filters of sessions: rules, and what each has decided",
+	 .method = "filter.list", .print = print_filters},
 	{.path = "routes", .help = "prefixes that are routed to sessions, and those that are refused",
 	 .arguments = {{"--limit", ARGUMENT_NUMBER, LIMIT_HELP, 1, 10000, NULL}},
 	 .method = "routes.list", .params = params_routes, .print = print_routes},

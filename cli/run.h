@@ -46,6 +46,9 @@ cli_print print_issu_status;
 /* The last line of an upgrade or rollback: CLI_OK or CLI_NOT_HITLESS. */
 int issu_report(const struct cli *cli, const char *what, const json_t *report);
 
+/* filter.c */
+cli_print print_filters;
+
 /* qos.c */
 cli_params params_routes;
 cli_print print_qos, print_routes;

@@ -8,6 +8,17 @@
 #include "print.h"
 #include "run.h"
 
+static void print_room(const struct cli *cli, const json_t *store)
+{
+	json_int_t most = member_integer(store, "max_bytes");
+	char free_bytes[32], disk[32], limit[32];
+
+	print_fact("disk", "%s of %s bytes free, --max-bytes %s",
+		   count_text(cli, member_integer(store, "disk_free"), free_bytes, sizeof(free_bytes)),
+		   count_text(cli, member_integer(store, "disk_bytes"), disk, sizeof(disk)),
+		   most ? count_text(cli, most, limit, sizeof(limit)) : "not given");
+}
+
 static void print_store(const struct cli *cli, const json_t *store)
 {
 	const char *error = json_string_value(json_object_get(store, "error"));
@@ -16,6 +27,7 @@ static void print_store(const struct cli *cli, const json_t *store)
 
 	print_fact("store", "%s, %s, %s bytes", member_string(store, "file"), member_string(store, "state"),
 		   count_text(cli, member_integer(store, "bytes"), bytes, sizeof(bytes)));
+	print_room(cli, store);
 	print_fact("written", "%s records in %s commits, %lld refused",
 		   count_text(cli, member_integer(store, "rows_written"), rows, sizeof(rows)),
 		   count_text(cli, member_integer(store, "commits"), commits, sizeof(commits)),

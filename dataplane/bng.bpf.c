@@ -3,6 +3,7 @@
  * The data plane's entry programs: the order of the stages. A stage returns 0 to
  * go on, or the verdict that ends the packet.
  */
+#include "admit.h"
 #include "alg.h"
 #include "cgnat.h"
 #include "control.h"
@@ -13,7 +14,6 @@
 #include "icmp_error.h"
 #include "onward.h"
 #include "pppoe.h"
-#include "rate.h"
 #include "rewrite.h"
 #include "session.h"
 #include "sweep.h"
@@ -134,7 +134,7 @@ static __always_inline int access_destination(struct bng_pkt *pkt, struct bng_ra
 		return BNG_DROP_ADDRESS;
 	if (pkt->ip->ttl <= 1)
 		return outcome_step(BNG_DROP_TTL, STEP_TELL_TTL, 0);
-	verdict = rate_charge_up(pkt);
+	verdict = admit_up(pkt);
 	if (verdict)
 		return verdict;
 	hit = range_public(ranges, destination);
@@ -342,14 +342,14 @@ static __always_inline int access_frame(struct bng_pkt *pkt)
 	return access_ip(pkt);
 }
 
-/* The fast path from subscribers: an outcome. `is_charged`: a second time, with the mapping
+/* The fast path from subscribers: an outcome. `is_admitted`: a second time, with the mapping
  * made. */
-__noinline __u64 access_run(struct xdp_md *ctx, int is_charged)
+__noinline __u64 access_run(struct xdp_md *ctx, int is_admitted)
 {
 	struct bng_pkt pkt;
 	__u32 outcome = packet_init(&pkt, ctx);
 
-	pkt.is_charged = is_charged;
+	pkt.is_admitted = is_admitted;
 	if (!outcome)
 		outcome = access_frame(&pkt);
 	return outcome_of(outcome, pkt.slot);

@@ -6,8 +6,8 @@
 #ifndef BNG_DATAPLANE_DELIVER_H
 #define BNG_DATAPLANE_DELIVER_H
 
+#include "admit.h"
 #include "punt.h"
-#include "rate.h"
 #include "rewrite.h"
 #include "session.h"
 
@@ -53,7 +53,7 @@ static __always_inline int deliver(struct bng_pkt *pkt, int forward)
 
 	if (!egress)
 		return BNG_DROP_INTERNAL;
-	verdict = rate_charge_down(pkt);
+	verdict = admit_down(pkt);
 	if (verdict)
 		return verdict;
 	rewrite_ttl(pkt);

@@ -2,7 +2,7 @@
  *
  * Every map of the data plane. Those with LIBBPF_PIN_BY_NAME outlive programs
  * and processes; the others belong to one generation of the object. Sizes are
- * defaults: the holder sets the configured ones when it creates a map.
+ * defaults: those that SIZED says are the configuration's when a map is made.
  *
  * The big arrays are mmapable: their data then starts on a page, so that a
  * 64-byte record is one cache line, and controld reads them without a system
@@ -18,6 +18,7 @@
 #include "abi/alg.h"
 #include "abi/cgnat.h"
 #include "abi/event.h"
+#include "abi/filter.h"
 #include "abi/first_packet.h"
 #include "abi/flow.h"
 #include "abi/fragment.h"
@@ -30,6 +31,12 @@
 #include "abi/tunnel.h"
 #include "abi/verdict.h"
 #include "route_cache.h"
+
+/* The map has so many entries: `what` in /sizes of the configuration, times / by + plus.
+ * In the object's BTF, where whoever loads it reads it (controld/maps/sizes.h). */
+#define SIZED(what, times, by, plus) SIZED_TAG(what, times, by, plus)
+#define SIZED_TAG(what, times, by, plus)                                                                     \
+	__attribute__((btf_decl_tag("entries:" #what "*" #times "/" #by "+" #plus)))
 
 #define DURABLE __uint(pinning, LIBBPF_PIN_BY_NAME)
 
@@ -44,21 +51,24 @@
 	} name SEC(".maps")
 
 DURABLE_ARRAY(meta, struct bng_meta, 1);
-DURABLE_ARRAY(subscriber, struct bng_subscriber, 131072);
-DURABLE_ARRAY(closing, struct bng_slot_group, BNG_SLOT_GROUPS(131072));
+DURABLE_ARRAY(subscriber, struct bng_subscriber, 131072) SIZED(subscribers, 1, 1, 0);
+DURABLE_ARRAY(closing, struct bng_slot_group, BNG_SLOT_GROUPS(131072))
+SIZED(subscribers, 1, BNG_SLOTS_PER_GROUP, 1);
 DURABLE_ARRAY(pool, struct bng_pool, BNG_POOLS);
 DURABLE_ARRAY(port_timer, struct bng_port_timers, BNG_POOLS);
-DURABLE_ARRAY(pool_address, struct bng_pool_address, 64);
-DURABLE_ARRAY(port_block, struct bng_port_block, 8192);
-DURABLE_ARRAY(mapping, struct bng_mapping_bucket, 64 * 8192);
+DURABLE_ARRAY(pool_address, struct bng_pool_address, 64) SIZED(public_addresses, 1, 1, 0);
+DURABLE_ARRAY(port_block, struct bng_port_block, 8192) SIZED(port_blocks, 1, 1, 0);
+DURABLE_ARRAY(mapping, struct bng_mapping_bucket, 64 * 8192)
+SIZED(public_addresses, 65536, BNG_PORTS_PER_BUCKET, 0);
 DURABLE_ARRAY(range, struct bng_ranges, 2);
-DURABLE_ARRAY(flow, struct bng_flow_bucket, 65536);
+DURABLE_ARRAY(flow, struct bng_flow_bucket, 65536) SIZED(flows, 1, BNG_FLOWS_PER_BUCKET, 0);
 DURABLE_ARRAY(tunnel, struct bng_tunnel_bucket, BNG_TUNNELS / BNG_TUNNELS_PER_BUCKET);
 DURABLE_ARRAY(fragment, struct bng_fragment, BNG_FRAGMENTS);
 DURABLE_ARRAY(interface, struct bng_interface, BNG_INTERFACES);
-DURABLE_ARRAY(pcp, struct bng_pcp, 65536);
+DURABLE_ARRAY(pcp, struct bng_pcp, 65536) SIZED(pcp, 1, 1, 0);
 DURABLE_ARRAY(punt_limit, struct bng_punt_limit, BNG_PUNT_REASONS);
 DURABLE_ARRAY(pppoe_limit, struct bng_pppoe_limit, BNG_PPPOE_LIMITS);
+DURABLE_ARRAY(filter, struct bng_filter, BNG_FILTERS);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -66,7 +76,7 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 	DURABLE;
-} slot_of_address SEC(".maps");
+} slot_of_address SEC(".maps") SIZED(subscribers, 1, 1, 0);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -74,7 +84,7 @@ struct {
 	__type(key, struct bng_pppoe_key);
 	__type(value, __u32);
 	DURABLE;
-} pppoe_session SEC(".maps");
+} pppoe_session SEC(".maps") SIZED(subscribers, 1, 1, 0);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -115,7 +125,7 @@ struct {
 	__type(key, struct bng_exempt_key);
 	__type(value, __u32);
 	DURABLE;
-} exempt SEC(".maps");
+} exempt SEC(".maps") SIZED(exempt, 1, 1, 0);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
@@ -124,7 +134,7 @@ struct {
 	__type(key, struct bng_exempt_port_key);
 	__type(value, __u32);
 	DURABLE;
-} exempt_port SEC(".maps");
+} exempt_port SEC(".maps") SIZED(exempt, 1, 1, 0);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
@@ -142,6 +152,14 @@ struct {
 	__type(value, struct bng_count);
 	DURABLE;
 } reason_count SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2 * BNG_FILTERS);
+	__type(key, __u32);
+	__type(value, struct bng_filter_hits);
+	DURABLE;
+} filter_hit SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -89,7 +89,7 @@ struct bng_pkt {
 	__u8 tcp_flags;
 	__be16 source_port_be; /* ICMP: the identifier, both */
 	__be16 destination_port_be;
-	__u8 is_charged; /* against the sender's rate */
+	__u8 is_admitted; /* by the sender's filter, and charged against its rate */
 
 	__u32 slot;
 	struct bng_subscriber *session; /* NULL: none found yet */

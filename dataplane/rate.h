@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
  * The rate of a session, one token bucket for each direction (struct bng_rate). A packet
- * is charged once, where it is known whose it is and before anything comes of it:
- * upwards in access_destination, which a mapping's first packet passes twice
- * (`is_charged`); downwards in deliver, by which all that a subscriber gets goes.
+ * is charged once (admit.h).
  *
  * Without a lock: whoever changes due_ns had seen it, so all CPUs together let no more
  * pass than the burst and what the rate gives meanwhile. Who loses RATE_TRIES times in a
@@ -57,20 +55,6 @@ __noinline int rate_charge(__u32 slot, __u32 bytes, int is_down)
 	/* Here, because a step's outcome names the sender if anybody. */
 	__sync_fetch_and_add(&session->drop_packets, 1);
 	return BNG_DROP_RATE_DOWN;
-}
-
-/* From the packet's session, unless that was done before: 0, or a verdict. */
-static __always_inline int rate_charge_up(const struct bng_pkt *pkt)
-{
-	if (!(pkt->session->flags & BNG_SUBSCRIBER_RATE) || pkt->is_charged)
-		return 0;
-	return rate_charge(pkt->slot, pkt->ip_length, 0);
-}
-
-/* To it. */
-static __always_inline int rate_charge_down(const struct bng_pkt *pkt)
-{
-	return pkt->session->flags & BNG_SUBSCRIBER_RATE ? rate_charge(pkt->slot, pkt->ip_length, 1) : 0;
 }
 
 #endif

@@ -63,6 +63,7 @@ static __always_inline int verdict_act(__u32 verdict, __u32 length, __u32 slot)
 	case BNG_PASS_FRAGMENT:
 		return XDP_PASS;
 	case BNG_DROP_RATE_DOWN: /* counted where the session is known */
+	case BNG_DROP_FILTER_DOWN:
 		return XDP_DROP;
 	default:
 		verdict_count_session(slot);

@@ -271,3 +271,20 @@ void json_read_only(struct json_reader *reader, const json_t *object, const char
 		return;
 	}
 }
+
+/* ---- Counters ------------------------------------------------------------------------- */
+
+void json_set_count(json_t *object, const char *member, uint64_t count)
+{
+	json_object_set_new(object, member, json_integer((json_int_t)count));
+}
+
+json_t *json_counts(const char *const names[], const uint64_t counts[], size_t size)
+{
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < size; i++)
+		if (names[i])
+			json_set_count(object, names[i], counts[i]);
+	return object;
+}

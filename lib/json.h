@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
- * Reading members of a JSON object with errors a person can act on.
+ * Reading members of a JSON object with errors a person can act on; and writing counters.
  *
  * A reader walks one document. The first error sticks in it: later calls do
  * nothing and return the default, so that a caller reads everything and checks
@@ -54,5 +54,9 @@ bool json_read_bool_or(struct json_reader *reader, const json_t *object, const c
 
 /* Fails if `object` has a member that is not in the NULL-terminated list. */
 void json_read_only(struct json_reader *reader, const json_t *object, const char *const *members);
+
+void json_set_count(json_t *object, const char *member, uint64_t count);
+/* New reference: `size` counters by their names; of those without one (NULL) nothing is said. */
+json_t *json_counts(const char *const names[], const uint64_t counts[], size_t size);
 
 #endif

@@ -122,8 +122,8 @@ const struct config_aaa_access *question_access(const struct config *config, uin
 
 /* ---- answer.c: what it means ----------------------------------------------------------------- */
 
-/* What is granted where an answer says nothing. */
-struct session_profile answer_defaults(const struct config_aaa *config, const char *pool);
+/* What is granted where an answer says nothing. 0, or -ENOMEM and nothing to free. */
+int answer_defaults(const struct config_aaa *config, const char *pool, struct session_profile *profile);
 radius_handler on_radius_answer;
 
 /* ---- ask.c -------------------------------------------------------------------------------------- */

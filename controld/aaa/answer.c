@@ -9,6 +9,7 @@
 
 #include "controld/aaa/aaa.h"
 #include "controld/controld.h"
+#include "controld/maps/filter.h"
 #include "controld/radius/mschap.h"
 #include "controld/radius/profile.h"
 #include "lib/clock.h"
@@ -48,29 +49,33 @@ static void take_rate(struct session_profile *profile, int64_t bits_s, int64_t b
 	profile->given |= field;
 }
 
-struct session_profile answer_defaults(const struct config_aaa *config, const char *pool)
+int answer_defaults(const struct config_aaa *config, const char *pool, struct session_profile *to)
 {
 	const struct config_aaa_profile *from = find_profile(config, pool);
-	struct session_profile to = {.given = 0};
 
+	*to = (struct session_profile){.given = 0};
 	if (!from)
-		return to;
-	take_rate(&to, from->rate_up, from->burst_up, PROFILE_RATE_UP, &to.up);
-	take_rate(&to, from->rate_down, from->burst_down, PROFILE_RATE_DOWN, &to.down);
-	take_number(&to, from->session_timeout, PROFILE_SESSION_TIMEOUT, &to.session_timeout_s);
-	take_number(&to, from->idle_timeout, PROFILE_IDLE_TIMEOUT, &to.idle_timeout_s);
-	take_number(&to, from->interim, PROFILE_INTERIM, &to.interim_s);
-	take_number(&to, from->max_mappings, PROFILE_MAX_MAPPINGS, &to.max_mappings);
-	take_number(&to, from->max_blocks, PROFILE_MAX_BLOCKS, &to.max_blocks);
+		return 0;
+	take_rate(to, from->rate_up, from->burst_up, PROFILE_RATE_UP, &to->up);
+	take_rate(to, from->rate_down, from->burst_down, PROFILE_RATE_DOWN, &to->down);
+	take_number(to, from->session_timeout, PROFILE_SESSION_TIMEOUT, &to->session_timeout_s);
+	take_number(to, from->idle_timeout, PROFILE_IDLE_TIMEOUT, &to->idle_timeout_s);
+	take_number(to, from->interim, PROFILE_INTERIM, &to->interim_s);
+	take_number(to, from->max_mappings, PROFILE_MAX_MAPPINGS, &to->max_mappings);
+	take_number(to, from->max_blocks, PROFILE_MAX_BLOCKS, &to->max_blocks);
 	if (from->has_nat_pool) {
-		memcpy(to.nat_pool, from->nat_pool, sizeof(to.nat_pool));
-		to.given |= PROFILE_NAT_POOL;
+		memcpy(to->nat_pool, from->nat_pool, sizeof(to->nat_pool));
+		to->given |= PROFILE_NAT_POOL;
 	}
 	for (size_t i = 0; i < from->dns_count; i++)
-		to.dns_be[i] = from->dns_be[i];
+		to->dns_be[i] = from->dns_be[i];
 	if (from->dns_count)
-		to.given |= PROFILE_DNS;
-	return to;
+		to->given |= PROFILE_DNS;
+	if (!from->filter[0])
+		return 0;
+	to->given |= PROFILE_FILTER;
+	to->filter = strdup(from->filter);
+	return to->filter ? 0 : -ENOMEM;
 }
 
 /* ---- Parts of packets ------------------------------------------------------------------- */
@@ -144,12 +149,13 @@ static void deny(struct reply *reply, const char *why)
 			     reply->answer.source, why);
 }
 
-/* False: the session is refused for values that make no sense. */
+/* False: the session is refused for values that make no sense. To leave out a filter would
+ * let through what it keeps out: that is never done. */
 static bool judge_values(struct reply *reply, const struct profile_reading *reading)
 {
 	struct aaa *aaa = reply->aaa;
 	const char *server = reply->answer.source;
-	bool ignores = aaa->controld->config->aaa.ignores_invalid;
+	bool ignores = aaa->controld->config->aaa.ignores_invalid && !reading->unknown_filters;
 	char user[TEXT_MAX] = "";
 	static uint64_t told_s;
 	uint64_t now_s = clock_boottime_ns() / NS_PER_SECOND;
@@ -157,6 +163,8 @@ static bool judge_values(struct reply *reply, const struct profile_reading *read
 	if (!reading->wrong)
 		return true;
 	aaa->kept->counts.invalid_values += reading->wrong;
+	if (reading->unknown_filters)
+		filter_count_unknown(aaa->controld->maps);
 	find_text(reply->radius->request, reply->radius->request_length, 0, RADIUS_USER_NAME, 0, user);
 	if (now_s != told_s)
 		log_warning("RADIUS server %s, user %s: %s: %s", server, user, reading->trouble,
@@ -182,8 +190,12 @@ static int complete(struct reply *reply, struct profile_reading *reading, struct
 		given->user = strdup(user);
 		given->given |= given->user ? PROFILE_USER : 0;
 	}
-	*profile = answer_defaults(config, given->given & PROFILE_POOL ? given->pool : "");
-	return profile_merge(profile, given);
+	if (answer_defaults(config, given->given & PROFILE_POOL ? given->pool : "", profile))
+		return -ENOMEM;
+	if (!profile_merge(profile, given))
+		return 0;
+	profile_done(profile);
+	return -ENOMEM;
 }
 
 static void grant(struct reply *reply, struct profile_reading *reading)

@@ -102,7 +102,8 @@ static int deny(struct aaa *aaa, const struct authorise_ticket *ticket, const ch
 	return 0;
 }
 
-static int grant(struct aaa *aaa, const char *user, const struct session_profile *profile,
+/* Takes what is in the profile, also when it fails. */
+static int grant(struct aaa *aaa, const char *user, struct session_profile *profile,
 		 const struct authorise_ticket *ticket)
 {
 	char *name = strdup(user);
@@ -110,6 +111,7 @@ static int grant(struct aaa *aaa, const char *user, const struct session_profile
 
 	if (!answer) {
 		free(name);
+		profile_done(profile);
 		return -ENOBUFS;
 	}
 	answer->profile = *profile;
@@ -120,8 +122,10 @@ static int grant(struct aaa *aaa, const char *user, const struct session_profile
 
 int aaa_grant_local(struct aaa *aaa, const char *user, const struct authorise_ticket *ticket)
 {
-	struct session_profile profile = answer_defaults(&aaa->controld->config->aaa, "");
+	struct session_profile profile;
 
+	if (answer_defaults(&aaa->controld->config->aaa, "", &profile))
+		return -ENOBUFS;
 	return grant(aaa, user, &profile, ticket);
 }
 
@@ -268,7 +272,7 @@ static int ask_about(struct aaa *aaa, const struct authorise_question *question,
 static int ask_nobody(struct aaa *aaa, const struct authorise_question *question, uint8_t method,
 		      const char *user, const struct authorise_ticket *ticket)
 {
-	static const struct session_profile nothing;
+	struct session_profile nothing = {.given = 0};
 
 	if (question->credentials.kind == CREDENTIAL_MSCHAP2)
 		return deny_malformed(aaa, ticket, "MS-CHAPv2 needs a server that knows the password");

@@ -7,16 +7,11 @@
 #include "controld/ctl/ctl.h"
 #include "lib/clock.h"
 
-static void add(json_t *object, const char *name, uint64_t count)
-{
-	json_object_set_new(object, name, json_integer((json_int_t)count));
-}
-
 static json_t *method_json(const struct aaa_method_counts *counts)
 {
 	json_t *object = json_object();
 
-#define ADD_COUNT(name) add(object, #name, counts->name);
+#define ADD_COUNT(name) json_set_count(object, #name, counts->name);
 	AAA_METHOD_COUNTS(ADD_COUNT)
 #undef ADD_COUNT
 	return object;
@@ -45,11 +40,11 @@ static void handle_stats(struct rpc_request *request, void *context)
 		json_array_append_new(list, method);
 	}
 	result = json_pack("{s:o}", "methods", list);
-#define ADD_COUNT(name) add(result, #name, counts->name);
+#define ADD_COUNT(name) json_set_count(result, #name, counts->name);
 	AAA_COUNTS(ADD_COUNT)
 #undef ADD_COUNT
-	add(result, "under_way", aaa->under_way.count);
-	add(result, "holding_off", hold_off_count(aaa, clock_boottime_ns()));
+	json_set_count(result, "under_way", aaa->under_way.count);
+	json_set_count(result, "holding_off", hold_off_count(aaa, clock_boottime_ns()));
 	rpc_reply(request, result, NULL, 0);
 }
 

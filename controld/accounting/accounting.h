@@ -72,6 +72,8 @@ struct account {
 	bool is_held; /* somebody walks over its records */
 };
 
+enum accounting_bound { BOUND_NONE, BOUND_RECORDS, BOUND_DISK, ACCOUNTING_BOUNDS };
+
 LIST_HEAD(account_bucket, account);
 TAILQ_HEAD(account_list, account);
 TAILQ_HEAD(record_list, record);
@@ -87,9 +89,9 @@ struct accounting {
 	struct record_list agains;
 	uint64_t next_serial;
 	uint32_t accounts;
-	uint32_t waiting[RECORD_KINDS]; /* not answered */
-	uint64_t bytes;                 /* of their attributes */
-	uint64_t dropped;               /* since it was told last */
+	uint32_t waiting[RECORD_KINDS];      /* not answered */
+	uint64_t bytes[RECORD_KINDS];        /* that they take on the bus */
+	uint64_t dropped[ACCOUNTING_BOUNDS]; /* since it was told last */
 	bool is_open;     /* the configuration is there, and what the RADIUS client has of ours */
 	bool was_up;      /* the bus, at the last tick */
 	uint32_t settled; /* ticks since everybody who is known was told of */
@@ -121,15 +123,15 @@ struct record *account_first(const struct account *account);
 struct record *record_find(const struct account *account, const struct record_key *key);
 /* Makes it, unless there is one of its key. 0 or -ENOMEM. */
 int spool_make(struct accounting *accounting, const struct record_content *content);
-/* One of which only the RADIUS client knows so far. NULL: no memory. */
-struct record *spool_stub(struct accounting *accounting, const struct record_key *key);
+/* One of which only the RADIUS client may know so far, and of it the key. NULL: no memory. */
+struct record *spool_of_ticket(struct accounting *accounting, const struct record_key *key);
 /* What the ledger and the bus kept. */
 void spool_adopt_ledger(struct accounting *accounting);
 void spool_adopt_record(struct accounting *accounting, const char *key, const json_t *value);
 /* All of them once more to a bus that has lost them. */
 void spool_rewrite(struct accounting *accounting);
-/* A server has it, or it was given up: the rest of its way. The record, and its account,
- * may be gone after this. */
+/* A server has it, or it was given up: the rest of its way, and the turn of the next one.
+ * The record, and its account, may be gone after this. */
 void record_over(struct record *record, bool is_delivered);
 /* The same for what was answered in an earlier life. */
 void account_settle(struct account *account);
@@ -148,6 +150,21 @@ void deliver_consider_all(struct accounting *accounting);
 void deliver_adopt(struct accounting *accounting);
 void deliver_tick(struct accounting *accounting, uint64_t now_ns);
 void deliver_account_ends(struct account *account);
+
+/* ---- bounds.c: how much may wait ------------------------------------------------------ */
+
+/* Drops what is beyond the bounds and may be dropped. */
+void bounds_keep(struct accounting *accounting);
+/* Interim records were found, in any order: the oldest is to go first. */
+void bounds_sort(struct accounting *accounting);
+/* The same as bounds_keep, and tells of it. */
+void bounds_tick(struct accounting *accounting);
+/* Of all that waits, on the bus. */
+uint64_t bounds_bytes(const struct accounting *accounting);
+/* 0: the bus has not told how large its disk is. */
+uint64_t bounds_bytes_max(const struct accounting *accounting);
+/* The member of /accounting that is exceeded by what may not be dropped; NULL: none. */
+const char *bounds_overfull(const struct accounting *accounting);
 
 /* ---- attributes.c: what a record says -------------------------------------------------- */
 

@@ -25,13 +25,23 @@
 
 /* ---- Whose turn it is --------------------------------------------------------------- */
 
+/* An Accounting-On that was made, and is not known yet. */
+static bool is_on_missing(const struct accounting *accounting)
+{
+	return accounting->ledger->header->birth == BIRTH_UNDER_WAY && !accounting->barrier;
+}
+
 static bool may_be_sent(const struct accounting *accounting, const struct record *record)
 {
 	bool is_up = sync_is_up(accounting->controld);
+	bool is_synced = sync_topic_is_synced(accounting->controld, ACCOUNTING_TOPIC);
 
 	if (!accounting->is_open || record->is_under_way || !record->content.length)
 		return false;
-	if (is_up && (!record->is_stored || !sync_topic_is_synced(accounting->controld, ACCOUNTING_TOPIC)))
+	if (is_up && (!record->is_stored || !is_synced))
+		return false;
+	/* What goes before it only the bus knows, which was away at the start. */
+	if (!is_synced && (record->content.is_behind || is_on_missing(accounting)))
 		return false;
 	if (record->content.key.kind == RECORD_STOP)
 		return record->account->is_gone || !is_up;
@@ -195,7 +205,6 @@ static bool send_first(struct accounting *accounting, struct account *account)
 		log_error("accounting: a record of session %016llx fits into no request and is dropped",
 			  (unsigned long long)account->session_id);
 		accounting->ledger->header->refused++;
-		leave_turn(account);
 		record_over(record, false);
 		return true;
 	}
@@ -244,11 +253,7 @@ static void delivered(struct accounting *accounting, struct record *record)
 	account->tries = 0;
 	if (record->content.key.kind == RECORD_START)
 		account_started(account);
-	account->is_held = true;
 	record_over(record, true);
-	account->is_held = false;
-	deliver_consider(account);
-	account_tidy(account);
 }
 
 static void on_answer(struct controld *controld, const struct radius_answer *answer,
@@ -261,7 +266,7 @@ static void on_answer(struct controld *controld, const struct radius_answer *ans
 	memcpy(&key, ticket->context, sizeof(key));
 	if (!accounting->ledger || key.kind >= RECORD_KINDS)
 		return;
-	record = spool_stub(accounting, &key);
+	record = spool_of_ticket(accounting, &key);
 	if (!record)
 		return;
 	accounting->under_way -= record->is_under_way;
@@ -292,7 +297,7 @@ static bool adopt(void *context, const struct radius_ticket *ticket)
 	struct record *record;
 
 	memcpy(&key, ticket->context, sizeof(key));
-	record = key.kind < RECORD_KINDS ? spool_stub(accounting, &key) : NULL;
+	record = key.kind < RECORD_KINDS ? spool_of_ticket(accounting, &key) : NULL;
 	if (!record || record->is_answered)
 		return false;
 	if (record->is_under_way)

@@ -9,7 +9,6 @@
 
 #include "controld/accounting/accounting.h"
 #include "controld/controld.h"
-#include "controld/ctl/ctl.h"
 #include "controld/ctl/holder.h"
 #include "controld/feature.h"
 #include "controld/session/sessions.h"
@@ -89,23 +88,6 @@ static void look_for_orphans(struct accounting *accounting)
 		release_orphans(accounting);
 }
 
-static void tell_dropped(struct accounting *accounting)
-{
-	struct controld *controld = accounting->controld;
-	char when[CLOCK_TEXT];
-
-	if (!accounting->dropped)
-		return;
-	log_warning("accounting: /accounting/spool_max is reached: %llu interim records dropped",
-		    (unsigned long long)accounting->dropped);
-	if (ctl_followed(controld))
-		ctl_event(controld,
-			  json_pack("{s:s, s:s, s:I}", "time", clock_format(clock_boottime_ns(), when),
-				    "type", "accounting_dropped", "records",
-				    (json_int_t)accounting->dropped));
-	accounting->dropped = 0;
-}
-
 static void on_tick(evutil_socket_t fd, short what, void *context)
 {
 	struct accounting *accounting = context;
@@ -117,23 +99,31 @@ static void on_tick(evutil_socket_t fd, short what, void *context)
 	spool_again(accounting);
 	look_for_orphans(accounting);
 	deliver_tick(accounting, clock_boottime_ns());
-	tell_dropped(accounting);
+	bounds_tick(accounting);
 }
 
 /* ---- The topic ---------------------------------------------------------------------------- */
 
-static void on_record(struct controld *controld, const char *key, const json_t *value)
+static void on_record(struct controld *controld, const char *key, struct json_slice value)
 {
 	struct accounting *accounting = controld->accounting;
+	json_t *record = json_loadb(value.text, value.length, 0, NULL);
 
 	if (!need_ledger(accounting))
-		spool_adopt_record(accounting, key, value);
+		spool_adopt_record(accounting, key, record);
+	json_decref(record);
 }
 
 static void on_synced(struct controld *controld)
 {
-	if (controld->accounting->ledger)
-		deliver_consider_all(controld->accounting);
+	struct accounting *accounting = controld->accounting;
+
+	if (!accounting->ledger)
+		return;
+	if (accounting->ledger->header->birth == BIRTH_UNDER_WAY && !accounting->barrier)
+		accounting->ledger->header->birth = BIRTH_OVER; /* the bus has lost it */
+	bounds_sort(accounting);
+	deliver_consider_all(accounting);
 }
 
 static void on_rewrite(struct controld *controld)
@@ -152,11 +142,10 @@ static void announce_birth(struct accounting *accounting)
 {
 	struct ledger_header *header = accounting->ledger->header;
 
-	if (header->is_born || !accounting->config.enabled)
+	if (header->birth != BIRTH_OWED || !accounting->config.enabled)
 		return;
-	if (!session_count(accounting->controld) && !spool_count(accounting))
-		accounts_on(accounting);
-	header->is_born = 1;
+	if (session_count(accounting->controld) || spool_count(accounting) || accounts_on(accounting))
+		header->birth = BIRTH_OVER;
 }
 
 static int feature_apply(struct controld *controld, const struct config *old, const struct config *next)

@@ -116,11 +116,18 @@ void ledger_set(struct ledger *ledger, uint32_t slot, enum ledger_state state)
 		ledger->free[ledger->free_count++] = slot;
 }
 
+void ledger_set_behind(struct ledger *ledger, uint32_t slot)
+{
+	if (slot != LEDGER_NONE)
+		__atomic_store_n(&ledger->slots[slot].is_behind, 1, __ATOMIC_RELEASE);
+}
+
 static void write_slot(struct ledger_slot *to, const struct record_content *content)
 {
 	to->session_id = content->key.session_id;
 	to->sequence = content->key.sequence;
 	to->kind = content->key.kind;
+	to->is_behind = content->is_behind;
 	to->made_s = content->made_s;
 	to->length = content->length;
 	if (content->length)
@@ -147,6 +154,7 @@ bool ledger_content(const struct ledger_slot *slot, struct record_content *conte
 		.made_s = slot->made_s,
 		.length = slot->state == LEDGER_DELIVERED ? 0 : slot->length,
 		.attributes = slot->attributes,
+		.is_behind = slot->is_behind != 0,
 	};
 	return (slot->state == LEDGER_WAITING || slot->state == LEDGER_DELIVERED) &&
 	       slot->kind < RECORD_KINDS && slot->made_s >= 0 &&

@@ -24,6 +24,13 @@ enum ledger_state {
 	LEDGER_DELIVERED, /* the content means nothing any more */
 };
 
+/* Whether the servers were told that the gateway is there. */
+enum ledger_birth {
+	BIRTH_OWED,
+	BIRTH_OVER,      /* or they need not be */
+	BIRTH_UNDER_WAY, /* an Accounting-On was made that nobody has answered */
+};
+
 struct ledger_slot {
 	uint32_t state; /* enum ledger_state, written last */
 	uint32_t sequence;
@@ -31,7 +38,8 @@ struct ledger_slot {
 	int64_t made_s;
 	uint16_t length;
 	uint8_t kind;
-	uint8_t reserved[5];
+	uint8_t is_behind; /* as in struct record_content */
+	uint8_t reserved[4];
 	uint8_t attributes[RECORD_ATTRIBUTES_MAX];
 	uint8_t reserved1[4];
 };
@@ -39,11 +47,11 @@ struct ledger_slot {
 struct ledger_header {
 	uint64_t magic;
 	uint64_t length;
-	uint32_t high;      /* slots at and behind were never used */
-	uint8_t is_born;    /* the servers were told that the gateway is there, or need not be */
-	uint8_t is_off;     /* by the operator */
-	uint8_t is_stalled; /* nobody answers, and it was told */
-	uint8_t reserved[1];
+	uint32_t high;       /* slots at and behind were never used */
+	uint8_t birth;       /* enum ledger_birth */
+	uint8_t is_off;      /* by the operator */
+	uint8_t is_stalled;  /* nobody answers, and it was told */
+	uint8_t is_overfull; /* more waits than may, none of which is dropped, and it was told */
 	uint64_t made[RECORD_KINDS];
 	uint64_t delivered[RECORD_KINDS];
 	uint64_t sent; /* requests */
@@ -69,6 +77,8 @@ void ledger_free(struct ledger *ledger);
 /* LEDGER_NONE: all are in use. The last ones are for what was delivered. */
 uint32_t ledger_take(struct ledger *ledger, const struct record_content *content, enum ledger_state state);
 void ledger_set(struct ledger *ledger, uint32_t slot, enum ledger_state state);
+/* An earlier one of its session is on the bus and nowhere else from now on. */
+void ledger_set_behind(struct ledger *ledger, uint32_t slot);
 /* Of a slot that is in use. False: what no controld of this layout left behind. */
 bool ledger_content(const struct ledger_slot *slot, struct record_content *content);
 

@@ -20,6 +20,9 @@
 #define RECORD_REQUEST_EXTRA  132
 #define RECORD_ATTRIBUTES_MAX (RADIUS_REQUEST_MAX - RECORD_REQUEST_EXTRA)
 
+/* What a record takes on the bus beside its attributes: its key, the frame of its value, the row. */
+#define RECORD_STORED_EXTRA 128
+
 struct controld;
 
 enum record_kind { RECORD_ON, RECORD_START, RECORD_INTERIM, RECORD_STOP, RECORD_OFF, RECORD_KINDS };
@@ -35,6 +38,7 @@ struct record_content {
 	int64_t made_s; /* Unix */
 	uint16_t length;
 	const uint8_t *attributes; /* RADIUS attributes, one after the other */
+	bool is_behind;            /* an earlier one of its session may be on the bus and nowhere else */
 };
 
 /* "00000000000003e8-start", "...-stop", "...-0000000c" (interim), "...-on", "...-off". */
@@ -47,6 +51,12 @@ const char *record_kind_name(enum record_kind kind);
 
 /* New reference; the key is not in it. NULL: no memory. */
 json_t *record_value(const struct record_content *content);
+/* About what it takes in the bus's store. */
+static inline uint64_t record_stored_bytes(const struct record_content *content)
+{
+	return 2u * content->length + RECORD_STORED_EXTRA;
+}
+
 /* What record_value made; `attributes` has room for RECORD_ATTRIBUTES_MAX and is pointed to.
  * False: it is not that. */
 bool record_value_parse(const json_t *json, struct record_content *content, uint8_t *attributes);

@@ -48,21 +48,23 @@ static json_t *stats_json(const struct accounting *accounting)
 {
 	static const struct ledger_header nothing;
 	const struct ledger_header *header = accounting->ledger ? accounting->ledger->header : &nothing;
-	uint64_t waiting[RECORD_KINDS];
+	uint64_t waiting[RECORD_KINDS], bytes_max = bounds_bytes_max(accounting);
 	int64_t oldest = oldest_s(accounting), now = time(NULL);
 
 	for (int kind = 0; kind < RECORD_KINDS; kind++)
 		waiting[kind] = accounting->waiting[kind];
-	return json_pack("{s:s, s:b, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I}",
-			 "state", state_of(accounting), "durable", sync_is_up(accounting->controld), "made",
-			 by_kind(header->made), "delivered", by_kind(header->delivered), "waiting",
-			 by_kind(waiting), "under_way", (json_int_t)accounting->under_way, "bytes",
-			 (json_int_t)accounting->bytes, "spool_max", (json_int_t)accounting->config.spool_max,
-			 "oldest_s",
-			 oldest == INT64_MAX ? json_null() : json_integer(now > oldest ? now - oldest : 0),
-			 "sent", (json_int_t)header->sent, "failed", (json_int_t)header->failed, "dropped",
-			 (json_int_t)header->dropped, "refused", (json_int_t)header->refused, "stalls",
-			 (json_int_t)header->stalls, "sessions", (json_int_t)accounting->accounts);
+	return json_pack(
+		"{s:s, s:b, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:s?, s:o, s:I, s:I, s:I, s:I, s:I, s:I}",
+		"state", state_of(accounting), "durable", sync_is_up(accounting->controld), "made",
+		by_kind(header->made), "delivered", by_kind(header->delivered), "waiting", by_kind(waiting),
+		"under_way", (json_int_t)accounting->under_way, "bytes", (json_int_t)bounds_bytes(accounting),
+		"spool_max", (json_int_t)accounting->config.spool_max, "bytes_max",
+		bytes_max ? json_integer((json_int_t)bytes_max) : json_null(), "overfull",
+		bounds_overfull(accounting), "oldest_s",
+		oldest == INT64_MAX ? json_null() : json_integer(now > oldest ? now - oldest : 0), "sent",
+		(json_int_t)header->sent, "failed", (json_int_t)header->failed, "dropped",
+		(json_int_t)header->dropped, "refused", (json_int_t)header->refused, "stalls",
+		(json_int_t)header->stalls, "sessions", (json_int_t)accounting->accounts);
 }
 
 static void handle_stats(struct rpc_request *request, void *context)

@@ -347,7 +347,6 @@ int accounts_on(struct accounting *accounting)
 
 	if (failure)
 		return failure;
-	accounting->ledger->header->is_born = 1;
 	accounting->ledger->header->is_off = 0;
 	return 0;
 }

@@ -55,20 +55,42 @@ static void again(struct record *record)
 	TAILQ_INSERT_TAIL(&record->account->accounting->agains, record, again);
 }
 
+/* The bus has it. A controld that starts while the bus is away sees what comes behind it alone. */
+static void leave_ledger(struct record *record)
+{
+	struct ledger *ledger = record->account->accounting->ledger;
+	struct record *behind = record;
+
+	while ((behind = TAILQ_NEXT(behind, next))) {
+		behind->content.is_behind = true;
+		ledger_set_behind(ledger, behind->slot);
+	}
+	ledger_set(ledger, record->slot, LEDGER_FREE);
+	record->slot = LEDGER_NONE;
+}
+
+/* Whether one that goes before it is on the bus and nowhere else. */
+static bool is_behind(struct record *record)
+{
+	struct record *before = record;
+
+	while ((before = TAILQ_PREV(before, record_list, next)))
+		if (!before->is_answered && before->slot == LEDGER_NONE)
+			return true;
+	return false;
+}
+
 static void on_stored(void *context, int error, const char *reason)
 {
 	struct record *record = asked_end(context, error);
-	struct accounting *accounting;
 
 	if (!record)
 		return;
-	accounting = record->account->accounting;
 	record->is_stored = true;
 	if (error) {
 		log_error("accounting: the bus refuses a record (%s); it is kept in memory", reason);
 	} else if (!record->is_answered) {
-		ledger_set(accounting->ledger, record->slot, LEDGER_FREE);
-		record->slot = LEDGER_NONE;
+		leave_ledger(record);
 	}
 	deliver_consider(record->account);
 }
@@ -208,7 +230,7 @@ static void count_in(struct record *record)
 	struct accounting *accounting = record->account->accounting;
 
 	accounting->waiting[record->content.key.kind]++;
-	accounting->bytes += record->content.length;
+	accounting->bytes[record->content.key.kind] += record_stored_bytes(&record->content);
 	record->is_aged = record->content.key.kind == RECORD_INTERIM;
 	if (record->is_aged)
 		TAILQ_INSERT_TAIL(&accounting->interims, record, aged);
@@ -221,7 +243,7 @@ static void count_out(struct record *record)
 	struct accounting *accounting = record->account->accounting;
 
 	accounting->waiting[record->content.key.kind]--;
-	accounting->bytes -= record->content.length;
+	accounting->bytes[record->content.key.kind] -= record_stored_bytes(&record->content);
 	if (record->is_aged)
 		TAILQ_REMOVE(&accounting->interims, record, aged);
 	record->is_aged = false;
@@ -245,6 +267,8 @@ static struct record *record_new(struct account *account, const struct record_co
 	insert(account, record);
 	if (!is_answered)
 		count_in(record);
+	if (content->key.kind == RECORD_ON && !is_answered)
+		account->accounting->ledger->header->birth = BIRTH_UNDER_WAY;
 	if (content->key.sequence > account->sequence)
 		account->sequence = content->key.sequence;
 	account_made(account, content->made_s);
@@ -360,10 +384,12 @@ static void settle(struct record *record)
 
 void record_over(struct record *record, bool is_delivered)
 {
-	struct ledger *ledger = record->account->accounting->ledger;
+	struct account *account = record->account;
+	struct ledger *ledger = account->accounting->ledger;
 
 	if (record->is_answered)
 		return;
+	account->is_held = true;
 	if (!is_delivered)
 		record->is_noted = true;
 	else if (record->slot != LEDGER_NONE)
@@ -372,7 +398,12 @@ void record_over(struct record *record, bool is_delivered)
 		record->slot = ledger_take(ledger, &record->content, LEDGER_DELIVERED);
 	count_out(record);
 	record->is_answered = true;
+	if (record->content.key.kind == RECORD_ON)
+		ledger->header->birth = BIRTH_OVER;
 	settle(record);
+	account->is_held = false;
+	deliver_consider(account);
+	account_tidy(account);
 }
 
 void account_settle(struct account *account)
@@ -404,6 +435,7 @@ static void finish_stop(struct account *account)
 	    session->session_id != account->session_id ||
 	    !attributes_count((uint8_t *)(uintptr_t)stop->content.attributes, stop->content.length, session))
 		return;
+	stop->content.is_behind = is_behind(stop);
 	slot = ledger_take(accounting->ledger, &stop->content, LEDGER_WAITING);
 	ledger_set(accounting->ledger, stop->slot, LEDGER_FREE);
 	stop->slot = slot;
@@ -424,21 +456,6 @@ void account_gone(struct account *account)
 
 /* ---- New records, and old ones ------------------------------------------------------------ */
 
-static void keep_bounds(struct accounting *accounting)
-{
-	struct record *record = TAILQ_FIRST(&accounting->interims), *next;
-
-	while (record && spool_count(accounting) > accounting->config.spool_max) {
-		next = TAILQ_NEXT(record, aged);
-		if (!record->is_under_way) {
-			accounting->ledger->header->dropped++;
-			accounting->dropped++;
-			record_over(record, false);
-		}
-		record = next;
-	}
-}
-
 int spool_make(struct accounting *accounting, const struct record_content *content)
 {
 	struct account *account = account_get(accounting, content->key.session_id);
@@ -451,11 +468,12 @@ int spool_make(struct accounting *accounting, const struct record_content *conte
 		log_error("accounting: no memory for a record");
 		return -ENOMEM;
 	}
+	record->content.is_behind = is_behind(record);
 	record->slot = ledger_take(accounting->ledger, &record->content, LEDGER_WAITING);
 	accounting->ledger->header->made[content->key.kind]++;
 	put(record);
 	deliver_consider(account);
-	keep_bounds(accounting);
+	bounds_keep(accounting);
 	return 0;
 }
 
@@ -487,6 +505,7 @@ void spool_adopt_ledger(struct accounting *accounting)
 	for (uint32_t slot = 0; slot < accounting->ledger->header->high; slot++)
 		if (accounting->ledger->slots[slot].state != LEDGER_FREE)
 			adopt_slot(accounting, slot);
+	bounds_sort(accounting);
 }
 
 void spool_adopt_record(struct accounting *accounting, const char *key, const json_t *value)
@@ -508,14 +527,15 @@ void spool_adopt_record(struct accounting *accounting, const char *key, const js
 	if (!record)
 		record = record_new(account, &content, false);
 	else if (!record->content.length && !record->is_answered) {
+		count_out(record);
 		take_content(record, &content); /* the RADIUS client had no more than its key */
-		accounting->bytes += content.length;
+		count_in(record);
 	}
 	if (record)
 		record->is_put = record->is_stored = true;
 }
 
-struct record *spool_stub(struct accounting *accounting, const struct record_key *key)
+struct record *spool_of_ticket(struct accounting *accounting, const struct record_key *key)
 {
 	struct record_content content = {.key = *key};
 	struct account *account = account_get(accounting, key->session_id);

@@ -143,32 +143,12 @@ static int feature_apply(struct controld *controld, const struct config *old, co
 
 /* ---- What it counted --------------------------------------------------------------------- */
 
-static void set_count(json_t *object, const char *name, uint64_t count)
-{
-	json_object_set_new(object, name, json_integer((json_int_t)count));
-}
-
-static json_t *naks_json(const struct coa_counts *counts)
-{
-	json_t *object = json_object();
-
-#define COA_NAK_JSON(name, number, text)                                                                     \
-	if (number)                                                                                          \
-		set_count(object, #text, counts->nak[number]);
-	COA_CAUSES(COA_NAK_JSON)
-#undef COA_NAK_JSON
-	return object;
-}
-
-static json_t *drops_json(const struct coa_counts *counts)
-{
-	json_t *object = json_object();
-
-#define COA_DROP_JSON(name, text) set_count(object, #text, counts->drop[COA_DROP_##name]);
-	COA_DROPS(COA_DROP_JSON)
-#undef COA_DROP_JSON
-	return object;
-}
+#define NAME_OF(name, number, text) [number] = (number) ? #text : NULL,
+static const char *const nak_names[COA_CAUSE_SEVERAL_SESSIONS + 1] = {COA_CAUSES(NAME_OF)};
+#undef NAME_OF
+#define NAME_OF(name, text) [COA_DROP_##name] = #text,
+static const char *const drop_names[COA_DROP_COUNT] = {COA_DROPS(NAME_OF)};
+#undef NAME_OF
 
 static void handle_stats(struct rpc_request *request, void *context)
 {
@@ -180,13 +160,14 @@ static void handle_stats(struct rpc_request *request, void *context)
 	if (!ctl_params(request, &reader, members))
 		return;
 	result = json_pack("{s:b}", "listening", ((struct controld *)context)->coa->fd >= 0);
-	set_count(result, "coa_acks", counts->coa_acks);
-	set_count(result, "coa_naks", counts->coa_naks);
-	set_count(result, "disconnect_acks", counts->disconnect_acks);
-	set_count(result, "disconnect_naks", counts->disconnect_naks);
-	set_count(result, "repeated", counts->repeated);
-	json_object_set_new(result, "naks", naks_json(counts));
-	json_object_set_new(result, "dropped", drops_json(counts));
+	json_set_count(result, "coa_acks", counts->coa_acks);
+	json_set_count(result, "coa_naks", counts->coa_naks);
+	json_set_count(result, "disconnect_acks", counts->disconnect_acks);
+	json_set_count(result, "disconnect_naks", counts->disconnect_naks);
+	json_set_count(result, "repeated", counts->repeated);
+	json_object_set_new(result, "naks",
+			    json_counts(nak_names, counts->nak, COA_CAUSE_SEVERAL_SESSIONS + 1));
+	json_object_set_new(result, "dropped", json_counts(drop_names, counts->drop, COA_DROP_COUNT));
 	rpc_reply(request, result, NULL, 0);
 }
 

@@ -11,6 +11,7 @@
 #include "controld/coa/coa.h"
 #include "controld/coa/match.h"
 #include "controld/controld.h"
+#include "controld/maps/filter.h"
 #include "controld/radius/profile.h"
 #include "controld/radius/radius.h"
 #include "controld/session/detail.h"
@@ -60,6 +61,8 @@ static enum coa_cause change(struct coa *coa, const struct session *session, con
 	if (!profile_read(radius_attribute_map(controld->radius), controld->config, packet, length, &reading))
 		cause = reading.wrong ? COA_CAUSE_INVALID_VALUE
 				      : change_with(controld, session, &reading.profile, why);
+	if (reading.unknown_filters)
+		filter_count_unknown(controld->maps);
 	if (reading.wrong)
 		log_notice("CoA-Request for session %" PRIu64 " refused: %s",
 			   (uint64_t)session->record->session_id, reading.trouble);

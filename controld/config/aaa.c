@@ -210,11 +210,31 @@ static void read_profile_dns(struct json_reader *reader, json_t *element, struct
 	free(dns);
 }
 
+static void read_profile_filter(struct json_reader *reader, json_t *element, const struct config *config,
+				struct config_aaa_profile *to)
+{
+	if (!json_object_get(element, "filter"))
+		return;
+	config_name(reader, element, "filter", to->filter, sizeof(to->filter));
+	if (json_reader_ok(reader) && !config_find_filter(config, to->filter))
+		fail_at(reader, element, "filter", "must be the name of one of /filters");
+}
+
 static void read_profile(struct json_reader *reader, json_t *element, void *target, void *context)
 {
-	static const char *const members[] = {"pool",     "nat_pool",     "rate_up",         "rate_down",
-					      "burst_up", "burst_down",   "session_timeout", "idle_timeout",
-					      "interim",  "max_mappings", "max_blocks",      "dns",
+	static const char *const members[] = {"pool",
+					      "nat_pool",
+					      "rate_up",
+					      "rate_down",
+					      "burst_up",
+					      "burst_down",
+					      "session_timeout",
+					      "idle_timeout",
+					      "interim",
+					      "max_mappings",
+					      "max_blocks",
+					      "dns",
+					      "filter",
 					      NULL};
 	const struct config *config = context;
 	struct config_aaa_profile *to = target;
@@ -234,6 +254,7 @@ static void read_profile(struct json_reader *reader, json_t *element, void *targ
 				"must be the name of one of /cgnat/pools, or \"\"");
 		snprintf(to->nat_pool, sizeof(to->nat_pool), "%s", json_reader_ok(reader) ? name : "");
 	}
+	read_profile_filter(reader, element, config, to);
 	read_profile_numbers(reader, element, to);
 	read_profile_dns(reader, element, to);
 }

@@ -116,8 +116,9 @@ static void read_punt(struct json_reader *reader, json_t *root, struct config *c
 static void read_root(struct json_reader *reader, json_t *root, struct config *config)
 {
 	static const char *const members[] = {
-		"accounting", "interfaces", "sizes", "dhcp4",        "gateways", "sessions", "cgnat", "punt",
-		"radius",     "aaa",        "coa",   "first_packet", "hooks",    "pppoe",    "qos",   NULL};
+		"accounting", "interfaces", "sizes",  "dhcp4",   "gateways", "sessions",
+		"cgnat",      "punt",       "radius", "aaa",     "coa",      "first_packet",
+		"hooks",      "pppoe",      "qos",    "filters", NULL};
 
 	json_read_only(reader, root, members);
 	config_array(reader, root, "interfaces", BNG_INTERFACE_PUNT - 1, sizeof(*config->interfaces),
@@ -134,6 +135,7 @@ static void read_root(struct json_reader *reader, json_t *root, struct config *c
 	config_read_radius(reader, root, config);
 	config_read_accounting(reader, root, config);
 	config_read_pppoe(reader, root, config);
+	config_read_filters(reader, root, &config->filters);
 	config_read_aaa(reader, root, config);
 	config_read_coa(reader, root, config);
 	config_read_hooks(reader, root, config);
@@ -258,6 +260,7 @@ void config_free(struct config *config)
 	free(config->nat_pools);
 	free(config->exempt);
 	free(config->exempt_file);
+	free(config->filters.filter);
 	config_radius_free(&config->radius);
 	config_aaa_free(&config->aaa);
 	config_pppoe_free(&config->pppoe);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "dataplane/abi/cgnat.h"
+#include "dataplane/abi/filter.h"
 #include "dataplane/abi/interface.h"
 #include "dataplane/abi/subscriber.h"
 #include "lib/deterministic.h"
@@ -268,6 +269,7 @@ struct config_aaa_profile {
 	int64_t max_blocks;
 	uint32_t dns_be[2];
 	size_t dns_count;
+	char filter[CONFIG_NAME_MAX]; /* "": none */
 };
 
 struct config_aaa {
@@ -378,12 +380,26 @@ struct config_qos {
 	struct config_rate down;
 };
 
+#define CONFIG_FILTERS 62
+
+/* A packet filter, by the name that Filter-Id gives. */
+struct config_filter {
+	char name[CONFIG_NAME_MAX];
+	struct bng_filter_half rules;
+};
+
+struct config_filters {
+	struct config_filter *filter;
+	size_t count;
+};
+
 /* What the servers of /radius are told about sessions. */
 struct config_accounting {
 	bool enabled;
 	bool local_sessions; /* also those that no server has authorised */
 	uint32_t interim_s;  /* where the server says nothing; 0: none */
 	uint32_t spool_max;  /* records that wait; beyond it interim records are dropped */
+	uint32_t disk_share; /* percent of the disk of the bus's store; the same */
 };
 
 struct config {
@@ -414,6 +430,7 @@ struct config {
 	struct config_coa coa;
 	struct config_hooks hooks;
 	struct config_qos qos;
+	struct config_filters filters;
 	uint32_t dhcp4_rate;
 	uint32_t dhcp4_burst;
 	uint32_t first_packet_rate;
@@ -455,6 +472,7 @@ void config_hook_done(struct config_hook *hook);
 bool config_hook_same(const struct config_hook *a, const struct config_hook *b);
 
 const struct config_nat_pool *config_find_nat_pool(const struct config *config, const char *name);
+const struct config_filter *config_find_filter(const struct config *config, const char *name);
 /* Inner addresses can be taken from a pool of that name (Framed-Pool). */
 bool config_has_address_pool(const struct config *config, const char *name);
 const struct config_interface *config_find_interface(const struct config *config, const char *name);

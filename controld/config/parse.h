@@ -65,7 +65,7 @@ void config_read_pppoe(struct json_reader *reader, json_t *root, struct config *
 void config_pppoe_free(struct config_pppoe *config);
 void config_read_accounting(struct json_reader *reader, json_t *root, struct config *config);
 void config_radius_free(struct config_radius *config);
-/* With pools and /radius read. */
+/* With pools, filters and /radius read. */
 void config_read_aaa(struct json_reader *reader, json_t *root, struct config *config);
 void config_aaa_free(struct config_aaa *config);
 /* A secret or password: it leaves the document, a mark comes in its place (secret.c). */
@@ -79,6 +79,7 @@ void config_hooks_free(struct config_hooks *config);
 void config_read_coa(struct json_reader *reader, json_t *root, struct config *config);
 void config_coa_free(struct config_coa *config);
 void config_read_qos(struct json_reader *reader, json_t *root, struct config_qos *qos);
+void config_read_filters(struct json_reader *reader, json_t *root, struct config_filters *filters);
 void config_read_sessions(struct json_reader *reader, json_t *root, struct config *config);
 
 /* One session, of the configuration or of session.add; `pool_member` names its

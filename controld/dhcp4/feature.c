@@ -116,52 +116,25 @@ static void on_session_down(struct controld *controld, const struct session *ses
 	dhcp4_remember(controld->dhcp4, session, clock_boottime_ns());
 }
 
-static void set_count(json_t *object, const char *name, uint64_t count)
-{
-	json_object_set_new(object, name, json_integer((json_int_t)count));
-}
-
-static json_t *received_json(const struct dhcp4_stats *stats)
-{
-	json_t *object = json_object();
-
-#define SET(type, name) set_count(object, #name, stats->received[DHCP4_##type]);
-	DHCP4_RECEIVED(SET)
-#undef SET
-	return object;
-}
-
-static json_t *sent_json(const struct dhcp4_stats *stats)
-{
-	json_t *object = json_object();
-
-#define SET(type, name) set_count(object, #name, stats->sent[DHCP4_##type]);
-	DHCP4_SENT(SET)
-#undef SET
-	return object;
-}
-
-static json_t *refused_json(const struct dhcp4_stats *stats)
-{
-	json_t *object = json_object();
-
-#define SET(refusal, name) set_count(object, #name, stats->refused[DHCP4_REFUSED_##refusal]);
-	DHCP4_REFUSALS(SET)
-#undef SET
-	return object;
-}
+#define NAME_OF(type, name) [DHCP4_##type] = #name,
+static const char *const received_names[DHCP4_INFORM + 1] = {DHCP4_RECEIVED(NAME_OF)};
+static const char *const sent_names[DHCP4_INFORM + 1] = {DHCP4_SENT(NAME_OF)};
+#undef NAME_OF
+#define NAME_OF(refusal, name) [DHCP4_REFUSED_##refusal] = #name,
+static const char *const refusal_names[DHCP4_REFUSAL_COUNT] = {DHCP4_REFUSALS(NAME_OF)};
+#undef NAME_OF
 
 static json_t *authorisation_json(const struct dhcp4 *dhcp4)
 {
 	json_t *object = json_object();
 
-	set_count(object, "asked", dhcp4->stats.asked);
-	set_count(object, "granted", dhcp4->stats.granted);
-	set_count(object, "repeated", dhcp4->stats.repeated);
-	set_count(object, "relayed", dhcp4->stats.relayed);
-	set_count(object, "returned", dhcp4->stats.returned);
-	set_count(object, "waiting", setups_count(dhcp4->setups, SETUP_ASKED));
-	set_count(object, "opening", setups_count(dhcp4->setups, SETUP_OPENING));
+	json_set_count(object, "asked", dhcp4->stats.asked);
+	json_set_count(object, "granted", dhcp4->stats.granted);
+	json_set_count(object, "repeated", dhcp4->stats.repeated);
+	json_set_count(object, "relayed", dhcp4->stats.relayed);
+	json_set_count(object, "returned", dhcp4->stats.returned);
+	json_set_count(object, "waiting", setups_count(dhcp4->setups, SETUP_ASKED));
+	json_set_count(object, "opening", setups_count(dhcp4->setups, SETUP_OPENING));
 	return object;
 }
 
@@ -170,22 +143,25 @@ static void handle_stats(struct rpc_request *request, void *context)
 	static const char *const members[] = {NULL};
 	struct controld *controld = context;
 	struct dhcp4 *dhcp4 = controld->dhcp4;
+	const struct dhcp4_stats *stats = &dhcp4->stats;
 	struct json_reader reader;
 	uint64_t now_ns = clock_boottime_ns();
 
 	if (!ctl_params(request, &reader, members))
 		return;
 	json_t *leases = json_object(), *result = json_object();
-	set_count(leases, "bound", dhcp4->stats.bound);
-	set_count(leases, "renewed", dhcp4->stats.renewed);
-	set_count(leases, "expired", dhcp4->stats.expired);
-	json_object_set_new(result, "received", received_json(&dhcp4->stats));
-	json_object_set_new(result, "sent", sent_json(&dhcp4->stats));
-	json_object_set_new(result, "refused", refused_json(&dhcp4->stats));
+	json_set_count(leases, "bound", stats->bound);
+	json_set_count(leases, "renewed", stats->renewed);
+	json_set_count(leases, "expired", stats->expired);
+	json_object_set_new(result, "received",
+			    json_counts(received_names, stats->received, DHCP4_INFORM + 1));
+	json_object_set_new(result, "sent", json_counts(sent_names, stats->sent, DHCP4_INFORM + 1));
+	json_object_set_new(result, "refused",
+			    json_counts(refusal_names, stats->refused, DHCP4_REFUSAL_COUNT));
 	json_object_set_new(result, "leases", leases);
 	json_object_set_new(result, "authorisation", authorisation_json(dhcp4));
-	set_count(result, "offers", reservations_count(dhcp4->offers, now_ns));
-	set_count(result, "quarantined", reservations_count(dhcp4->declined, now_ns));
+	json_set_count(result, "offers", reservations_count(dhcp4->offers, now_ns));
+	json_set_count(result, "quarantined", reservations_count(dhcp4->declined, now_ns));
 	rpc_reply(request, result, NULL, 0);
 }
 

@@ -154,13 +154,13 @@ void memory_restore(struct dhcp4 *dhcp4, uint64_t now_ns)
 	json_decref(waiting);
 }
 
-static void on_record(struct controld *controld, const char *key, const json_t *value)
+static void on_record(struct controld *controld, const char *key, struct json_slice value)
 {
 	struct dhcp4 *dhcp4 = controld->dhcp4;
 
 	if (!dhcp4->remembered)
 		dhcp4->remembered = json_object();
-	json_object_set(dhcp4->remembered, key, (json_t *)value);
+	json_object_set_new(dhcp4->remembered, key, json_loadb(value.text, value.length, 0, NULL));
 }
 
 static void on_synced(struct controld *controld)

@@ -58,10 +58,10 @@ static void handle_stats(struct rpc_request *request, void *context)
 	if (!ctl_params(request, &reader, members))
 		return;
 	result = json_object();
-#define SET(name) json_object_set_new(result, #name, json_integer((json_int_t)first_packet->stats.name));
+#define SET(name) json_set_count(result, #name, first_packet->stats.name);
 	FIRST_PACKET_COUNTS(SET)
 #undef SET
-	json_object_set_new(result, "waiting", json_integer(setups_count(first_packet->setups, SETUP_ASKED)));
+	json_set_count(result, "waiting", setups_count(first_packet->setups, SETUP_ASKED));
 	rpc_reply(request, result, NULL, 0);
 }
 

@@ -14,6 +14,7 @@
 #include "controld/ctl/ctl.h"
 #include "controld/ctl/holder.h"
 #include "controld/issu/upgrade.h"
+#include "controld/maps/sizes.h"
 #include "controld/session/digest.h"
 #include "controld/session/session.h"
 
@@ -97,10 +98,17 @@ static int step_links(struct upgrade *upgrade)
 
 static int step_stage(struct upgrade *upgrade)
 {
-	struct rpc_result result;
-	int failure = ask(upgrade, "object.stage", json_pack("{s:s}", "name", upgrade->name), upgrade->object,
-			  &result);
+	struct rpc_result status, result;
+	json_t *sizes;
+	int failure = ask(upgrade, "holder.status", NULL, -1, &status);
 
+	if (failure)
+		return failure;
+	sizes = maps_sizes(upgrade->controld->config, upgrade->object, json_object_get(status.value, "maps"));
+	rpc_result_done(&status);
+	failure = ask(upgrade, "object.stage",
+		      json_pack("{s:s, s:o}", "name", upgrade->name, "max_entries", sizes), upgrade->object,
+		      &result);
 	if (failure)
 		return failure;
 	upgrade->generation = (uint64_t)integer_of(result.value, "generation");

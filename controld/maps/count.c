@@ -101,6 +101,7 @@ static uint64_t used_small_array(const struct maps *maps, enum map_id id)
 	for (uint32_t i = 0; i < maps_entries(maps, id); i++) {
 		used += id == MAP_pool && maps->pool[i].address_count;
 		used += id == MAP_pool_address && maps->pool_address[i].address_be;
+		used += id == MAP_filter && maps->filter[i].name[0];
 		used += id == MAP_interface && maps->interface[i].role != BNG_ROLE_NONE;
 	}
 	return used;
@@ -167,6 +168,7 @@ bool maps_used(struct maps *maps, enum map_id id, uint64_t *used)
 	case MAP_pool:
 	case MAP_pool_address:
 	case MAP_interface:
+	case MAP_filter:
 		*used = used_small_array(maps, id);
 		return true;
 	case MAP_port_block:

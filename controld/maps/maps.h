@@ -16,6 +16,7 @@
 #include "dataplane/abi/alg.h"
 #include "dataplane/abi/cgnat.h"
 #include "dataplane/abi/event.h"
+#include "dataplane/abi/filter.h"
 #include "dataplane/abi/first_packet.h"
 #include "dataplane/abi/flow.h"
 #include "dataplane/abi/fragment.h"
@@ -46,7 +47,8 @@
 	X(interface, struct bng_interface)   \
 	X(pcp, struct bng_pcp)               \
 	X(punt_limit, struct bng_punt_limit) \
-	X(pppoe_limit, struct bng_pppoe_limit)
+	X(pppoe_limit, struct bng_pppoe_limit) \
+	X(filter, struct bng_filter)
 /* The others: name, key size, value size. */
 #define MAPS_OTHERS(X)                                             \
 	X(slot_of_address, 4, 4)                                   \
@@ -59,6 +61,7 @@
 	X(exempt_port, sizeof(struct bng_exempt_port_key), 4)      \
 	X(first_packet_prefix, sizeof(struct bng_first_packet_key), 4) \
 	X(reason_count, 4, sizeof(struct bng_count))               \
+	X(filter_hit, 4, sizeof(struct bng_filter_hits))           \
 	X(events, 0, 0)
 
 enum map_id {
@@ -129,6 +132,10 @@ int maps_counts(struct maps *maps, struct bng_count counts[static BNG_VERDICT_CO
 /* The same for one. */
 int maps_count(struct maps *maps, enum bng_verdict verdict, struct bng_count *count);
 uint64_t maps_count_kind(const struct bng_count counts[static BNG_VERDICT_COUNT], const char *kind);
+
+/* Waits until no packet is under way that was there before: what they had looked up may be
+ * written then. */
+void maps_grace_period(void);
 
 /* Replaces the ranges that packets use: packets see the old or the new set,
  * never a mixture. Returns false when nothing was different. */

@@ -14,7 +14,7 @@
 
 /* Where the kernel has no global membarrier (nohz_full), packets are given far
  * more time than any of them takes. */
-static void grace_period(void)
+void maps_grace_period(void)
 {
 	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
 		nanosleep(&(struct timespec){.tv_nsec = 50 * 1000 * 1000}, NULL);
@@ -26,7 +26,7 @@ bool maps_ranges_publish(struct maps *maps, const struct bng_ranges *next)
 
 	if (!memcmp(maps_ranges(maps), next, sizeof(*next)))
 		return false;
-	grace_period();
+	maps_grace_period();
 	maps->range[spare] = *next;
 	__atomic_store_n(&maps->meta->range_active, spare, __ATOMIC_RELEASE);
 	return true;

@@ -188,11 +188,8 @@ void grant_answer(struct controld *controld, const struct authorise_answer *answ
 
 static int read_profile(const struct link_record *record, struct session_profile *profile)
 {
-	json_t *json = json_loadb(record->profile, link_live(record)->profile_length, 0, NULL);
-	int failure = json ? profile_parse(json, profile) : -EINVAL;
-
-	json_decref(json);
-	return failure;
+	return profile_parse((struct json_slice){record->profile, link_live(record)->profile_length},
+			     profile);
 }
 
 static int copy_bytes(uint8_t **to, uint16_t *to_length, const uint8_t *from, uint16_t length)

@@ -257,13 +257,13 @@ int peer_arm(struct peer *peer)
 static void params_of(const struct peer *peer, const struct link_record *record, struct ppp_params *params)
 {
 	const struct config_pppoe *config = &peer->pppoe->config->pppoe;
+	uint16_t most = record->max_payload ? record->max_payload : PPP_MRU_STANDARD;
+	uint16_t room = pppoe_mru(peer->pppoe, &peer->client);
 
 	*params = (struct ppp_params){
-		.mru = config->mru < PPP_MRU_STANDARD ? config->mru : PPP_MRU_STANDARD,
+		.mru = room < most ? room : most,
 		.setup_s = (uint16_t)config->setup_s,
 	};
-	if (record->max_payload)
-		params->mru = record->max_payload;
 	memcpy(params->auth, config->auth, sizeof(params->auth));
 	if (!params->auth[0]) /* not configured any more; nobody gets in without a name */
 		params->auth[0] = CREDENTIAL_CHAP;
@@ -285,6 +285,8 @@ static void restore(struct peer *peer, const struct session *session)
 	struct ppp_verdict granted = {.is_granted = true};
 	struct ppp_params params;
 
+	if (from->mtu > PPP_MRU_STANDARD) /* so it was asked for, RFC 4638 */
+		record->max_payload = from->mtu;
 	params_of(peer, record, &params);
 	place_granted(peer->pppoe->config, from->address_be, detail ? &detail->profile : NULL, &granted);
 	ppp_restore(&next.ppp, &params, from->ppp_magic, from->mtu, &granted);

@@ -170,6 +170,8 @@ enum pppoe_refusal pppoe_discover(struct pppoe *pppoe, uint16_t interface, const
 				  size_t length, uint64_t now_ns);
 void pppoe_send_padt(struct pppoe *pppoe, const struct session_client *client, uint8_t tag_flags,
 		     const char *why);
+/* The largest packet that may be agreed on: as configured, and as the interface has room. */
+uint16_t pppoe_mru(const struct pppoe *pppoe, const struct session_client *client);
 /* Whether the configuration offers PPPoE on an interface. */
 bool pppoe_is_served(const struct pppoe *pppoe, uint16_t interface);
 /* Who sent a frame; pppoe_session is left 0. */

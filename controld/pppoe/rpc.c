@@ -16,46 +16,21 @@
 #define LIST_DEFAULT 1000
 #define LIST_MAX     LINKS
 
-static void set_count(json_t *object, const char *name, uint64_t count)
-{
-	json_object_set_new(object, name, json_integer((json_int_t)count));
-}
-
-static json_t *received_json(const struct pppoe_stats *stats)
-{
-	json_t *object = json_object();
-
-#define SET(type, name) set_count(object, #name, stats->received[PPPOE_RECEIVED_##type]);
-	PPPOE_RECEIVED(SET)
-#undef SET
-	return object;
-}
-
-static json_t *sent_json(const struct pppoe_stats *stats)
-{
-	json_t *object = json_object();
-
-#define SET(type, name) set_count(object, #name, stats->sent[PPPOE_SENT_##type]);
-	PPPOE_SENT(SET)
-#undef SET
-	return object;
-}
-
-static json_t *refused_json(const struct pppoe_stats *stats)
-{
-	json_t *object = json_object();
-
-#define SET(type, name) set_count(object, #name, stats->refused[PPPOE_REFUSED_##type]);
-	PPPOE_REFUSALS(SET)
-#undef SET
-	return object;
-}
+#define NAME_OF(type, name) [PPPOE_RECEIVED_##type] = #name,
+static const char *const received_names[PPPOE_RECEIVED_COUNT] = {PPPOE_RECEIVED(NAME_OF)};
+#undef NAME_OF
+#define NAME_OF(type, name) [PPPOE_SENT_##type] = #name,
+static const char *const sent_names[PPPOE_SENT_COUNT] = {PPPOE_SENT(NAME_OF)};
+#undef NAME_OF
+#define NAME_OF(type, name) [PPPOE_REFUSED_##type] = #name,
+static const char *const refusal_names[PPPOE_REFUSAL_COUNT] = {PPPOE_REFUSALS(NAME_OF)};
+#undef NAME_OF
 
 static json_t *sessions_json(const struct pppoe_stats *stats)
 {
 	json_t *object = json_object();
 
-#define SET(name) set_count(object, #name, stats->name);
+#define SET(name) json_set_count(object, #name, stats->name);
 	PPPOE_COUNTS(SET)
 #undef SET
 	return object;
@@ -66,18 +41,21 @@ static void handle_stats(struct rpc_request *request, void *context)
 	static const char *const members[] = {NULL};
 	struct controld *controld = context;
 	struct pppoe *pppoe = controld->pppoe;
+	const struct pppoe_stats *stats = &pppoe->stats;
 	struct json_reader reader;
 	json_t *result;
 
 	if (!ctl_params(request, &reader, members))
 		return;
 	result = json_object();
-	json_object_set_new(result, "received", received_json(&pppoe->stats));
-	json_object_set_new(result, "sent", sent_json(&pppoe->stats));
-	json_object_set_new(result, "refused", refused_json(&pppoe->stats));
-	json_object_set_new(result, "sessions", sessions_json(&pppoe->stats));
-	set_count(result, "peers", pppoe->peer_count);
-	set_count(result, "setup", pppoe->links ? link_count(pppoe->links) : 0);
+	json_object_set_new(result, "received",
+			    json_counts(received_names, stats->received, PPPOE_RECEIVED_COUNT));
+	json_object_set_new(result, "sent", json_counts(sent_names, stats->sent, PPPOE_SENT_COUNT));
+	json_object_set_new(result, "refused",
+			    json_counts(refusal_names, stats->refused, PPPOE_REFUSAL_COUNT));
+	json_object_set_new(result, "sessions", sessions_json(stats));
+	json_set_count(result, "peers", pppoe->peer_count);
+	json_set_count(result, "setup", pppoe->links ? link_count(pppoe->links) : 0);
 	rpc_reply(request, result, NULL, 0);
 }
 

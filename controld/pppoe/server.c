@@ -91,10 +91,19 @@ static void echo_tags(struct exchange *exchange, struct discovery_writer *writer
 	discovery_echo(writer, PPPOE_TAG_RELAY_SESSION, &packet->relay);
 }
 
+uint16_t pppoe_mru(const struct pppoe *pppoe, const struct session_client *client)
+{
+	const struct bng_subscriber wanted = {
+		.inner_vid = client->inner_vid, .pppoe_session = 1, .mtu = pppoe->config->pppoe.mru};
+	uint16_t mru = bng_subscriber_mtu(&wanted, pppoe->controld->maps->interface[client->interface].mtu);
+
+	return mru < PPP_MRU_MIN ? PPP_MRU_MIN : mru;
+}
+
 /* RFC 4638 section 3: as much as the client wants and we can, if that is more than usual. */
 static uint16_t max_payload(const struct exchange *exchange)
 {
-	uint16_t wanted = exchange->packet.max_payload, mru = exchange->pppoe->config->pppoe.mru;
+	uint16_t wanted = exchange->packet.max_payload, mru = pppoe_mru(exchange->pppoe, &exchange->client);
 
 	if (wanted <= PPP_MRU_STANDARD || mru <= PPP_MRU_STANDARD)
 		return 0;

@@ -22,10 +22,8 @@
 #define MAPPINGS_MAX 65536
 #define USER_SELECTS 0xffffffffu /* RFC 2865 section 5.8 */
 #define NAS_SELECTS  0xfffffffeu
-#define FILTER_MAX   (PROFILE_FILTERS * (RADIUS_VALUE_MAX + 1))
 
-_Static_assert(BNG_BLOCKS_PER_SUBSCRIBER == 8 && PROFILE_FILTERS == 4 && PROFILE_ROUTES == 8 &&
-		       PROFILE_CLASS_MAX == 1024,
+_Static_assert(BNG_BLOCKS_PER_SUBSCRIBER == 8 && PROFILE_ROUTES == 8 && PROFILE_CLASS_MAX == 1024,
 	       "told in errors");
 
 /* What a value should have been; NULL: it was taken, or another one goes before. */
@@ -278,24 +276,22 @@ static const char *read_rates(struct reader *reader)
 	return NULL;
 }
 
+/* One that is not configured would be no filter at all; so would one of two. */
 static const char *read_filter(struct reader *reader)
 {
 	bool is_first;
 
-	if (!reader->text[0] || strchr(reader->text, ','))
-		return "a filter's name";
+	if (!config_find_filter(reader->config, reader->text)) {
+		reader->to->unknown_filters++;
+		return "the name of one of /filters";
+	}
 	if (!may_add(reader, TARGET_FILTER, &is_first))
 		return NULL;
-	if (is_first)
-		reader->filters = 0;
-	if (reader->filters == PROFILE_FILTERS)
-		return "one of at most 4 filters";
-	if (!reader->filters)
-		reader->filter[0] = '\0';
-	size_t used = strlen(reader->filter);
-	snprintf(reader->filter + used, sizeof(reader->filter) - used, "%s%s", reader->filters ? "," : "",
-		 reader->text);
-	reader->filters++;
+	if (!is_first && strcmp(reader->filter, reader->text)) {
+		reader->to->unknown_filters++;
+		return "the only filter";
+	}
+	strcpy(reader->filter, reader->text);
 	give(reader, PROFILE_FILTER);
 	return NULL;
 }

@@ -18,6 +18,7 @@
 struct profile_reading {
 	struct session_profile profile;
 	uint32_t wrong;                     /* values that make no sense */
+	uint32_t unknown_filters;           /* of them: names of filters that are not configured */
 	char trouble[PROFILE_TROUBLE_TEXT]; /* the first: "Framed-Pool: \"x\": must be ..."; "" */
 };
 

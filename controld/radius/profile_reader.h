@@ -7,16 +7,13 @@
 
 #include "controld/radius/profile.h"
 
-#define FILTER_MAX (PROFILE_FILTERS * (RADIUS_VALUE_MAX + 1))
-
 struct reader {
 	struct profile_reading *to;
 	const struct config *config;
 	const struct attribute_row *row;
 	uint8_t rank[TARGETS];
 	uint32_t gateway_be[PROFILE_ROUTES];
-	char filter[FILTER_MAX];
-	unsigned filters;
+	char filter[CONFIG_NAME_MAX];
 	uint8_t class[PROFILE_CLASS_MAX];
 	const uint8_t *data;
 	size_t length;

@@ -21,11 +21,6 @@ static const char *state_text(const struct server *server)
 	return server->probe ? "probing" : "dead";
 }
 
-static void add_count(json_t *object, const char *name, uint64_t count)
-{
-	json_object_set_new(object, name, json_integer((json_int_t)count));
-}
-
 static json_t *server_json(const struct server *server, uint64_t now_ns)
 {
 	const struct server_state *state = server->state;
@@ -39,18 +34,18 @@ static json_t *server_json(const struct server *server, uint64_t now_ns)
 			  state->rtt_ns ? json_real((double)state->rtt_ns / 1e6) : json_null(), "dead_s",
 			  (double)dead_ns / 1e9);
 
-	add_count(object, "outstanding", server->outstanding);
-	add_count(object, "requests", state->requests);
-	add_count(object, "retransmissions", state->retransmissions);
-	add_count(object, "timeouts", state->timeouts);
-	add_count(object, "accepts", state->accepts);
-	add_count(object, "rejects", state->rejects);
-	add_count(object, "challenges", state->challenges);
-	add_count(object, "accounted", state->accounted);
-	add_count(object, "bad_authenticator", state->bad_authenticator);
-	add_count(object, "no_message_authenticator", state->no_message_authenticator);
-	add_count(object, "malformed", state->malformed);
-	add_count(object, "unexpected", state->unexpected);
+	json_set_count(object, "outstanding", server->outstanding);
+	json_set_count(object, "requests", state->requests);
+	json_set_count(object, "retransmissions", state->retransmissions);
+	json_set_count(object, "timeouts", state->timeouts);
+	json_set_count(object, "accepts", state->accepts);
+	json_set_count(object, "rejects", state->rejects);
+	json_set_count(object, "challenges", state->challenges);
+	json_set_count(object, "accounted", state->accounted);
+	json_set_count(object, "bad_authenticator", state->bad_authenticator);
+	json_set_count(object, "no_message_authenticator", state->no_message_authenticator);
+	json_set_count(object, "malformed", state->malformed);
+	json_set_count(object, "unexpected", state->unexpected);
 	return object;
 }
 
@@ -71,17 +66,17 @@ static void handle_servers(struct rpc_request *request, void *context)
 	TAILQ_FOREACH(server, &radius->servers, next)
 	json_array_append_new(servers, server_json(server, clock_boottime_ns()));
 	result = json_pack("{s:o}", "servers", servers);
-	add_count(result, "ports", radius->open_ports);
-	add_count(result, "queue", radius->config.queue);
-	add_count(result, "rate", radius->config.rate);
-	add_count(result, "waiting", client_waiting(radius));
-	add_count(result, "refused", header->refused);
-	add_count(result, "no_server", header->no_server);
-	add_count(result, "unanswered", header->unanswered);
-	add_count(result, "adopted", header->adopted);
-	add_count(result, "lost", header->lost);
-	add_count(result, "orphaned", header->orphaned);
-	add_count(result, "unexpected", header->unexpected);
+	json_set_count(result, "ports", radius->open_ports);
+	json_set_count(result, "queue", radius->config.queue);
+	json_set_count(result, "rate", radius->config.rate);
+	json_set_count(result, "waiting", client_waiting(radius));
+	json_set_count(result, "refused", header->refused);
+	json_set_count(result, "no_server", header->no_server);
+	json_set_count(result, "unanswered", header->unanswered);
+	json_set_count(result, "adopted", header->adopted);
+	json_set_count(result, "lost", header->lost);
+	json_set_count(result, "orphaned", header->orphaned);
+	json_set_count(result, "unexpected", header->unexpected);
 	rpc_reply(request, result, NULL, 0);
 }
 

@@ -4,15 +4,18 @@
  * changed here; the rest is the matter of who hears the hook.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "controld/controld.h"
 #include "controld/feature.h"
+#include "controld/maps/filter.h"
 #include "controld/maps/fixed.h"
 #include "controld/maps/names.h"
 #include "controld/session/detail.h"
 #include "controld/session/sessions.h"
 #include "lib/clock.h"
+#include "lib/log.h"
 
 void session_set_nat(const struct controld *controld, const struct session *session, uint8_t pool_index,
 		     uint8_t max_blocks, uint32_t max_mappings)
@@ -31,6 +34,21 @@ void session_set_nat(const struct controld *controld, const struct session *sess
 	if (record->max_mappings != mappings)
 		__atomic_store_n(&record->max_mappings, mappings, __ATOMIC_RELAXED);
 	fixed_move(record, fixed_of_record(controld, record));
+}
+
+void session_set_filter(struct controld *controld, const struct session *session)
+{
+	const struct session_detail *detail = session_detail(controld, session);
+	const char *name = detail && detail->profile.given & PROFILE_FILTER ? detail->profile.filter : NULL;
+	uint8_t number = name ? filter_find(controld->maps, name) : 0;
+
+	if (name && !number) {
+		number = BNG_FILTER_CLOSED;
+		log_error("session %" PRIu64 " was granted the filter \"%s\", which is not configured any "
+			  "more: nothing passes until it is",
+			  (uint64_t)session->record->session_id, name);
+	}
+	filter_set(session->record, number);
 }
 
 /* The pool that the session is to have: its index, -ENOENT, or -EINVAL: its port blocks
@@ -62,6 +80,8 @@ int session_change(struct controld *controld, const struct session *session,
 
 	if (pool < 0)
 		return pool;
+	if (changes->given & PROFILE_FILTER && !filter_find(controld->maps, changes->filter))
+		return -ENOENT;
 	if (!detail || profile_merge(&detail->profile, changes))
 		return -ENOMEM;
 	if (changes->given & PROFILE_SESSION_TIMEOUT && changes->session_timeout_s)

@@ -64,8 +64,8 @@ void session_event(struct controld *controld, uint64_t session_id, const struct 
 		   const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 json_t *session_detail_json(const struct session_detail *detail);
-/* What session_detail_json made. NULL: it is not that, or no memory. */
-struct session_detail *session_detail_parse(const json_t *json);
+/* What session_detail_json made, as text. NULL: it is not that, or no memory. */
+struct session_detail *session_detail_parse(struct json_slice value);
 
 /* All that is known of a session that is up. New reference. */
 json_t *session_describe(struct controld *controld, const struct session *session);
@@ -86,8 +86,8 @@ int session_open_durable(struct controld *controld, const struct session_spec *s
 void session_open_cancel(struct controld *controld, uint64_t session_id);
 
 /* Takes over what `changes` gives (rates, timeouts, filter, NAT pool, ...), tells the
- * hooks, publishes. A session timeout counts from now. 0; -ENOMEM; -ENOENT: a NAT pool of
- * that name is not configured; -EINVAL: its port blocks have another size, or the session
+ * hooks, publishes. A session timeout counts from now. 0; -ENOMEM; -ENOENT: a NAT pool or a
+ * filter of that name is not configured; -EINVAL: its port blocks have another size, or the session
  * is not translated. Nothing was changed then. */
 int session_change(struct controld *controld, const struct session *session,
 		   const struct session_profile *changes, const char *why);

@@ -209,7 +209,7 @@ void sessions_run_soon(struct sessions *sessions)
 /* ---- At a start --------------------------------------------------------------------------- */
 
 /* Of an ACTIVE session it is its detail. Any other is looked at when all have come. */
-static void on_record(struct controld *controld, const char *key, const json_t *value)
+static void on_record(struct controld *controld, const char *key, struct json_slice value)
 {
 	struct sessions *sessions = controld->sessions;
 	struct session_detail *detail = session_detail_parse(value);

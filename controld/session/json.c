@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "controld/controld.h"
+#include "controld/maps/filter.h"
 #include "controld/maps/names.h"
 #include "controld/maps/rate.h"
 #include "controld/session/select.h"
@@ -13,6 +14,7 @@
 #include "lib/address.h"
 #include "lib/bytes.h"
 #include "lib/clock.h"
+#include "lib/json.h"
 
 static int block_count(const struct bng_subscriber *record)
 {
@@ -23,21 +25,16 @@ static int block_count(const struct bng_subscriber *record)
 	return count;
 }
 
-static void set_number(json_t *object, const char *name, uint64_t value)
-{
-	json_object_set_new(object, name, json_integer((json_int_t)value));
-}
-
 static void set_identity(const struct controld *controld, json_t *object, const struct bng_subscriber *record)
 {
 	char address[ADDRESS_TEXT], mac[MAC_TEXT];
 
-	set_number(object, "id", record->session_id);
+	json_set_count(object, "id", record->session_id);
 	json_object_set_new(object, "address", json_string(address_format(record->address_be, address)));
 	json_object_set_new(object, "mac", json_string(mac_format(record->mac, mac)));
 	json_object_set_new(object, "interface", json_string(names_interface(controld, record->interface)));
-	set_number(object, "outer_vid", record->outer_vid);
-	set_number(object, "inner_vid", record->inner_vid);
+	json_set_count(object, "outer_vid", record->outer_vid);
+	json_set_count(object, "inner_vid", record->inner_vid);
 	json_object_set_new(object, "outer_tpid",
 			    json_string(record->flags & BNG_SUBSCRIBER_OUTER_AD ? "802.1ad" : "802.1Q"));
 	json_object_set_new(object, "inner_tpid",
@@ -65,11 +62,11 @@ static void set_nat(const struct controld *controld, json_t *object, const struc
 	json_object_set_new(object, "pool", json_string(exempt ? "" : names_pool(controld, record->pool)));
 	json_object_set_new(object, "exempt", json_boolean(exempt));
 	json_object_set_new(object, "public", public_address(controld, record));
-	set_number(object, "block_count", (uint64_t)block_count(record));
-	set_number(object, "mappings", __atomic_load_n(&record->mappings, __ATOMIC_RELAXED));
-	set_number(object, "max_blocks", record->max_blocks);
-	set_number(object, "max_mappings", record->max_mappings);
-	set_number(object, "mss", record->mss);
+	json_set_count(object, "block_count", (uint64_t)block_count(record));
+	json_set_count(object, "mappings", __atomic_load_n(&record->mappings, __ATOMIC_RELAXED));
+	json_set_count(object, "max_blocks", record->max_blocks);
+	json_set_count(object, "max_mappings", record->max_mappings);
+	json_set_count(object, "mss", record->mss);
 }
 
 static void set_times(const struct controld *controld, json_t *object, const struct bng_subscriber *record)
@@ -79,9 +76,9 @@ static void set_times(const struct controld *controld, json_t *object, const str
 	char text[CLOCK_TEXT];
 
 	json_object_set_new(object, "opened", json_string(clock_format(record->opened_ns, text)));
-	set_number(object, "uptime_s", (now - record->opened_ns) / 1000000000);
-	set_number(object, "idle_s", session_idle_s(controld, &session));
-	set_number(object, "lease_seconds", record->lease_seconds);
+	json_set_count(object, "uptime_s", (now - record->opened_ns) / 1000000000);
+	json_set_count(object, "idle_s", session_idle_s(controld, &session));
+	json_set_count(object, "lease_seconds", record->lease_seconds);
 	json_object_set_new(object, "lease_expires",
 			    record->lease_expires_ns
 				    ? json_string(clock_format(record->lease_expires_ns, text))
@@ -92,8 +89,18 @@ static void set_rates(json_t *object, const struct bng_subscriber *record)
 {
 	json_object_set_new(object, "rate_up", rate_json(record->rate_up.limit));
 	json_object_set_new(object, "rate_down", rate_json(record->rate_down.limit));
-	set_number(object, "rate_up_drops", record->rate_up_drops);
-	set_number(object, "rate_down_drops", record->rate_down_drops);
+	json_set_count(object, "rate_up_drops", record->rate_up_drops);
+	json_set_count(object, "rate_down_drops", record->rate_down_drops);
+}
+
+/* What is in force: the name, or null. */
+static void set_filter(const struct controld *controld, json_t *object, const struct bng_subscriber *record)
+{
+	const char *name = filter_name(controld->maps, record->filter);
+
+	if (record->filter && !name[0])
+		name = "(not configured: nothing passes)";
+	json_object_set_new(object, "filter", record->filter ? json_string(name) : json_null());
 }
 
 static void set_text(json_t *object, const char *name, const char *text)
@@ -111,15 +118,16 @@ json_t *session_json(struct controld *controld, const struct session *session)
 
 	set_identity(controld, object, record);
 	set_text(object, "user", detail ? detail->user : NULL);
-	set_number(object, "slot", session->slot);
+	json_set_count(object, "slot", session->slot);
 	set_nat(controld, object, record);
 	set_times(controld, object, record);
-	set_number(object, "up_packets", record->up_packets);
-	set_number(object, "up_bytes", record->up_bytes);
-	set_number(object, "down_packets", record->down_packets);
-	set_number(object, "down_bytes", record->down_bytes);
-	set_number(object, "drop_packets", record->drop_packets);
+	json_set_count(object, "up_packets", record->up_packets);
+	json_set_count(object, "up_bytes", record->up_bytes);
+	json_set_count(object, "down_packets", record->down_packets);
+	json_set_count(object, "down_bytes", record->down_bytes);
+	json_set_count(object, "drop_packets", record->drop_packets);
 	set_rates(object, record);
+	set_filter(controld, object, record);
 	return object;
 }
 
@@ -188,8 +196,8 @@ static void add_all(struct controld *controld, const struct session *session, js
 
 	session_key(record->session_id, key);
 	json_object_set_new(object, "acct_session_id", json_string(key));
-	set_number(object, "pppoe_session", record->pppoe_session);
-	set_number(object, "mtu", record->mtu);
+	json_set_count(object, "pppoe_session", record->pppoe_session);
+	json_set_count(object, "mtu", record->mtu);
 	if (!detail) {
 		json_object_set_new(object, "known", json_false());
 		return;

@@ -354,6 +354,7 @@ void session_publish(struct controld *controld, const struct session *session)
 
 	if (!is_known)
 		sessions_detail_set(sessions, session, session_detail_new(session->record->session_id));
+	session_set_filter(controld, session);
 	__atomic_store_n(&session->record->state, BNG_SUBSCRIBER_ACTIVE, __ATOMIC_RELEASE);
 	sessions->active++;
 	sessions->active_of_interface[session->record->interface]++;

@@ -13,13 +13,14 @@
 
 #include "lib/address.h"
 #include "lib/bytes.h"
+#include "lib/json_take.h"
 
 struct type {
 	size_t size;
-	void (*done)(void *value);                     /* NULL: nothing to free */
-	int (*copy)(const void *from, void *to);       /* NULL: by its bytes */
-	json_t *(*write)(const void *value);           /* NULL: no memory */
-	bool (*read)(const json_t *json, void *value); /* into a zeroed value */
+	void (*done)(void *value);                         /* NULL: nothing to free */
+	int (*copy)(const void *from, void *to);           /* NULL: by its bytes */
+	json_t *(*write)(const void *value);               /* NULL: no memory */
+	bool (*read)(struct json_slice text, void *value); /* into a zeroed value */
 };
 
 /* ---- Types -------------------------------------------------------------------------- */
@@ -29,12 +30,14 @@ static json_t *number_write(const void *value)
 	return json_integer(*(const uint32_t *)value);
 }
 
-static bool number_read(const json_t *json, void *value)
+static bool number_read(struct json_slice text, void *value)
 {
-	json_int_t number = json_integer_value(json);
+	int64_t number;
 
+	if (!json_take_integer(text, 0, UINT32_MAX, &number))
+		return false;
 	*(uint32_t *)value = (uint32_t)number;
-	return json_is_integer(json) && number >= 0 && number <= UINT32_MAX;
+	return true;
 }
 
 static json_t *address_write(const void *value)
@@ -44,9 +47,11 @@ static json_t *address_write(const void *value)
 	return json_string(address_format(*(const uint32_t *)value, text));
 }
 
-static bool address_read(const json_t *json, void *value)
+static bool address_read(struct json_slice text, void *value)
 {
-	return json_is_string(json) && !address_parse(json_string_value(json), value);
+	char address[ADDRESS_TEXT];
+
+	return json_take_chars(text, address, sizeof(address)) && !address_parse(address, value);
 }
 
 static json_t *name_write(const void *value)
@@ -54,12 +59,15 @@ static json_t *name_write(const void *value)
 	return json_string(value);
 }
 
-static bool name_read(const json_t *json, void *value)
+static bool name_read(struct json_slice text, void *value)
 {
-	if (!json_is_string(json) || json_string_length(json) >= PROFILE_NAME_MAX)
-		return false;
-	strcpy(value, json_string_value(json));
-	return true;
+	char *found = json_take_string(text);
+	bool is_name = found && strlen(found) < PROFILE_NAME_MAX;
+
+	if (is_name)
+		strcpy(value, found);
+	free(found);
+	return is_name;
 }
 
 static void text_done(void *value)
@@ -86,15 +94,25 @@ static json_t *text_write(const void *value)
 	return json;
 }
 
-static bool text_read(const json_t *json, void *value)
+/* New memory, or NULL. */
+static uint8_t *bytes_read(struct json_slice text, size_t *length)
+{
+	char *written = json_take_string(text);
+	uint8_t *bytes = written ? bytes_parse(written, length) : NULL;
+
+	free(written);
+	return bytes;
+}
+
+static bool text_read(struct json_slice text, void *value)
 {
 	size_t length;
-	uint8_t *bytes = json_is_string(json) ? bytes_parse(json_string_value(json), &length) : NULL;
-	char *text = bytes ? strndup((const char *)bytes, length) : NULL;
+	uint8_t *bytes = bytes_read(text, &length);
+	char *found = bytes ? strndup((const char *)bytes, length) : NULL;
 
 	free(bytes);
-	*(char **)value = text;
-	return text;
+	*(char **)value = found;
+	return found;
 }
 
 static json_t *rate_write(const void *value)
@@ -105,13 +123,27 @@ static json_t *rate_write(const void *value)
 			 (json_int_t)rate->burst_bytes);
 }
 
-static bool rate_read(const json_t *json, void *value)
+static bool bits_read(struct json_slice text, void *value)
 {
-	struct profile_rate *rate = value;
-	json_int_t bits = json_integer_value(json_object_get(json, "bits_s"));
+	int64_t bits;
 
-	rate->bits_s = (uint64_t)bits;
-	return bits >= 0 && number_read(json_object_get(json, "burst_bytes"), &rate->burst_bytes);
+	if (!json_take_integer(text, 0, INT64_MAX, &bits))
+		return false;
+	((struct profile_rate *)value)->bits_s = (uint64_t)bits;
+	return true;
+}
+
+static bool burst_read(struct json_slice text, void *value)
+{
+	return number_read(text, &((struct profile_rate *)value)->burst_bytes);
+}
+
+static bool rate_read(struct json_slice text, void *value)
+{
+	static const struct json_taker takers[] = {{"bits_s", bits_read, true},
+						   {"burst_bytes", burst_read, true}};
+
+	return json_take_object(text, takers, sizeof(takers) / sizeof(takers[0]), value);
 }
 
 static json_t *dns_write(const void *value)
@@ -124,14 +156,16 @@ static json_t *dns_write(const void *value)
 	return array;
 }
 
-static bool dns_read(const json_t *json, void *value)
+static bool dns_add(struct json_slice text, size_t index, void *context)
 {
-	uint32_t *dns_be = value;
+	uint32_t *dns_be = context;
 
-	for (size_t i = 0; i < json_array_size(json); i++)
-		if (i >= 2 || !address_read(json_array_get(json, i), &dns_be[i]))
-			return false;
-	return json_is_array(json);
+	return index < 2 && address_read(text, &dns_be[index]);
+}
+
+static bool dns_read(struct json_slice text, void *value)
+{
+	return json_take_array(text, dns_add, value);
 }
 
 struct routes {
@@ -156,21 +190,24 @@ static json_t *routes_write(const void *value)
 	return array;
 }
 
-static bool routes_read(const json_t *json, void *value)
+static bool routes_add(struct json_slice text, size_t index, void *context)
 {
-	struct routes *routes = value;
+	struct routes *routes = context;
+	char prefix[ADDRESS_TEXT + 3];
 	uint32_t first, last;
 	unsigned length;
 
-	for (size_t i = 0; i < json_array_size(json); i++) {
-		const char *text = json_string_value(json_array_get(json, i));
+	if (index >= PROFILE_ROUTES || !json_take_chars(text, prefix, sizeof(prefix)) ||
+	    prefix_parse(prefix, &first, &last, &length))
+		return false;
+	routes->route[index] = (struct profile_route){htonl(first), (uint8_t)length};
+	routes->count++;
+	return true;
+}
 
-		if (i >= PROFILE_ROUTES || !text || prefix_parse(text, &first, &last, &length))
-			return false;
-		routes->route[i] = (struct profile_route){htonl(first), (uint8_t)length};
-		routes->count++;
-	}
-	return json_is_array(json);
+static bool routes_read(struct json_slice text, void *value)
+{
+	return json_take_array(text, routes_add, value);
 }
 
 static json_t *prefix6_write(const void *value)
@@ -182,21 +219,20 @@ static json_t *prefix6_write(const void *value)
 	return json_sprintf("%s/%d", text, prefix->length);
 }
 
-static bool prefix6_read(const json_t *json, void *value)
+static bool prefix6_read(struct json_slice text, void *value)
 {
 	struct profile_prefix6 *prefix = value;
-	char text[INET6_ADDRSTRLEN + 4], *slash, *end;
+	char address[INET6_ADDRSTRLEN + 4], *slash, *end;
 	unsigned long length;
 
-	if (!json_is_string(json) || json_string_length(json) >= sizeof(text))
-		return false;
-	slash = strchr(strcpy(text, json_string_value(json)), '/');
+	slash = json_take_chars(text, address, sizeof(address)) ? strchr(address, '/') : NULL;
 	if (!slash)
 		return false;
 	*slash = '\0';
 	length = strtoul(slash + 1, &end, 10);
 	prefix->length = (uint8_t)length;
-	return end != slash + 1 && !*end && length <= 128 && inet_pton(AF_INET6, text, prefix->address) == 1;
+	return end != slash + 1 && !*end && length <= 128 &&
+	       inet_pton(AF_INET6, address, prefix->address) == 1;
 }
 
 struct class
@@ -241,11 +277,13 @@ static json_t *class_write(const void *value)
 	return array;
 }
 
-static bool class_add(struct class *class, const json_t *json)
+static bool class_add(struct json_slice text, size_t index, void *context)
 {
+	struct class *class = context;
 	size_t length;
-	uint8_t *bytes = json_is_string(json) ? bytes_parse(json_string_value(json), &length) : NULL, *longer;
+	uint8_t *bytes = bytes_read(text, &length), *longer;
 
+	(void)index;
 	if (!bytes || length > UINT8_MAX || class->length + 1u + length > PROFILE_CLASS_MAX) {
 		free(bytes);
 		return false;
@@ -261,12 +299,9 @@ static bool class_add(struct class *class, const json_t *json)
 	return longer;
 }
 
-static bool class_read(const json_t *json, void *value)
+static bool class_read(struct json_slice text, void *value)
 {
-	for (size_t i = 0; i < json_array_size(json); i++)
-		if (!class_add(value, json_array_get(json, i)))
-			return false;
-	return json_is_array(json);
+	return json_take_array(text, class_add, value);
 }
 
 static const struct type number = {sizeof(uint32_t), NULL, NULL, number_write, number_read};
@@ -377,21 +412,26 @@ json_t *profile_json(const struct session_profile *profile)
 	return object;
 }
 
-int profile_parse(const json_t *json, struct session_profile *profile)
+static bool member_read(struct json_slice member, struct json_slice value, void *context)
+{
+	struct session_profile *profile = context;
+
+	for (size_t i = 0; i < FIELDS; i++) {
+		if (!json_slice_is(member, fields[i].name))
+			continue;
+		if (profile->given & fields[i].bit)
+			return false;
+		profile->given |= fields[i].bit;
+		return fields[i].type->read(value, field_of(profile, &fields[i]));
+	}
+	return true;
+}
+
+int profile_parse(struct json_slice value, struct session_profile *profile)
 {
 	memset(profile, 0, sizeof(*profile));
-	if (!json_is_object(json))
-		return -EINVAL;
-	for (size_t i = 0; i < FIELDS; i++) {
-		const json_t *value = json_object_get(json, fields[i].name);
-
-		if (!value)
-			continue;
-		profile->given |= fields[i].bit;
-		if (fields[i].type->read(value, field_of(profile, &fields[i])))
-			continue;
-		profile_done(profile);
-		return -EINVAL;
-	}
-	return 0;
+	if (json_take_members(value, member_read, profile))
+		return 0;
+	profile_done(profile);
+	return -EINVAL;
 }

@@ -11,8 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/json_scan.h"
+
 #define PROFILE_NAME_MAX  32 /* of a pool, as in the configuration */
-#define PROFILE_FILTERS   4
 #define PROFILE_ROUTES    8
 #define PROFILE_CLASS_MAX 1024 /* bytes of all Class attributes */
 
@@ -55,7 +56,7 @@ struct session_profile {
 	uint32_t given;              /* enum profile_field */
 	uint32_t address_be;         /* Framed-IP-Address */
 	char *user;                  /* User-Name of the answer: who is billed */
-	char *filter;                /* Filter-Id, several with a comma between them */
+	char *filter;                /* of /filters (Filter-Id) */
 	char pool[PROFILE_NAME_MAX]; /* Framed-Pool: of inner addresses */
 	char nat_pool[PROFILE_NAME_MAX];
 	uint32_t session_timeout_s; /* 0: none; the same below */
@@ -86,7 +87,8 @@ int profile_merge(struct session_profile *to, const struct session_profile *from
 
 /* New reference; only what is given. */
 json_t *profile_json(const struct session_profile *profile);
-/* What profile_json made. 0, -EINVAL or -ENOMEM, and *profile is zeroed. */
-int profile_parse(const json_t *json, struct session_profile *profile);
+/* What profile_json made, as text. 0; -EINVAL: it is not that, or no memory, and *profile
+ * is zeroed. */
+int profile_parse(struct json_slice value, struct session_profile *profile);
 
 #endif

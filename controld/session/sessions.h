@@ -99,6 +99,8 @@ void sessions_openings_free(struct sessions *sessions);
 void sessions_gone_free(struct sessions *sessions);
 
 /* change.c */
+/* As granted, before its first packet. A filter that is not there lets nothing through. */
+void session_set_filter(struct controld *controld, const struct session *session);
 /* 0: the pool's default. Live. */
 void session_set_nat(const struct controld *controld, const struct session *session, uint8_t pool_index,
 		     uint8_t max_blocks, uint32_t max_mappings);

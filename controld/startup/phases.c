@@ -18,6 +18,7 @@
 #include "controld/ctl/ctl.h"
 #include "controld/ctl/reload.h"
 #include "controld/feature.h"
+#include "controld/maps/sizes.h"
 #include "controld/punt/socket.h"
 #include "controld/sync/resync.h"
 #include "dataplane/abi/version.h"
@@ -54,47 +55,6 @@ static int phase_hello(struct controld *controld, struct startup *startup)
 	return 0;
 }
 
-static bool is_pinned(const json_t *pinned, const char *name)
-{
-	json_t *map;
-	size_t i;
-
-	json_array_foreach(pinned, i, map)
-	{
-		if (!strcmp(json_string_value(json_object_get(map, "name")), name))
-			return true;
-	}
-	return false;
-}
-
-/* How large maps are made. One that is there stays as large as it is. */
-static json_t *map_sizes(const struct config *config, const json_t *pinned)
-{
-	const struct {
-		enum map_id id;
-		uint64_t entries;
-	} wanted[] = {
-		{MAP_subscriber, config->sizes.subscribers},
-		{MAP_closing, BNG_SLOT_GROUPS(config->sizes.subscribers)},
-		{MAP_slot_of_address, config->sizes.subscribers},
-		{MAP_pppoe_session, config->sizes.subscribers},
-		{MAP_pool_address, config->sizes.public_addresses},
-		{MAP_mapping, config->sizes.public_addresses * (65536ull / BNG_PORTS_PER_BUCKET)},
-		{MAP_port_block, config->sizes.port_blocks},
-		{MAP_exempt, config->sizes.exempt},
-		{MAP_exempt_port, config->sizes.exempt},
-		{MAP_pcp, config->sizes.pcp},
-		{MAP_flow, config->sizes.flows / BNG_FLOWS_PER_BUCKET},
-	};
-	json_t *sizes = json_object();
-
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
-		if (!is_pinned(pinned, maps_name(wanted[i].id)))
-			json_object_set_new(sizes, maps_name(wanted[i].id),
-					    json_integer((json_int_t)wanted[i].entries));
-	return sizes;
-}
-
 static int stage(struct controld *controld, struct startup *startup, json_int_t *generation)
 {
 	const char *object = startup->options->object, *name = strrchr(object, '/');
@@ -108,7 +68,7 @@ static int stage(struct controld *controld, struct startup *startup, json_int_t 
 	}
 	failure = holder_call(controld->holder, "object.stage",
 			      json_pack("{s:s, s:o}", "name", name ? name + 1 : object, "max_entries",
-					map_sizes(startup->config, startup->pinned)),
+					maps_sizes(startup->config, fd, startup->pinned)),
 			      &fd, 1, &result);
 	close(fd);
 	if (failure)

@@ -26,7 +26,7 @@
 struct topic {
 	struct controld *controld;
 	const struct sync_topic *owner;
-	json_t *received; /* key -> value; NULL once delivered */
+	json_t *received; /* key -> value, as text: a tree is many times as large; NULL once delivered */
 	json_t *written;  /* keys, since this start; NULL once delivered */
 	bool is_whole;    /* all was received */
 	bool is_other;    /* what is received is of another store than what was delivered */
@@ -52,15 +52,16 @@ static struct topic *topic_find(const struct sync *sync, const char *name)
 
 static void deliver(struct topic *topic)
 {
-	json_t *received = topic->received, *written = topic->written, *value;
+	json_t *received = topic->received, *written = topic->written, *text;
 	const char *key;
 
 	topic->received = topic->written = NULL;
-	json_object_foreach(received, key, value)
+	json_object_foreach(received, key, text)
 	{
 		if (json_object_get(written, key))
 			continue;
-		topic->owner->record(topic->controld, key, value);
+		topic->owner->record(topic->controld, key,
+				     (struct json_slice){json_string_value(text), json_string_length(text)});
 		topic->records++;
 	}
 	json_decref(received);
@@ -81,14 +82,13 @@ static void on_begin(void *context, bool snapshot, bool other_store)
 static void on_record(void *context, struct json_slice key, int64_t rev, struct json_slice value)
 {
 	struct topic *topic = context;
-	json_t *json;
 
 	(void)rev;
 	if (!topic->received)
 		return;
-	json = value.text ? json_loadb(value.text, value.length, 0, NULL) : NULL;
-	if (json)
-		json_object_setn_new_nocheck(topic->received, key.text, key.length, json);
+	if (value.text)
+		json_object_setn_new_nocheck(topic->received, key.text, key.length,
+					     json_stringn_nocheck(value.text, value.length));
 	else
 		json_object_deln(topic->received, key.text, key.length);
 }
@@ -271,6 +271,17 @@ int sync_delete(struct controld *controld, const char *topic, const char *key, s
 bool sync_is_up(const struct controld *controld)
 {
 	return controld->sync && sync_client_status(controld->sync->client)->up;
+}
+
+uint64_t sync_store_room(const struct controld *controld)
+{
+	const struct sync_client_status *status =
+		controld->sync ? sync_client_status(controld->sync->client) : NULL;
+
+	if (!status)
+		return 0;
+	return status->max_bytes && status->max_bytes < status->disk_bytes ? status->max_bytes
+									   : status->disk_bytes;
 }
 
 bool sync_topic_is_synced(const struct controld *controld, const char *name)

@@ -19,9 +19,9 @@ struct controld;
 /* A member of struct bng_feature. */
 struct sync_topic {
 	const char *name;
-	/* What the bus kept, once for each key, never what we wrote since this start. After
-	 * every feature's init. */
-	void (*record)(struct controld *controld, const char *key, const json_t *value);
+	/* What the bus kept (an object), once for each key, never what we wrote since this
+	 * start. After every feature's init. `value` is valid during the call. */
+	void (*record)(struct controld *controld, const char *key, struct json_slice value);
 	/* That was all of it. Called once: before the configuration is applied, or later
 	 * when the bus was away then. May be NULL. */
 	void (*synced)(struct controld *controld);
@@ -40,6 +40,8 @@ int sync_delete(struct controld *controld, const char *topic, const char *key, s
 		void *context);
 /* Whether what is written becomes durable now. */
 bool sync_is_up(const struct controld *controld);
+/* Of the disk that holds the bus's store, or as large as that may grow, in bytes; 0: not told yet. */
+uint64_t sync_store_room(const struct controld *controld);
 /* Whether `synced` was called: before, a key that is not known may be on the bus. */
 bool sync_topic_is_synced(const struct controld *controld, const char *topic);
 

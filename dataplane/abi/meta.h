@@ -50,8 +50,8 @@ struct bng_meta {
 	__u8 steering_mode;       /* enum bng_steering_mode */
 	__u8 steering_configured; /* the mode that the configuration had when it was set last */
 	__u8 reserved1[2];
-	__u32 pcp_high; /* 1 + highest index that was in use in map `pcp` */
-	__u8 reserved2[4];
+	__u32 pcp_high;        /* 1 + highest index that was in use in map `pcp` */
+	__u32 filters_unknown; /* grants and changes refused: they named a filter that is not configured */
 };
 
 _Static_assert(sizeof(struct bng_meta) == 128, "two cache lines");

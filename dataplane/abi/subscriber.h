@@ -39,9 +39,10 @@ enum bng_subscriber_flag {
 	BNG_SUBSCRIBER_INNER_AD = 1 << 2, /* the same for the inner tag */
 	BNG_SUBSCRIBER_RATE = 1 << 3,     /* rate_up or rate_down limits it (live) */
 	BNG_SUBSCRIBER_ROUTES = 1 << 4,   /* prefixes behind it are its own too (live) */
+	BNG_SUBSCRIBER_FILTER = 1 << 5,   /* `filter` says what passes (live) */
 };
 
-#define BNG_SUBSCRIBER_LIVE (BNG_SUBSCRIBER_RATE | BNG_SUBSCRIBER_ROUTES)
+#define BNG_SUBSCRIBER_LIVE (BNG_SUBSCRIBER_RATE | BNG_SUBSCRIBER_ROUTES | BNG_SUBSCRIBER_FILTER)
 
 enum bng_session_kind {
 	BNG_SESSION_STATIC = 1,
@@ -74,8 +75,8 @@ struct bng_subscriber {
 	__u8 state; /* enum bng_subscriber_state */
 	__u8 flags; /* enum bng_subscriber_flag; BNG_SUBSCRIBER_LIVE of them (live) */
 	__u16 generation;
-	__u8 pool; /* index in map `pool` (live) */
-	__u8 reserved0;
+	__u8 pool;        /* index in map `pool` (live) */
+	__u8 filter;      /* index in map `filter`; 0: none (live) */
 	__u32 port_key;   /* secret that spreads this session's ports */
 	__u8 block_shift; /* log2 of ports per block; the pool's when the session was opened */
 	__u8 reserved1;

@@ -104,7 +104,9 @@
 	X(DROP_PPPOE_FLOOD_MAC,     "drop_pppoe_flood_mac",     "too many PPPoE discovery packets of one MAC") \
 	X(DROP_PPPOE_FLOOD_VLAN,    "drop_pppoe_flood_vlan",    "too many PPPoE discovery packets of one interface and VLAN") \
 	X(PUNTED_FIRST_PACKET,      "punt_first_packet",        "of an address without session that may get one, handed to controld") \
-	X(PUNTED_LARGE,             "punt_large",               "to a PPPoE subscriber, larger than its link takes, handed to controld to be sent in fragments")
+	X(PUNTED_LARGE,             "punt_large",               "to a PPPoE subscriber, larger than its link takes, handed to controld to be sent in fragments") \
+	X(DROP_FILTER_UP,           "drop_filter_up",           "from a subscriber, denied by the session's filter") \
+	X(DROP_FILTER_DOWN,         "drop_filter_down",         "to a subscriber, denied by the session's filter")
 
 enum bng_verdict {
 #define BNG_VERDICT_ENUM(name, text, meaning) BNG_##name,

@@ -119,3 +119,11 @@ def test_a_fault_in_any_round_is_told(fault):
     good, bad = measured(phase(1.0)), measured(phase(1.0), phase(1.0, **{fault: 3}))
     row = report.median_row(case, "holdfast", [{"up": good}, {"up": bad}, {"up": good}])
     assert report.faults([row]) == [f"{case.name}, holdfast, up: {fault} 3"]
+
+
+def test_a_start_is_measured():
+    command = [sys.executable, str(bench.ROOT / "test" / "bench" / "start.py"), "--sessions", "300", "--rounds", "2"]
+    done = subprocess.run(command, env=dict(os.environ, BNG_BUILD=str(BUILD)), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "300 sessions, medians of 2 restarts" in done.stdout
+    assert [float(line.split()[5]) for line in done.stdout.split("\n") if line.startswith("away, from kill to ready")][0] > 0

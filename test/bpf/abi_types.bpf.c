@@ -6,6 +6,7 @@
 #include "dataplane/abi/alg.h"
 #include "dataplane/abi/cgnat.h"
 #include "dataplane/abi/event.h"
+#include "dataplane/abi/filter.h"
 #include "dataplane/abi/first_packet.h"
 #include "dataplane/abi/flow.h"
 #include "dataplane/abi/fragment.h"
@@ -36,6 +37,9 @@ enum constants {
 	CONSTANT(BNG_FLOWS_PER_BUCKET),
 	CONSTANT(BNG_FLOW_PROBES),
 	CONSTANT(BNG_FIRST_PACKET_INTERFACE_BITS),
+	CONSTANT(BNG_FILTERS),
+	CONSTANT(BNG_FILTER_CLOSED),
+	CONSTANT(BNG_FILTER_RULES),
 	CONSTANT(BNG_FRAGMENTS),
 	CONSTANT(BNG_FRAGMENT_PROBES),
 	CONSTANT(BNG_FRAGMENT_SECONDS),
@@ -95,6 +99,9 @@ struct abi_types {
 	enum bng_pcp_state pcp_state;
 	enum bng_pin_action pin_action;
 	struct bng_punt_limit punt_limit;
+	struct bng_filter filter;
+	struct bng_filter_hits filter_hits;
+	enum bng_filter_flag filter_flag;
 	struct bng_count count;
 	enum constants constants;
 	enum bng_protocol protocol;

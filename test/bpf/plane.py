@@ -196,6 +196,7 @@ class Plane:
         self.pcp = self._array("pcp", "bng_pcp")
         self.punt_limit = self._array("punt_limit", "bng_punt_limit")
         self.pppoe_limit = self._array("pppoe_limit", "bng_pppoe_limit")
+        self.filter = self._array("filter", "bng_filter")
         self.counts = PerCpuCounts(self.object.maps["reason_count"], abi.VERDICT_COUNT)
         self.ring = RingBuffer(self.object.maps["events"])
         self.maps = self.object.maps
@@ -214,7 +215,7 @@ class Plane:
     def reset(self):
         for array in (self.meta_array, self.subscriber, self.closing, self.pool, self.port_timer, self.pool_address,
                       self.port_block, self.mapping, self.flow, self.tunnel, self.fragment, self.range, self.interface, self.pcp,
-                      self.punt_limit, self.pppoe_limit):
+                      self.punt_limit, self.pppoe_limit, self.filter):
             ctypes.memset(array, 0, ctypes.sizeof(array))
         self.maps["slot_of_address"].clear(4)
         self.maps["exempt"].clear(8)

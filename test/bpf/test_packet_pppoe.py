@@ -86,7 +86,7 @@ def test_antispoof(plane, change, verdict):
     assert plane.access(frames.up(session, frames.udp(4000)), ACC2).verdict == "DROP_SPOOF_INTERFACE"
 
 
-def test_a_session_that_ends_has_no_data(plane):
+def test_rfc2516_s5_5_a_session_that_ends_has_no_data(plane):
     session = plane.session(ADDRESS, tags=PLAIN)
     session.record.state = abi.SUBSCRIBER_CLOSING
     assert plane.access(frames.up(session, frames.udp(4000))).verdict == "DROP_PPPOE_NO_SESSION"
@@ -113,7 +113,7 @@ def test_malformed_header(plane, tags, fields):
 
 
 @encapsulated
-def test_the_pppoe_length_is_where_the_packet_ends(plane, tags):
+def test_rfc2516_s6_the_pppoe_length_is_where_the_packet_ends(plane, tags):
     """Every value of it: beyond the frame or before the end of IP is short; in between is PPP's padding."""
     session = plane.session(ADDRESS, tags=tags)
     ip, pad = bytes(Ether(frames.up(session, frames.udp(4000)))[IP]), b"\xaa" * 9
@@ -160,7 +160,7 @@ def test_pcp_is(plane):
 @encapsulated
 @pytest.mark.parametrize("agreed, device, fits", [(0, 1504, 1492), (1492, 1504, 1492), (1400, 1500, 1400),
                                                  (1500, 1504, 1496), (1500, 1512, 1500), (0, 1512, 1492)])
-def test_rfc4638_the_mtu_is_what_was_agreed_and_the_interface_takes(plane, tags, agreed, device, fits):
+def test_rfc4638_s5_1_the_mtu_is_what_was_agreed_and_the_interface_takes(plane, tags, agreed, device, fits):
     if len(tags) == 3 and fits + 8 + 4 > device:
         fits -= 4  # the second tag
     session = plane.session(ADDRESS, tags=tags, flags=abi.SUBSCRIBER_EXEMPT)

@@ -136,6 +136,11 @@ def rate_of_one_byte(plane, session, _=None):
         rate.limit = 1_000_000 << abi.RATE_SHIFT | 1 << 32  # a millisecond for a byte, a microsecond at once
 
 
+def filter_that_denies(plane, session, _=None):
+    session.record.flags |= abi.SUBSCRIBER_FILTER
+    session.record.filter = abi.FILTER_CLOSED
+
+
 def forwarding_off(plane, session):
     planes.sysctl("ipv4/conf/acc1/forwarding", 0)
 
@@ -467,6 +472,8 @@ ROWS = [
            after(forwarding_off, from_subscriber()), blamed=True),
     access("over the session's rate", "DROP_RATE_UP", after(rate_of_one_byte, from_subscriber()), blamed=True),
     core("over the session's rate", "DROP_RATE_DOWN", mapped(rate_of_one_byte), blamed=True),
+    access("the session's filter", "DROP_FILTER_UP", after(filter_that_denies, from_subscriber()), blamed=True),
+    core("the session's filter", "DROP_FILTER_DOWN", mapped(filter_that_denies), blamed=True),
     core("forwarding is off on the core interface", "DROP_FORWARDING_OFF",
          after(forwarding_off_core, from_core("192.0.2.5"))),
 ]

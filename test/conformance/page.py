@@ -16,7 +16,7 @@ import results
 PAGE = results.TOP / "docs" / "conformance.md"
 HEAD = """<!-- SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only -->
 <!-- Written by `make conformance` from test/conformance/requirements.py and the results of the tests. -->
-# What the RFCs ask of the translator
+# What the RFCs ask
 
 {summary}
 

@@ -12,7 +12,8 @@ static const char text[] =
 	"{\"interfaces\": [{\"name\": \"a\", \"role\": \"access\"}], \"gateways\": [{\"interface\": \"a\", "
 	"\"address\": \"10.0.0.1\"}], \"dhcp4\": {\"pools\": [{\"name\": \"homes\", \"interfaces\": [\"a\"], "
 	"\"prefix\": \"10.0.0.0/24\", \"first\": \"10.0.0.10\", \"last\": \"10.0.0.99\", \"router\": "
-	"\"10.0.0.1\"}]}, \"cgnat\": {\"pools\": [{\"name\": \"gold\", \"prefixes\": "
+	"\"10.0.0.1\"}]}, \"filters\": {\"walled\": {\"default\": \"deny\"}}, \"cgnat\": {\"pools\": "
+	"[{\"name\": \"gold\", \"prefixes\": "
 	"[\"203.0.113.0/29\"]}]}, "
 	"\"aaa\": {\"attributes\": [{\"attribute\": \"Attr-2\", \"field\": \"burst_up\", \"scale\": 1000}, "
 	"{\"attribute\": \"Attr-3\", \"field\": \"rates\"}, {\"attribute\": \"Attr-26.9.2\", \"field\": "
@@ -39,6 +40,7 @@ static void check(const struct profile_reading *reading)
 	const struct session_profile *profile = &reading->profile;
 	struct session_profile again;
 	json_t *json = profile_json(profile), *second;
+	char *written = json_dumps(json, JSON_COMPACT);
 
 	must(!reading->wrong == !reading->trouble[0]);
 	must(profile->route_count <= PROFILE_ROUTES);
@@ -46,8 +48,9 @@ static void check(const struct profile_reading *reading)
 	must(!(profile->given & PROFILE_FILTER) == !profile->filter);
 	must(!profile->user || profile->user[0]);
 	check_class(profile);
-	must(json);
-	must(!profile_parse(json, &again));
+	must(written);
+	must(!profile_parse((struct json_slice){written, strlen(written)}, &again));
+	free(written);
 	second = profile_json(&again);
 	must(again.given == profile->given && json_equal(json, second));
 	profile_done(&again);

@@ -5,5 +5,5 @@ bng_fuzz(fuzz_dhcp4 ${BNG_TEST_DIR}/dhcp4.c ${CMAKE_SOURCE_DIR}/test/unit/dhcp4_
          ${DHCP4_DIR}/packet.c ${CMAKE_SOURCE_DIR}/controld/punt/frame.c ${DHCP4_DIR}/reply.c
          ${DHCP4_DIR}/reservation.c ${DHCP4_DIR}/server.c ${CMAKE_SOURCE_DIR}/controld/maps/names.c
          ${CMAKE_SOURCE_DIR}/controld/session/profile.c ${CMAKE_SOURCE_DIR}/controld/session/setup.c
-         ${CMAKE_SOURCE_DIR}/lib/address.c ${CMAKE_SOURCE_DIR}/lib/bytes.c
+         ${CMAKE_SOURCE_DIR}/lib/address.c ${CMAKE_SOURCE_DIR}/lib/bytes.c ${CMAKE_SOURCE_DIR}/lib/json_scan.c ${CMAKE_SOURCE_DIR}/lib/json_take.c
          LIBS PkgConfig::JANSSON PkgConfig::CHECK CORPUS ${BNG_TEST_DIR}/corpus/dhcp4)

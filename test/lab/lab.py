@@ -68,8 +68,8 @@ def wait_for(what, condition, timeout=20, interval=0.02):
 class Client:
     """A subscriber's own machine: namespace, eth0, perhaps behind tags."""
 
-    def __init__(self, lab, name, mac, tags):
-        self.lab, self.name, self.mac, self.tags = lab, name, mac, tags
+    def __init__(self, lab, name, mac, tags, mtu=1500):
+        self.lab, self.name, self.mac, self.tags, self.mtu = lab, name, mac, tags, mtu
         self.namespace = lab.namespace(name)
         self.lease_file = lab.directory / f"{name}.lease"
         self.dhcp_process = None
@@ -185,13 +185,13 @@ class Lab(sandbox.Sandbox):
             self.wire(client.namespace, "pass", "eth0")
             self.wire(self.access, "pass", port)
         else:
-            self.veth(client.namespace, "eth0", self.access, port, 1500)
+            self.veth(client.namespace, "eth0", self.access, port, client.mtu)
         self.ip(client.namespace, f"link set eth0 address {client.mac}")
         self.ip(self.access, f"link set {port} master bridge")
 
-    def client(self, name, mac, tags=()):
-        """tags: outer first, "TPID:VID" such as "88a8:100"."""
-        return Client(self, name, mac, list(tags))
+    def client(self, name, mac, tags=(), mtu=1500):
+        """tags: outer first, "TPID:VID" such as "88a8:100"; mtu: of one without tags."""
+        return Client(self, name, mac, list(tags), mtu)
 
     # ---- daemons ----
 

@@ -99,7 +99,8 @@ class PppoeClient:
             self.auth, self.auth_ok, self.auth_text = None, False, b""
             self.echo_sent, self.echo_got, self.echo_times = 0, 0, []
             self.pongs, self.padts, self.due = [], 0, 0
-            self.asked_lcp = None
+            self.asked_lcp, self.peer_mru, self.told_mru = None, None, None  # theirs; what ours was Nak'd to
+            self.packets = []  # of UDP: (destination port, its IPv4 packet)
             self.terminated.clear()
 
     # ---- sending ----
@@ -158,6 +159,13 @@ class PppoeClient:
         body = struct.pack("!BBHHH", 8, 0, 0, identity, sequence) + b"ping" * 8
         body = body[:2] + struct.pack("!H", checksum(body)) + body[4:]
         head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), sequence, 0, 64, 1, 0, self.address,
+                           ipaddress.ip_address(address).packed)
+        self.ppp(IPV4, head[:10] + struct.pack("!H", checksum(head)) + head[12:] + body)
+
+    def udp(self, address, port, source_port, length):
+        """A packet of so many bytes that must not be cut."""
+        body = struct.pack("!HHHH", source_port, port, length - 20, 0) + bytes(length - 28)
+        head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, length, 1, 0x4000, 64, 17, 0, self.address,
                            ipaddress.ip_address(address).packed)
         self.ppp(IPV4, head[:10] + struct.pack("!H", checksum(head)) + head[12:] + body)
 
@@ -251,6 +259,7 @@ class PppoeClient:
     def _on_lcp(self, code, identity, data):
         if code == REQUEST:
             asked = options(data)
+            self.peer_mru, = struct.unpack("!H", asked[1])
             if 3 in asked:
                 self.auth, = struct.unpack_from("!H", asked[3])
                 assert self.auth == PAP or asked[3][2:] == b"\x05", f"authentication {asked[3].hex()}"
@@ -263,6 +272,10 @@ class PppoeClient:
         elif code == ACK and identity == self.lcp["id"]:
             assert data == self.asked_lcp, "acknowledged what was not asked"
             self.lcp["acked"], self.due = True, 0
+        elif code == NAK and set(options(data)) == {1} and identity == self.lcp["id"]:
+            self.told_mru, = struct.unpack("!H", options(data)[1])
+            self.mru = self.told_mru
+            self._ask_lcp()
         elif code == ECHO and self.answers_echo:
             self.control(LCP, ECHO_REPLY, identity, self.magic + data[4:])
         elif code == ECHO_REPLY:
@@ -313,6 +326,8 @@ class PppoeClient:
     def _data(self, packet):
         assert checksum(packet[:20]) == 0, "IPv4 checksum"
         total, = struct.unpack_from("!H", packet, 2)
+        if packet[9] == 17:
+            self.packets.append((struct.unpack_from("!H", packet, 22)[0], packet[:total]))
         if packet[9] == 1 and packet[20] == 0:
             assert checksum(packet[20:total]) == 0, "ICMP checksum"
             self.pongs.append(struct.unpack_from("!HH", packet, 24))

@@ -59,6 +59,13 @@ modules {{
         filename = {folder}/detail
         permissions = 0644
     }}
+    detail asked {{
+        filename = {folder}/asked
+        permissions = 0644
+        suppress {{
+            User-Password
+        }}
+    }}
 }}
 client lab {{
     ipaddr = 0.0.0.0/0
@@ -84,6 +91,7 @@ server {name} {{
         detail
     }}
     authorize {{
+        asked
         files
         chap
         mschap
@@ -137,8 +145,17 @@ def start_freeradius(lab, top, servers, users=""):
 
 def accounted(lab):
     """What FreeRADIUS was told, in order: attributes of each Accounting-Request, several of a name as a list."""
-    path = lab.directory / "freeradius" / "detail"
-    records = []
+    return records(lab.directory / "freeradius" / "detail")
+
+
+def asked(lab):
+    """The same of each Access-Request, without its password."""
+    return records(lab.directory / "freeradius" / "asked")
+
+
+def records(path):
+    """Of a detail file."""
+    found = []
     for text in path.read_text().split("\n\n") if path.exists() else []:
         record = {}
         for line in text.splitlines()[1:]:
@@ -147,8 +164,8 @@ def accounted(lab):
             record[name] = record[name] + [value] if isinstance(record.get(name), list) else \
                 [record[name], value] if name in record else value
         if record:
-            records.append(record)
-    return records
+            found.append(record)
+    return found
 
 
 class Server:

@@ -115,5 +115,6 @@ class RpcClient:
 def trace(entry):
     path = os.environ.get("BNG_RPC_TRACE")
     if path:
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+        line = json.dumps(entry).encode() + b"\n"
+        with open(path, "ab", buffering=0) as file:  # whole lines: other suites append, too
+            assert file.write(line) == len(line)

@@ -69,6 +69,11 @@ class ScaleLab(Lab):
         else:
             self.stop(self.controld)
 
+    def packets_to_radius(self):
+        """Sent until now, retransmissions too."""
+        servers = [entry for entry in self.call("radius.servers")["servers"] if entry["state"] != "leaving"]
+        return sum(entry["requests"] + entry["retransmissions"] for entry in servers)
+
     def identity(self):
         """By address, what must stay of every session."""
         found, after = {}, 0

@@ -77,6 +77,11 @@ class Subscribers(CommandServer):
         self.close()
 
 
+def mac_of(number):
+    """test/emulator/subscriber.c has the same."""
+    return "02:e5:" + number.to_bytes(4, "big").hex(":")
+
+
 def address_key(session):
     """What must never change of a session that is up."""
     return session["number"], session["address"], session["public"], session["public_port"], session.get("session")

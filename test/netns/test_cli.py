@@ -53,6 +53,7 @@ MEMBERS = {
     "cgnat mappings": {"mappings", "total"}, "cgnat tunnels": {"tunnels", "total"}, "dhcp4 stats": {"received", "sent", "refused", "leases"},
     "pppoe stats": {"received", "sent", "refused", "sessions", "peers", "setup"}, "pppoe setup": {"setups", "total"},
     "qos": {"default_up", "default_down", "sessions", "limited", "drops_up", "drops_down"}, "routes": {"routes"},
+    "filters": {"filters", "drops_up", "drops_down", "unknown", "closed"},
     "holder status": {"version", "generation", "links", "controller", "sweep"}, "version": {"version"},
     "config reload": {"changed", "applied"}, "holder groups": {"groups"}, "sync status": {"version", "store", "topics", "subscribers"},
 }

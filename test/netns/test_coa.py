@@ -33,6 +33,7 @@ def lab():
         lab.config["radius"] = {"servers": [{"name": "none", "address": INTERNET, "secret": "unused"}],
                                 "nas_identifier": "bng-test", "nas_address": CORE,
                                 "dictionary": str(lab.directory / "dictionary")}
+        lab.config["filters"] = {"walled": {"rules": [], "default": "deny"}}
         lab.config["coa"] = {"listen": CORE, "clients": [{"prefix": f"{INTERNET}/32", "secret": SECRET}], "window_s": 60}
         lab.start_holder()
         lab.start_bngsync()
@@ -80,7 +81,7 @@ def is_up(lab, session):
 
 
 @pytest.mark.parametrize("by", ["Acct-Session-Id", "Framed-IP-Address", "Calling-Station-Id", "both"])
-def test_a_disconnect_request_ends_the_session_that_it_names(lab, session, by):
+def test_rfc5176_s2_1_a_disconnect_request_ends_the_session_that_it_names(lab, session, by):
     names = {"Acct-Session-Id": session["acct"], "Framed-IP-Address": session["address"], "Calling-Station-Id": session["mac"]}
     before = stats(lab)
     assert ask(lab, "disconnect", names if by == "both" else {by: names[by]}) == (ACK["disconnect"], None)
@@ -92,7 +93,7 @@ def test_a_disconnect_request_ends_the_session_that_it_names(lab, session, by):
     assert after["naks"]["session_not_found"] - before["naks"]["session_not_found"] == 1
 
 
-def test_all_that_is_given_must_be_true(lab, session):
+def test_rfc5176_s3_all_that_is_given_must_be_true(lab, session):
     assert ask(lab, "disconnect", {"Acct-Session-Id": session["acct"], "Framed-IP-Address": "10.0.0.9"}) == (
         NAK["disconnect"], "Session-Context-Not-Found")
     assert ask(lab, "disconnect", {"Acct-Session-Id": session["acct"], "User-Name": "nobody"}) == (
@@ -100,7 +101,7 @@ def test_all_that_is_given_must_be_true(lab, session):
     assert is_up(lab, session)
 
 
-def test_several_sessions_are_not_ended_at_once(lab, session):
+def test_rfc5176_s3_several_sessions_are_not_ended_at_once(lab, session):
     lab.number += 1
     lab.call("session.add", {"sessions": [{"address": f"10.0.0.{lab.number}", "mac": f"02:00:00:00:00:{lab.number:02x}",
                                            "interface": "access0", "pool": "default"}]})
@@ -108,11 +109,15 @@ def test_several_sessions_are_not_ended_at_once(lab, session):
     assert is_up(lab, session)
 
 
-def test_a_coa_request_changes_the_session(lab, session):
+def test_rfc5176_s2_2_a_coa_request_changes_the_session(lab, session):
     assert shown(lab, session)["pool"] == "default"
-    assert ask(lab, "coa", {"Acct-Session-Id": session["acct"], "Holdfast-NAT-Pool": "other", "Session-Timeout": 3600,
-                            "Mikrotik-Rate-Limit": '"10M/20M"', "Filter-Id": "walled"}) == (ACK["coa"], None)
-    assert shown(lab, session)["pool"] == "other"
+    with lab.rpc() as follower:  # with no command configured
+        follower.call("events.follow")
+        assert ask(lab, "coa", {"Acct-Session-Id": session["acct"], "Holdfast-NAT-Pool": "other", "Session-Timeout": 3600,
+                                "Mikrotik-Rate-Limit": '"10M/20M"', "Filter-Id": "walled"}) == (ACK["coa"], None)
+        event = follower.next_notification(10)["params"]
+    assert (event["type"], event["session"], event["address"]) == ("session_change", session["id"], session["address"])
+    assert (shown(lab, session)["pool"], shown(lab, session)["filter"]) == ("other", "walled")
     assert is_up(lab, session)
 
 
@@ -128,17 +133,20 @@ def test_a_session_timeout_by_coa_counts_from_now(lab, session):
     ({"Tunnel-Type:0": "L2TP"}, "Unsupported-Attribute"),
     ({"Framed-Route": '"198.51.100.0/29"', "Session-Timeout": 60}, "Unsupported-Attribute"),
     ({"Holdfast-NAT-Pool": "nowhere"}, "407"),
+    ({"Filter-Id": "nowhere"}, "407"),
     ({}, "Missing-Attribute"),
 ])
-def test_a_refused_coa_changes_nothing_and_says_why(lab, session, attributes, cause):
+def test_rfc5176_s2_2_rfc5176_s3_5_a_refused_coa_changes_nothing_and_says_why(lab, session, attributes, cause):
     before = shown(lab, session)["pool"], stats(lab)
+    assert shown(lab, session)["filter"] is None
     code, found = ask(lab, "coa", {"Acct-Session-Id": session["acct"], **attributes})
     assert code == NAK["coa"] and found in (cause, "Invalid-Attribute-Value" if cause == "407" else cause)
     after = stats(lab)
+    assert shown(lab, session)["filter"] is None
     assert shown(lab, session)["pool"] == before[0] and after["coa_naks"] - before[1]["coa_naks"] == 1
 
 
-def test_nobody_is_named(lab):
+def test_rfc5176_s3_5_nobody_is_named(lab):
     assert ask(lab, "disconnect", {"NAS-Identifier": "bng-test"}) == (NAK["disconnect"], "Missing-Attribute")
 
 
@@ -148,7 +156,7 @@ def test_nobody_is_named(lab):
 @pytest.mark.parametrize("reason, options", [
     ("bad_authenticator", {"secret": "another secret"}), ("old", {"now": 1700000000}), ("old", {"now": 4000000000}),
     ("no_timestamp", {"now": False}), ("unknown_client", {"source": "192.0.2.1"})])
-def test_who_may_not_ask_gets_no_answer(lab, session, reason, options):
+def test_rfc5176_s6_1_rfc5176_s6_3_who_may_not_ask_gets_no_answer(lab, session, reason, options):
     before = stats(lab)
     assert ask(lab, "disconnect", {"Acct-Session-Id": session["acct"]}, **options, options=("-r", "1", "-t", "0.3")) is None
     after = stats(lab)
@@ -178,7 +186,7 @@ def sender(lab):
         yield udp
 
 
-def test_a_request_that_comes_again_gets_the_same_answer_and_has_one_effect(lab, session, sender):
+def test_rfc5176_s2_3_a_request_that_comes_again_gets_the_same_answer_and_has_one_effect(lab, session, sender):
     packet, before = request(session, 7), stats(lab)
     answers = []
     for _ in range(5):
@@ -195,7 +203,7 @@ def test_a_request_that_comes_again_gets_the_same_answer_and_has_one_effect(lab,
     assert stats(lab)["repeated"] == 1
 
 
-def test_unsigned_requests_and_other_codes_are_dropped(lab, session, sender):
+def test_rfc5176_s2_3_unsigned_requests_and_other_codes_are_dropped(lab, session, sender):
     before = stats(lab)["dropped"]
     for packet in (request(session, 1, signed=False), request(session, 2, code=12), request(session, 3)[:19], b""):
         sender.sendto(packet, (CORE, PORT))

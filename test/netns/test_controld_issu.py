@@ -135,15 +135,23 @@ def test_an_upgrade_without_the_holder_says_so(lab):
         assert upgrade(client, lab.second)["hitless"] is True
 
 
+def sizes(lab):
+    return {entry["name"]: entry["max_entries"] for entry in lab.call("holder.status", server="holder")["maps"]}
+
+
 def test_a_new_controld_brings_the_object_it_needs():
-    """The running object knows nothing of a map: its successor comes with the new controld, and stays."""
+    """The running object knows nothing of two maps: its successor comes with the new controld, and
+    stays. New maps are as large as configured, also those of an object that is newer than controld."""
     with Lab() as lab:
-        newer, lab.object = lab.object, lab.second_build("-Dtunnel=tunnel_of_old", name="older")
+        lab.config["sizes"]["subscribers"] = 200000
+        newer = lab.object
+        lab.object = lab.second_build("-Dtunnel=tunnel_of_old", "-Dslot_of_address=slots_of_old", name="older")
         lab.start_holder()
         lab.start_controld(wait=False)  # has nothing better to load, and says what is missing
         assert lab.controld.wait(20) == 1
         lab.reap(lab.controld)
         assert "tunnel: there is none of this name" in lab.log("controld")
+        assert sizes(lab)["slots_of_old"] == 200000
         generation = lab.call("holder.status", server="holder")["generation"]
         lab.object = newer
         lab.config["sizes"]["exempt"] = 2048  # in vain: that map is there
@@ -151,10 +159,19 @@ def test_a_new_controld_brings_the_object_it_needs():
         assert "older than this bng-controld" in lab.log("controld")
         assert lab.call("issu.status")["current"] == generation + 1
         assert [entry["name"] for entry in lab.call("maps")["maps"] if "tunnel" in entry["name"]] == ["tunnel"]
+        made = sizes(lab)
+        assert (made["slot_of_address"], made["subscriber"], made["closing"], made["exempt"]) == (200000, 200000, 391, 1024)
         lab.cli("issu", "rollback")
         lab.stop(lab.controld)
         lab.start_controld()
         assert lab.call("issu.status")["current"] == generation  # as the operator wants it
+        later = lab.directory / "later.bpf.o"
+        later.write_bytes(lab.directory.joinpath("older.bpf.o").read_bytes().replace(b"tunnel_of_old", b"tunnel_of_new")
+                          .replace(b"slots_of_old", b"slots_of_new"))
+        with lab.rpc() as client:
+            report = upgrade(client, later)
+        assert {entry["name"] for entry in report["maps"] if entry["result"] == "new"} == {"slots_of_new", "tunnel_of_new"}
+        assert sizes(lab) == {**made, "slots_of_new": 200000, "tunnel_of_new": made["tunnel"]}  # this one follows no size
 
 
 def test_an_upgrade_on_trial_goes_back_unless_it_is_confirmed(lab):

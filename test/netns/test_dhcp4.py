@@ -5,14 +5,13 @@
 # the server are compared exactly.
 import os
 import signal
-import socket
 import time
 
 import pytest
 from scapy.all import BOOTP, DHCP, IP, UDP, Ether  # pylint: disable=no-name-in-module
 
 import lab as lab_module
-import sandbox
+from dhcp import RawClient
 from lab import EXEMPT, GATEWAY, Lab, wait_for
 
 LEASE = 3600
@@ -68,59 +67,9 @@ def session_of(lab, mac):
     return found[0] if found else None
 
 
-class Raw:
-    """A client that says exactly what it is told, untagged."""
-
-    def __init__(self, lab, name):
-        self.namespace = lab.namespace(name)
-        self.mac = f"02:00:00:01:00:{len(lab.namespaces):02x}"
-        self.name, self.gateway_mac = name, lab.mac(lab.gateway, "access0")
-        client = type("Port", (), {"namespace": self.namespace, "tags": [], "name": name, "mac": self.mac})
-        lab.attach_to_bridge(client)
-        with sandbox.entered(self.namespace):
-            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
-        self.socket.bind(("eth0", 0))
-
-    def send(self, kind, mac=None, source="0.0.0.0", destination="255.255.255.255", xid=1, damage=0, options=(), **fields):
-        mac = mac or self.mac
-        far = "ff:ff:ff:ff:ff:ff" if destination == "255.255.255.255" else self.gateway_mac
-        frame = (Ether(src=mac, dst=far) / IP(src=source, dst=destination) / UDP(sport=68, dport=67) /
-                 BOOTP(chaddr=bytes.fromhex(mac.replace(":", "")), xid=xid, ciaddr=source, **fields) /
-                 DHCP(options=[("message-type", kind), *options, "end"]))
-        data = bytearray(bytes(frame))
-        data[-5] ^= damage
-        self.socket.send(bytes(data))
-
-    def receive(self, xid=1, timeout=3):
-        """The reply as (type name, address, {option: value}, frame); None when none came."""
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            self.socket.settimeout(max(0.01, deadline - time.monotonic()))
-            try:
-                frame = Ether(self.socket.recv(2048))
-            except TimeoutError:
-                return None
-            if BOOTP in frame and frame[BOOTP].op == 2 and frame[BOOTP].xid == xid:
-                options = {option[0]: option[1] for option in frame[DHCP].options if isinstance(option, tuple)}
-                kinds = {2: "offer", 5: "ack", 6: "nak"}
-                return kinds[options["message-type"]], frame[BOOTP].yiaddr, options, frame
-        return None
-
-    def ask(self, kind, timeout=3, **arguments):
-        self.send(kind, **arguments)
-        return self.receive(timeout=timeout)
-
-    def lease(self, mac=None, wanted=None):
-        options = [("requested_addr", wanted)] if wanted else []
-        _, address, _, _ = self.ask("discover", mac=mac, options=options)
-        chosen = [("requested_addr", address), ("server_id", GATEWAY)]
-        assert self.ask("request", mac=mac, options=chosen)[:2] == ("ack", address)
-        return address
-
-
 @pytest.fixture(scope="module")
 def raw(lab):
-    return Raw(lab, "raw")
+    return RawClient(lab, "raw")
 
 
 def checksums_are_right(frame):
@@ -135,7 +84,7 @@ def checksums_are_right(frame):
 
 
 @pytest.mark.parametrize("tags", [[], ["8100:7"], ["88a8:100", "8100:7"]], ids=["untagged", "vlan", "qinq"])
-def test_udhcpc_life_of_a_lease(lab, moved, tags):
+def test_rfc2131_s3_1_udhcpc_life_of_a_lease(lab, moved, tags):
     client = lab.client(f"u{len(tags)}", f"02:00:00:00:01:0{len(tags)}", tags)
     client.start_dhcp()
     address = client.wait_bound()
@@ -176,7 +125,7 @@ def test_renewal_of_a_disconnected_session_is_refused_and_begins_again(lab, move
     assert session_of(lab, client.mac)["id"] > first["id"]
 
 
-def test_udhcpc_declines_an_address_in_use(lab, moved):
+def test_rfc2131_s4_3_3_udhcpc_declines_an_address_in_use(lab, moved):
     squatter = lab.client("squatter", "02:00:00:00:02:01")
     victim = lab.client("victim", "02:00:00:00:02:02")
     taken = victim_address(lab, victim)
@@ -220,7 +169,7 @@ def bound_dhclient(lab, client):
     return int(wait_for("dhclient's process id", lambda: file.exists() and file.read_text().strip()))
 
 
-def test_dhclient_binds_and_reboots_into_its_lease(lab, moved):
+def test_rfc2131_s3_2_dhclient_binds_and_reboots_into_its_lease(lab, moved):
     client = lab.client("isc", "02:00:00:00:03:01")
     daemon = bound_dhclient(lab, client)
     session = session_of(lab, client.mac)
@@ -239,7 +188,7 @@ def test_dhclient_binds_and_reboots_into_its_lease(lab, moved):
 # ---- What those two never say --------------------------------------------------------------
 
 
-def test_reply_is_a_correct_frame(raw):
+def test_rfc2131_s4_1_reply_is_a_correct_frame(raw):
     kind, address, options, frame = raw.ask("discover", options=[("client_id", b"\x01abc"), ("param_req_list", [26, 6])])
     assert kind == "offer" and checksums_are_right(frame)
     assert (frame.dst, frame[IP].src, frame[IP].dst) == (raw.mac, GATEWAY, address)
@@ -250,19 +199,19 @@ def test_reply_is_a_correct_frame(raw):
     assert names.index("interface-mtu") < names.index("name_server") < names.index("subnet_mask") < names.index("router")
 
 
-def test_broadcast_flag(raw):
+def test_rfc2131_s4_1_broadcast_flag(raw):
     _, _, _, frame = raw.ask("discover", flags=0x8000)
     assert (frame.dst, frame[IP].dst) == ("ff:ff:ff:ff:ff:ff", "255.255.255.255") and checksums_are_right(frame)
 
 
-def test_nak_for_an_address_of_another_network(raw, moved):
+def test_rfc2131_s4_3_2_nak_for_an_address_of_another_network(raw, moved):
     kind, _, options, frame = raw.ask("request", mac="02:00:00:02:00:02", options=[("requested_addr", "192.168.7.7")])
     assert kind == "nak" and frame.dst == "ff:ff:ff:ff:ff:ff"
     assert b"network" in options["error_message"]
     assert moved() == {"received.request": 1, "sent.nak": 1, "refused.wrong_network": 1}
 
 
-def test_silence_for_an_unknown_client_that_reboots(raw, moved):
+def test_rfc2131_s4_3_2_silence_for_an_unknown_client_that_reboots(raw, moved):
     assert raw.ask("request", timeout=0.5, mac="02:00:00:02:00:01",
                    options=[("requested_addr", f"10.0.0.{LAST}")]) is None
     assert moved() == {"received.request": 1, "refused.no_binding": 1}
@@ -292,7 +241,7 @@ def test_limit_of_sessions_on_an_interface(lab, raw, moved):
     assert raw.ask("discover", mac=macs[6])[0] == "offer"
 
 
-def test_nobody_else_releases_a_lease(lab, raw, moved):
+def test_rfc2131_s4_3_4_nobody_else_releases_a_lease(lab, raw, moved):
     address = raw.lease(wanted=f"10.0.0.{FIRST + 3}")
     before = lab.drops()["drop_spoof_mac"]
     release = {"source": address, "options": [("server_id", GATEWAY)]}
@@ -303,7 +252,7 @@ def test_nobody_else_releases_a_lease(lab, raw, moved):
     assert session_of(lab, raw.mac)["address"] == address
 
 
-def test_inform_gets_parameters_and_no_lease(raw, moved):
+def test_rfc2131_s4_3_5_inform_gets_parameters_and_no_lease(raw, moved):
     kind, address, options, _ = raw.ask("inform", source="10.0.0.200")
     assert (kind, address) == ("ack", "0.0.0.0")
     assert options["router"] == GATEWAY and "lease_time" not in options
@@ -313,7 +262,7 @@ def test_inform_gets_parameters_and_no_lease(raw, moved):
 # ---- Restart, expiry -------------------------------------------------------------------------
 
 
-def test_leases_survive_a_restart_and_requests_wait_for_it(lab, raw):
+def test_rfc2131_s2_1_leases_survive_a_restart_and_requests_wait_for_it(lab, raw):
     address = raw.lease()
     session = session_of(lab, raw.mac)
     assert lab.stop(lab.controld) == 0
@@ -327,7 +276,7 @@ def test_leases_survive_a_restart_and_requests_wait_for_it(lab, raw):
     assert flat(lab.call("dhcp4.stats"))["leases.renewed"] == 1
 
 
-def test_lease_that_nobody_renews_ends(lab, raw):
+def test_rfc2131_s2_2_lease_that_nobody_renews_ends(lab, raw):
     """Last: the lease is cut short."""
     lab.config["dhcp4"]["pools"][0]["lease_seconds"] = 2
     lab.write_config()

@@ -2,16 +2,16 @@
 #
 # Leases of another server, a real Kea in the lab's internet: sessions follow what passes by,
 # renewals go through the relay, and nothing of an exchange is lost by a killed controld.
-import json
 import signal
+import socket
 
 import pytest
 
 import lab as lab_module
 import sandbox
+from kea import LEASE, kea_lease, start_kea
 from lab import CORE, CORE_PEER, EXEMPT, GATEWAY, INTERNET, Lab, wait_for
 
-FIRST, LAST, LEASE = "10.0.50.10", "10.0.50.99", 600
 MAC, SECOND, THIRD = (f"02:00:00:00:09:0{last}" for last in range(1, 4))
 
 
@@ -21,37 +21,14 @@ def config():
     return wanted
 
 
-def start_kea(lab):
-    folder = lab.directory / "kea"
-    folder.mkdir()
-    settings = {"Dhcp4": {
-        "interfaces-config": {"interfaces": ["eth0"], "dhcp-socket-type": "udp", "service-sockets-max-retries": 0},
-        "lease-database": {"type": "memfile", "persist": True, "name": str(folder / "leases")},
-        "valid-lifetime": LEASE, "multi-threading": {"enable-multi-threading": False},
-        "loggers": [{"name": "kea-dhcp4", "severity": "INFO", "output_options": [{"output": "stdout"}]}],
-        "subnet4": [{"id": 1, "subnet": "10.0.0.0/16", "pools": [{"pool": f"{FIRST} - {LAST}"}],
-                     "option-data": [{"name": "routers", "data": GATEWAY}, {"name": "domain-name-servers", "data": EXEMPT}]}]}}
-    (folder / "kea.json").write_text(json.dumps(settings))
-    environment = {"KEA_PIDFILE_DIR": str(folder), "KEA_LOCKFILE_DIR": str(folder), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
-    lab.start(lab.internet, "kea-dhcp4", "-c", folder / "kea.json", log="kea.log", env=environment)
-    wait_for("Kea", lambda: "DHCP4_STARTED" in lab.log("kea"))
-    return folder / "leases"
-
-
 @pytest.fixture(scope="module")
 def lab():
     with Lab(config()) as lab:
-        lab.leases = start_kea(lab)
+        lab.kea, lab.leases = start_kea(lab)
         lab.start_holder()
         lab.start_bngsync()
         lab.start_controld()
         yield lab
-
-
-def kea_lease(lab, mac):
-    """The last line that Kea wrote for it: (address, lifetime, state)."""
-    lines = [line.split(",") for line in lab.leases.read_text().splitlines() if mac in line]
-    return (lines[-1][0], int(lines[-1][3]), lines[-1][9]) if lines else None
 
 
 def session_of(lab, mac):
@@ -75,7 +52,7 @@ def test_session_opens_when_the_ack_passes_by(lab, client):
     lease = client.lease()
     assert (lease["router"], lease["dns"], lease["lease"]) == (GATEWAY, EXEMPT, str(LEASE))
     session = session_of(lab, MAC)
-    assert session["address"] == lease["ip"] == kea_lease(lab, MAC)[0]
+    assert session["address"] == lease["ip"] == kea_lease(lab.leases, MAC)[0]
     assert (session["outer_vid"], session["inner_vid"], session["kind"], session["lease_seconds"]) == (100, 7, "dhcp", LEASE)
     counts = stats(lab)
     assert counts["authorisation"]["relayed"] == counts["authorisation"]["returned"] == 2
@@ -95,14 +72,13 @@ def test_unicast_renewal_goes_through_the_relay(lab, client):
 
 def test_reply_that_comes_while_controld_is_away_is_handed_on_after_it(lab, client):
     session = session_of(lab, MAC)
-    lab.processes_kea = [process for process in lab.processes if "kea-dhcp4" in str(process.args)][0]
-    lab.processes_kea.send_signal(signal.SIGSTOP)
+    lab.kea.send_signal(signal.SIGSTOP)
     before = stats(lab)["authorisation"]["relayed"]
     client.renew()
     wait_for("the request", lambda: stats(lab)["authorisation"]["relayed"] > before)
     lab.controld.kill()
     lab.reap(lab.controld)
-    lab.processes_kea.send_signal(signal.SIGCONT)
+    lab.kea.send_signal(signal.SIGCONT)
     lab.start_controld()
     wait_for("the renewal", lambda: stats(lab)["leases"]["renewed"] >= 1)
     after = session_of(lab, MAC)
@@ -120,19 +96,33 @@ def test_client_between_offer_and_ack_completes_after_a_kill(lab, client):
     lab.start_controld()
     address = second.wait_bound()
     wait_for("the session", lambda: session_of(lab, SECOND))
-    assert session_of(lab, SECOND)["address"] == address == kea_lease(lab, SECOND)[0]
+    assert session_of(lab, SECOND)["address"] == address == kea_lease(lab.leases, SECOND)[0]
 
 
 def test_release_ends_session_and_lease(lab, client):
     client.dhcp_process.send_signal(signal.SIGUSR2)
     wait_for("the end of the session", lambda: session_of(lab, MAC) is None)
-    wait_for("the end of the lease", lambda: kea_lease(lab, MAC)[1:] in ((0, "0"), (LEASE, "2")))
+    wait_for("the end of the lease", lambda: kea_lease(lab.leases, MAC)[1:] in ((0, "0"), (LEASE, "2")))
 
 
 def test_others_do_not_answer_for_the_server(lab, client):
-    """Not from its address: refused."""
-    before = stats(lab)["refused"]["other_server"]
+    """Neither from another address nor from another of its ports."""
+    before = stats(lab)["refused"]
     sandbox.run(["ip", "-n", lab.internet, "address", "add", "198.18.0.9/32", "dev", "lo"])
-    lab.run(lab.internet, "python3", "-c", "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
-            f"s.bind(('198.18.0.9', 6767)); s.sendto(bytes(300), ('{CORE}', 67))")
-    wait_for("the refusal", lambda: stats(lab)["refused"]["other_server"] == before + 1)
+    for number, sender in enumerate((("198.18.0.9", 67), (CORE_PEER, 6767)), 1):
+        with sandbox.entered(lab.internet):
+            other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with other:
+            other.bind(sender)
+            other.sendto(bytes(300), (CORE, 67))
+        wait_for("the refusal", lambda: stats(lab)["refused"]["other_server"] == before["other_server"] + number)
+    assert stats(lab)["refused"] == before | {"other_server": before["other_server"] + 2}
+
+
+def test_a_new_holder_gets_the_socket_again(lab, client):
+    name = f"controld.dhcp4.{CORE}"
+    assert name in lab.call("fd.list", server="holder")["names"]
+    lab.holder.kill()
+    lab.reap(lab.holder)
+    lab.start_holder()
+    wait_for("the socket", lambda: name in lab.call("fd.list", server="holder")["names"])

@@ -2,9 +2,13 @@
 #
 # A host with a fixed address that only sends: it gets a session where the configuration
 # says so, keeps it through a restart of controld, and loses it by silence.
+import socket
+
 import pytest
+from scapy.all import Ether, IP, UDP  # pylint: disable=no-name-in-module
 
 import lab as lab_module
+import sandbox
 from lab import GATEWAY, INTERNET, Lab, wait_for
 
 MAC, ADDRESS = "02:00:00:00:07:01", "172.20.1.5"
@@ -65,6 +69,38 @@ def test_packet_that_came_while_controld_was_away_opens_a_session(lab):
     lab.start_controld()
     wait_for("the session", lambda: session_of(lab, "172.20.1.6"))
     assert client.ping(INTERNET) == 3
+
+
+def test_so_many_are_handed_to_controld_as_the_configuration_says(lab):
+    client = host(lab, "many", "02:00:00:00:07:04", "172.20.1.9")
+    client.ping(INTERNET, count=1)
+    wait_for("the session", lambda: session_of(lab, "172.20.1.9"))
+    lab.config["punt"] = {"first_packet_rate": 1, "first_packet_burst": 1}
+    lab.write_config()
+    lab.call("config.reload")
+    gateway = client.run("ip", "neighbour", "show", GATEWAY).stdout.split()[4]
+    frames = [bytes(Ether(src="02:00:00:00:07:04", dst=gateway) / IP(src=f"172.20.9.{number}", dst=INTERNET) / UDP())
+              for number in range(1, 21)]
+    before = lab.drops()
+    with sandbox.entered(client.namespace):
+        wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    with wire:
+        wire.bind(("eth0", 0))
+        for frame in frames:
+            wire.send(frame)
+    wait_for("all of them", lambda: handed(lab, before) + limited(lab, before) == len(frames))
+    assert 1 <= handed(lab, before) <= 3  # one, and one for each second that this took
+    del lab.config["punt"]
+    lab.write_config()
+    lab.call("config.reload")
+
+
+def handed(lab, before):
+    return lab.drops()["punt_first_packet"] - before["punt_first_packet"]
+
+
+def limited(lab, before):
+    return lab.drops()["drop_punt_limit"] - before["drop_punt_limit"]
 
 
 def test_other_addresses_get_none_and_prefixes_follow_the_configuration(lab):

@@ -3,18 +3,22 @@
 # PPPoE end to end: a client of our own (test/lab/pppoe.py: this kernel has no ppp), the
 # data plane, controld, bngsync and FreeRADIUS; killed in every phase of a session's setup.
 import pathlib
+import select
+import socket
 import threading
 import time
 
 import pytest
 
 import radius
+import sandbox
 from lab import CORE, EXEMPT, INTERNET, Lab, default_config, wait_for
 from pppoe import (CHAP, HOST_UNIQ, IPCP, LCP, MAX_PAYLOAD, PAP, SERVICE, SYSTEM_ERROR, PppoeClient, checksum, tags)
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 FREE, OWN = 18130, 18134
 GATEWAY = "10.64.0.1"
+IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2
 USERS = """
 pool Cleartext-Password := "arctangent"
 fixed Cleartext-Password := "arctangent"
@@ -63,6 +67,7 @@ def lab():
         lab.start_bngsync()
         lab.plain = lab.client("plain", "02:00:00:00:0b:01")
         lab.tagged = lab.client("tagged", "02:00:00:00:0b:02", ["88a8:100", "8100:7"])
+        lab.large = lab.client("large", "02:00:00:00:0b:03", mtu=1508)
         wait_for("FreeRADIUS", lambda: "Ready to process" in lab.log("freeradius"))
         yield lab
 
@@ -256,6 +261,88 @@ def test_keepalive_ends_who_is_gone(lab, dial):
     lab.config["pppoe"]["keepalive"] = {"interval_seconds": 0}
     lab.write_config()
     lab.call("config.reload")
+
+
+# ---- How large ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def echo(lab):
+    """Sends back what comes, whole or not at all; counts it."""
+    with sandbox.entered(lab.internet):
+        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
+    server.bind((INTERNET, 7))
+    lengths, ending = [], threading.Event()
+
+    def run():
+        while not ending.is_set():
+            if select.select([server], [], [], 0.02)[0]:
+                data, sender = server.recvfrom(4096)
+                lengths.append(len(data) + 28)
+                server.sendto(data, sender)
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield lengths
+    ending.set()
+    thread.join()
+    server.close()
+
+
+@pytest.fixture
+def payloads_of_1500(lab):
+    change_config(lab, mru=1500)
+    yield
+    change_config(lab, mru=1492)
+
+
+def change_config(lab, **members):
+    lab.config["pppoe"].update(members)
+    lab.write_config()
+    lab.call("config.reload")
+
+
+def passes_whole(lab, client, echo, length, count=20):
+    """Packets of this length, there and back, each of them once and in one piece."""
+    before = lab.drops()
+    with client.lock:
+        client.packets.clear()
+        for _ in range(count):
+            client.udp(INTERNET, 7, 5000, length)
+    wait_for("all of them", lambda: len(client.packets) >= count and len(echo) >= count)
+    after = lab.drops()
+    assert echo == [length] * count
+    assert [(port, len(packet), packet[6] & 0x3F, packet[7]) for port, packet in client.packets] == [(5000, length, 0, 0)] * count
+    moved = {name: after[name] - before.get(name, 0) for name in after if after[name] != before.get(name, 0)}
+    assert (moved["forward_up"], moved["forward_down"]) == (count, count)
+    assert not [name for name in moved if name.startswith("drop")] and "punt_large" not in moved
+
+
+def test_rfc4638_s4_rfc4638_s5_1_full_size_packets_for_who_asks(lab, dial, echo, payloads_of_1500):
+    client = dial(lab.large, mru=1500, max_payload=1500)
+    assert dict(client.pads)[MAX_PAYLOAD] == (1500).to_bytes(2, "big")
+    assert (client.peer_mru, client.told_mru, session_of(lab, client)["mtu"]) == (1500, None, 1500)
+    passes_whole(lab, client, echo, 1500)
+
+
+def test_rfc2516_s7_rfc4638_s5_1_who_does_not_ask_gets_1492(lab, dial, echo, payloads_of_1500):
+    client = dial(lab.large, mru=1500)
+    assert MAX_PAYLOAD not in dict(client.pads)
+    assert (client.peer_mru, client.told_mru, session_of(lab, client)["mtu"]) == (1492, 1492, 1492)
+    passes_whole(lab, client, echo, 1492)
+
+
+def test_behind_two_tags_no_more_is_agreed_on_than_fits(lab, dial, echo):
+    def interface_mtu(mtu):
+        lab.ip(lab.gateway, f"link set access0 mtu {mtu}")
+        lab.call("config.reload")  # looks at the devices at once
+    interface_mtu(1500)
+    try:
+        client = dial(lab.tagged)
+        assert (client.peer_mru, client.told_mru, session_of(lab, client)["mtu"]) == (1488, 1488, 1488)
+        passes_whole(lab, client, echo, 1488)
+    finally:
+        interface_mtu(1508)
 
 
 # ---- Killed ------------------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ def restart(lab, how):
 
 
 @pytest.mark.parametrize("method", ["pap", "chap"])
-def test_freeradius_accepts_and_its_attributes_have_names(lab, method):
+def test_rfc2865_s4_2_freeradius_accepts_and_its_attributes_have_names(lab, method):
     configure(lab, server("free", INTERNET, SIGNING))
     before = servers(lab)["free"]
     answer = try_user(lab, method=method)
@@ -89,7 +89,7 @@ def test_freeradius_accepts_and_its_attributes_have_names(lab, method):
     assert after["rtt_ms"] > 0 and after["state"] == "alive" and after["outstanding"] == 0
 
 
-def test_freeradius_rejects(lab):
+def test_rfc2865_s4_3_freeradius_rejects(lab):
     configure(lab, server("free", INTERNET, SIGNING))
     before = servers(lab)["free"]["rejects"]
     assert try_user(lab, password="wrong")["outcome"] == "reject"
@@ -121,7 +121,7 @@ def test_a_reply_without_message_authenticator_is_refused(lab):
     assert "CVE-2024-3596" in lab.log("controld")
 
 
-def test_a_reply_by_another_secret_is_dropped_and_counted(lab, own):
+def test_rfc2865_s2_5_rfc2865_s3_a_reply_by_another_secret_is_dropped_and_counted(lab, own):
     stranger = own(secret="another secret")
     configure(lab, server("stranger", INTERNET, OWN, timeout_ms=400))
     assert try_user(lab)["outcome"] == "unanswered"
@@ -134,7 +134,7 @@ def test_a_reply_by_another_secret_is_dropped_and_counted(lab, own):
 # ---- Servers that die ----------------------------------------------------------------------
 
 
-def test_failover_dead_time_and_return(lab, own):
+def test_rfc2865_s2_5_failover_dead_time_and_return(lab, own):
     first = own(decide=lambda user: None)
     own(address=EXEMPT)
     configure(lab, server("first", INTERNET, OWN, timeout_ms=400), server("second", EXEMPT, OWN))

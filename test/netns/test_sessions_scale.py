@@ -18,7 +18,7 @@ import pytest
 from freeradius import octets
 from lab import CORE
 from scale import COA_SECRET, ScaleLab
-from subscribers import address_key
+from subscribers import address_key, mac_of
 
 COUNT = int(os.environ.get("BNG_TEST_SESSIONS", "300"))  # of each kind
 ROUNDS = int(os.environ.get("BNG_TEST_ROUNDS", "5"))
@@ -32,6 +32,8 @@ OVERDUE = 10    # seconds over which a starting controld spreads what is overdue
 SLACK = 5
 GOVERNED = max(400, COUNT // 2)  # packets a second to RADIUS when it comes back
 BURST = 50
+UNDER_WAY = 64  # accounting records sent and not answered, at most
+KIND = {"Accounting-On": "on", "Accounting-Off": "off", "Start": "start", "Interim-Update": "interim", "Stop": "stop"}
 EXACT = {"failed": {}, "ended": {}, "faults": {}}
 
 
@@ -125,6 +127,40 @@ def check_accounting(lab, up, gone=0, longest=0.0):
                 assert int(later["Acct-Session-Time"]) >= int(earlier["Acct-Session-Time"])
 
 
+def told_once(lab, stopped):
+    """FreeRADIUS has each record that was made, once; twice only if it ended before it could say that it had it."""
+    deadline = time.monotonic() + 60 + COUNT / 50
+    while True:
+        stats = lab.call("accounting.stats")
+        ids = collections.defaultdict(list)
+        for record in lab.radius.told():
+            ids[record["Acct-Status-Type"], record.get("Acct-Session-Id"), record["Event-Timestamp"]].append(record["time"])
+        found = collections.Counter(KIND[kind] for kind, _, _ in ids)
+        if found == {kind: count for kind, count in stats["delivered"].items() if count} and stats["made"] == stats["delivered"]:
+            break
+        assert time.monotonic() < deadline, (stats, found)
+        time.sleep(0.05)
+    assert all(stopped - 2 <= times[0] <= stopped for times in ids.values() if len(times) > 1)
+    assert stats["dropped"] == stats["refused"] == 0
+
+
+def questions(lab):
+    """How those ended that were asked of AAA until now."""
+    stats = lab.call("aaa.stats")
+    total = {name: sum(method[name] for method in stats["methods"]) for name in ("granted", "denied", "unanswered")}
+    return total | {"failed": total["unanswered"] + stats["no_server"]}
+
+
+def heard(follower, begin, timeout=30):
+    """The rest of the first text of a trace that begins so."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        event = follower.next_notification(timeout)
+        if event and event["params"].get("text", "").startswith(begin):
+            return event["params"]["text"].removeprefix(begin)
+    raise TimeoutError(f"nothing that begins with {begin!r} in {timeout} s")
+
+
 def event_time(record):
     return time.mktime(time.strptime(record["Event-Timestamp"].removesuffix(" UTC"), "%b %d %Y %H:%M:%S"))
 
@@ -206,11 +242,18 @@ def test_radius_is_gone_and_comes_back(lab, busy):
     lab.write_config()
     lab.call("config.reload")
     lab.radius.stop()
-    asked, told = len(lab.radius.asked()), len(lab.radius.told())
+    stopped, before = time.time(), questions(lab)
+    asked, told, sent = len(lab.radius.asked()), len(lab.radius.told()), lab.packets_to_radius()
     people.do("set", retry_ms=300, again_ms=500, again_max_ms=1000)
     people.do("renew", first=lab.old[0], count=COUNT)
     assert people.wait("renewals", lambda report: report["renewed"] == COUNT)["ended"] == {}
-    newcomers(lab)
+    with lab.rpc() as follower:
+        first = lab.add("ipoe", NEWCOMERS)
+        lab.add("pppoe", NEWCOMERS)
+        follower.call("session.trace", {"mac": mac_of(first)})
+        people.do("start", first=first, count=2 * NEWCOMERS)
+        reason = heard(follower, "not authorised: ")
+    assert reason in ("no RADIUS server answered", "no RADIUS server is alive")
     for first in lab.old:
         people.do("stop", first=first, count=LEAVERS)
     lab.up += 2 * NEWCOMERS - 2 * LEAVERS
@@ -218,12 +261,23 @@ def test_radius_is_gone_and_comes_back(lab, busy):
     report = people.report()
     assert report["up"] == lab.up - 2 * NEWCOMERS and report["ended"] == {"stopped": 2 * LEAVERS}, report
     assert lab.call("accounting.stats")["waiting"]["stop"] == 2 * LEAVERS
+    now = questions(lab)
+    assert now["denied"] == before["denied"] and now["granted"] == before["granted"]
+    assert now["failed"] - before["failed"] >= 2 * NEWCOMERS  # each at least once, and tells it
+    # Who is dead is not asked: what was under way, with its retries, and a probe now and then.
+    tries = 1 + lab.config["radius"]["servers"][0]["retries"]
+    sent_dead = lab.packets_to_radius() - sent
+    assert sent_dead <= tries * (UNDER_WAY + 2 * NEWCOMERS) + OUTAGE_SECONDS
     lab.radius.start()
     report = people.wait("newcomers", lambda report: report["up"] == lab.up, OUTAGE_SECONDS + 60)
     assert report["failed"].get("auth_rejected", 0) >= NEWCOMERS, report
     assert report["faults"] == {} and report["ended"] == {"stopped": 2 * LEAVERS}
     accounted(lab, lab.up + 2 * LEAVERS)
     check_accounting(lab, lab.up, gone=2 * LEAVERS)
+    told_once(lab, stopped)
+    each = by_user(lab.radius.asked()[asked:])
+    assert len(each) == 2 * NEWCOMERS and max(map(len, each.values())) <= 2  # however often they came meanwhile
+    print(f"packets to the server while it was dead: {sent_dead}, of {now['failed'] - before['failed']} questions that failed")
     came = collections.Counter(record["time"] for record in lab.radius.asked()[asked:] + lab.radius.told()[told:])
     print("requests in a second at FreeRADIUS:", json.dumps([came[second] for second in sorted(came)]))
     assert max(came.values()) <= GOVERNED + BURST

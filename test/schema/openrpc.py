@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
 # Reads schemas/<server>.openrpc.json: what each method takes, gives and sends.
+import functools
 import json
 import pathlib
 
@@ -21,12 +22,31 @@ def load(server):
 class Document:
     def __init__(self, server):
         self.root = load(server)
+        self.components = {}
         self.methods = {method["name"]: method for method in self.root["methods"]}
+        self.validators = {}
+
+    def whole(self, node):
+        """A schema with what it refers to in its place: a reference is looked up once, not for each value."""
+        if isinstance(node, list):
+            return [self.whole(entry) for entry in node]
+        if not isinstance(node, dict):
+            return node
+        if "$ref" not in node:
+            return {name: self.whole(entry) for name, entry in node.items()}
+        found = self.components.get(node["$ref"])
+        if found is None:  # filled in afterwards: it may refer to itself
+            found = self.components[node["$ref"]] = {}
+            found.update(self.whole(self.resolve(node)))
+        return found
 
     def _validator(self, schema):
-        """A schema of the document, with the document's components in reach of its references."""
-        return jsonschema.Draft7Validator(dict(schema, components=self.root.get("components", {})))
+        key = id(schema)
+        if key not in self.validators:  # the schema is kept, so that its id stays its own
+            self.validators[key] = (schema, jsonschema.Draft7Validator(self.whole(schema)))
+        return self.validators[key][1]
 
+    @functools.cache
     def params_schema(self, method):
         params = [self.resolve(param) for param in self.methods[method]["params"]]
         return {
@@ -50,8 +70,6 @@ class Document:
         return self.errors_of(self.resolve(self.methods[method]["result"])["schema"], result)
 
     def errors_of(self, schema, value):
-        if "$ref" in schema:
-            schema = {"allOf": [schema]}
         return [f"{'/'.join(map(str, error.absolute_path))}: {error.message[:300]}"
                 for error in self._validator(schema).iter_errors(value)]
 

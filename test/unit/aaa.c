@@ -13,6 +13,7 @@
 #include "aaa_fixture.h"
 #include "controld/radius/mschap.h"
 #include "lib/clock.h"
+#include "run.h"
 
 static const uint8_t challenge[16] = "0123456789abcde";
 
@@ -44,7 +45,7 @@ static void ask_and_wait(const struct authorise_question *question)
 
 /* ---- What is asked ---------------------------------------------------------------------- */
 
-START_TEST(a_line_is_described)
+START_TEST(rfc2865_s4_1_a_line_is_described)
 {
 	struct authorise_question question = line_question();
 	uint8_t circuit[] = {'o', 'l', 't', 1, 0xff}, remote[300];
@@ -107,7 +108,7 @@ START_TEST(names_are_made_as_configured)
 }
 END_TEST
 
-START_TEST(pap_and_chap_are_proven)
+START_TEST(rfc2865_s4_1_pap_and_chap_are_proven)
 {
 	uint8_t answer[17] = "0123456789ABCDEF", value[RADIUS_VALUE_MAX];
 	struct authorise_question question = ppp_question("nemo", CREDENTIAL_PAP, "arctangent", 10);
@@ -266,7 +267,7 @@ START_TEST(values_without_sense_refuse_or_are_left_out)
 }
 END_TEST
 
-START_TEST(a_challenge_is_a_denial)
+START_TEST(rfc2865_s4_4_a_challenge_is_a_denial)
 {
 	struct authorise_question question = line_question();
 
@@ -513,18 +514,17 @@ int main(void)
 {
 	Suite *suite = suite_create("aaa");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_checked_fixture(tcase, world_start, world_stop);
-	tcase_add_test(tcase, a_line_is_described);
+	tcase_add_test(tcase, rfc2865_s4_1_a_line_is_described);
 	tcase_add_test(tcase, names_are_made_as_configured);
-	tcase_add_test(tcase, pap_and_chap_are_proven);
+	tcase_add_test(tcase, rfc2865_s4_1_pap_and_chap_are_proven);
 	tcase_add_test(tcase, mschap2_is_proven_both_ways);
 	tcase_add_test(tcase, an_accept_that_a_subscriber_would_not_believe_is_none);
 	tcase_add_test(tcase, what_cannot_be_asked_is_denied);
 	tcase_add_test(tcase, defaults_complete_an_answer);
 	tcase_add_test(tcase, values_without_sense_refuse_or_are_left_out);
-	tcase_add_test(tcase, a_challenge_is_a_denial);
+	tcase_add_test(tcase, rfc2865_s4_4_a_challenge_is_a_denial);
 	tcase_add_test(tcase, who_was_denied_is_not_asked_about_for_a_while);
 	tcase_add_test(tcase, a_shorter_hold_off_holds_at_once);
 	tcase_add_test(tcase, one_question_for_each_client);
@@ -537,8 +537,5 @@ int main(void)
 	tcase_add_test(tcase, the_set_under_way_is_exact);
 	tcase_add_test(tcase, hold_offs_are_bounded_and_make_room);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

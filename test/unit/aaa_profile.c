@@ -13,6 +13,7 @@
 #include "controld/radius/dictionary.h"
 #include "controld/radius/profile.h"
 #include "controld/radius/values.h"
+#include "run.h"
 
 static struct config *config;
 static struct dictionary *dictionary;
@@ -31,7 +32,8 @@ static void configure(const char *aaa)
 		 "\"address\": \"10.0.0.1\"}], \"dhcp4\": {\"pools\": [{\"name\": \"homes\", \"interfaces\": "
 		 "[\"a\"], \"prefix\": \"10.0.0.0/24\", \"first\": \"10.0.0.10\", \"last\": \"10.0.0.99\", "
 		 "\"router\": \"10.0.0.1\"}]}, \"cgnat\": {\"pools\": [{\"name\": \"gold\", \"prefixes\": "
-		 "[\"203.0.113.0/29\"]}]}, \"aaa\": %s}",
+		 "[\"203.0.113.0/29\"]}]}, \"filters\": {\"walled\": {\"default\": \"deny\"}, \"open\": "
+		 "{\"default\": \"permit\"}}, \"aaa\": %s}",
 		 aaa);
 	config_free(config);
 	attribute_map_done(&map);
@@ -112,7 +114,7 @@ static const struct good goods[] = {
 	{0, 8, NULL, 0x0a000007, "{\"address\": \"10.0.0.7\"}"},
 	{0, 8, NULL, 0xfffffffe, "{}"},
 	{0, 8, NULL, 0xffffffff, "{}"},
-	{0, 11, "slow", 0, "{\"filter\": \"slow\"}"},
+	{0, 11, "walled", 0, "{\"filter\": \"walled\"}"},
 	{0, 22, "10.1.0.0/24 0.0.0.0 1", 0, "{\"routes\": [\"10.1.0.0/24\"]}"},
 	{0, 22, "10.1.0.0/24", 0, "{\"routes\": [\"10.1.0.0/24\"]}"},
 	{0, 22, "172.16.0.0 0.0.0.0 1 2 -1x", 0, NULL},
@@ -211,7 +213,9 @@ static const struct {
 	ROW(0, 8, "\0\0\0\0", "Framed-IP-Address: 0x00000000: must be a unicast address"),
 	ROW(0, 8, "\xe0\0\0\1", "Framed-IP-Address: 0xe0000001: must be a unicast address"),
 	ROW(0, 8, "\x7f\0\0\1", "Framed-IP-Address: 0x7f000001: must be a unicast address"),
-	ROW(0, 11, "a,b", "Filter-Id: \"a,b\": must be a filter's name"),
+	ROW(0, 11, "a,b", "Filter-Id: \"a,b\": must be the name of one of /filters"),
+	ROW(0, 11, "walled.in", "Filter-Id: \"walled.in\": must be the name of one of /filters"),
+	ROW(0, 11, "", "Filter-Id: \"\": must be the name of one of /filters"),
 	ROW(0, 22, "10.1.0.1/24 0.0.0.0", "Framed-Route: \"10.1.0.1/24 0.0.0.0\": must be a route"),
 	ROW(0, 22, "10.1.0.0/33", "Framed-Route: \"10.1.0.0/33\": must be a route"),
 	ROW(0, 22, "0.0.0.0/0 0.0.0.0 1", "Framed-Route: "),
@@ -292,8 +296,8 @@ START_TEST(what_may_be_there_several_times_adds_up)
 	add_text(0, 22, "10.1.0.0/24 10.0.0.7");
 	add_text(0, 22, "10.2.0.0/24 10.0.0.8");
 	add_text(0, 22, "10.3.0.0/24 0.0.0.0");
-	add_text(0, 11, "one");
-	add_text(0, 11, "two");
+	add_text(0, 11, "walled");
+	add_text(0, 11, "walled");
 	add_bytes(0, 25, class[0], 253);
 	add_bytes(0, 25, "\0x", 2);
 	add_number(311, 28, 0xc0000201);
@@ -305,7 +309,7 @@ START_TEST(what_may_be_there_several_times_adds_up)
 	ck_assert_uint_eq(profile->route_count, 2);
 	ck_assert_uint_eq(ntohl(profile->route[0].first_be), 0x0a010000);
 	ck_assert_uint_eq(ntohl(profile->route[1].first_be), 0x0a030000);
-	ck_assert_str_eq(profile->filter, "one,two");
+	ck_assert_str_eq(profile->filter, "walled");
 	ck_assert_uint_eq(profile->class_length, 254 + 3);
 	ck_assert(profile->class[0] == 253 && profile->class[254] == 2 &&
 		  !memcmp(profile->class + 255, "\0x", 2));
@@ -326,13 +330,14 @@ START_TEST(what_there_is_no_room_for_is_counted)
 		snprintf(route, sizeof(route), "10.%d.0.0/16", i);
 		add_text(0, 22, route);
 	}
-	for (int i = 0; i < 6; i++)
-		add_text(0, 11, "filter");
+	add_text(0, 11, "walled");
+	add_text(0, 11, "open");
 	const struct session_profile *profile = read_all();
 	ck_assert_uint_eq(profile->class_length, 4 * 254);
 	ck_assert_uint_eq(profile->route_count, PROFILE_ROUTES);
-	ck_assert_str_eq(profile->filter, "filter,filter,filter,filter");
-	ck_assert_uint_eq(reading.wrong, 1 + 2 + 2);
+	ck_assert_str_eq(profile->filter, "walled");
+	ck_assert_uint_eq(reading.unknown_filters, 1); /* of two, one would be none */
+	ck_assert_uint_eq(reading.wrong, 1 + 2 + 1);
 	ck_assert_str_eq(reading.trouble,
 			 "Class: 0x0000000000000000000000000000000000000000: must be part of at most "
 			 "1024 bytes");
@@ -433,7 +438,6 @@ int main(void)
 {
 	Suite *suite = suite_create("aaa_profile");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, each_attribute_has_its_meaning, 0, sizeof(goods) / sizeof(goods[0]));
@@ -448,8 +452,5 @@ int main(void)
 	tcase_add_test(tcase, every_built_in_name_is_in_our_dictionary);
 	tcase_add_test(tcase, messages_are_joined_and_printable);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

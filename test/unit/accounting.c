@@ -14,6 +14,7 @@
 #include "controld/accounting/accounting.h"
 #include "controld/radius/client.h"
 #include "controld_fixture.h"
+#include "run.h"
 
 /* ---- The machine ------------------------------------------------------------------ */
 
@@ -137,12 +138,16 @@ START_TEST(a_value_is_read_back)
 	uint8_t attributes[RECORD_ATTRIBUTES_MAX], read[RECORD_ATTRIBUTES_MAX];
 	struct record_content content = {.made_s = 1763743333, .attributes = attributes}, found = {0};
 	json_t *json;
+	char *text;
 
 	memset(attributes, 0xff, sizeof(attributes));
 	for (size_t at = 0; at < sizeof(attributes); at += 4) {
 		attributes[at + 1] = 4;
 		content.length = (uint16_t)(at + 4);
 		json = record_value(&content);
+		text = json_dumps(json, JSON_COMPACT);
+		ck_assert_uint_le(strlen(text) + RECORD_KEY_TEXT, record_stored_bytes(&content));
+		free(text);
 		ck_assert(record_value_parse(json, &found, read));
 		ck_assert_int_eq(found.made_s, content.made_s);
 		ck_assert_uint_eq(found.length, content.length);
@@ -303,7 +308,7 @@ START_TEST(a_subscriber_is_told_by_name_and_place)
 END_TEST
 
 /* All of them, each as it came, however many there are; what fits beside them is told, too. */
-START_TEST(every_class_goes_back)
+START_TEST(rfc2865_s5_25_every_class_goes_back)
 {
 	static uint8_t class[PROFILE_CLASS_MAX], line[253];
 	uint8_t size;
@@ -335,7 +340,7 @@ START_TEST(every_class_goes_back)
 }
 END_TEST
 
-START_TEST(the_request_tells_how_long_it_waited)
+START_TEST(rfc2866_s5_2_the_request_tells_how_long_it_waited)
 {
 	struct radius radius = {.config = {.nas_address_be = htonl(0xc0000201), .nas_identifier = "bng1"}};
 	uint8_t packet[RADIUS_REQUEST_MAX];
@@ -402,7 +407,7 @@ END_TEST
 START_TEST(no_left_over_memory_does_harm)
 {
 	uint8_t one[] = {1, 6, 'n', 'e', 'm', 'o'};
-	struct record_content content = {{9, 0, RECORD_START}, 77, sizeof(one), one}, found;
+	struct record_content content = {{9, 0, RECORD_START}, 77, sizeof(one), one, false}, found;
 	struct ledger *ledger, *again;
 	unsigned believed = 0;
 
@@ -440,13 +445,18 @@ END_TEST
 
 START_TEST(the_configuration_is_read)
 {
-	static const char text[] = WITH("{\"enabled\": true, \"interim_s\": 60, \"spool_max\": 16}");
+	static const char text[] =
+		WITH("{\"enabled\": true, \"interim_s\": 60, \"spool_max\": 16, \"spool_disk_share\": 100}");
 	static const struct {
 		const char *text, *error;
 	} wrong[] = {
 		{WITH("{\"enabled\": 1}"), "/accounting/enabled: 1: must be true or false"},
 		{WITH("{\"interim_s\": -1}"), "/accounting/interim_s: -1: must be an integer 0-604800"},
 		{WITH("{\"spool_max\": 15}"), "/accounting/spool_max: 15: must be an integer 16-1000000"},
+		{WITH("{\"spool_disk_share\": 0}"),
+		 "/accounting/spool_disk_share: 0: must be an integer 1-100"},
+		{WITH("{\"spool_disk_share\": 101}"),
+		 "/accounting/spool_disk_share: 101: must be an integer 1-100"},
 		{WITH("{\"local\": true}"),
 		 "/accounting/local: true: unknown; known here: enabled, interim_s"},
 		{WITH("[]"), "/accounting: []: must be an object"},
@@ -461,6 +471,7 @@ START_TEST(the_configuration_is_read)
 	ck_assert(config->accounting.enabled && !config->accounting.local_sessions);
 	ck_assert_uint_eq(config->accounting.interim_s, 60);
 	ck_assert_uint_eq(config->accounting.spool_max, 16);
+	ck_assert_uint_eq(config->accounting.disk_share, 100);
 	config_free(config);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		ck_assert_int_eq(config_parse(wrong[i].text, strlen(wrong[i].text), "test", &config, error,
@@ -476,7 +487,6 @@ int main(void)
 {
 	Suite *suite = suite_create("accounting");
 	TCase *small = tcase_create("small"), *said = tcase_create("said");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_test(small, each_state_meets_each_event);
 	tcase_add_test(small, no_way_leads_back);
@@ -490,13 +500,10 @@ int main(void)
 	tcase_add_checked_fixture(said, setup, teardown);
 	tcase_add_test(said, counters_have_two_halves);
 	tcase_add_test(said, a_subscriber_is_told_by_name_and_place);
-	tcase_add_test(said, every_class_goes_back);
-	tcase_add_test(said, the_request_tells_how_long_it_waited);
+	tcase_add_test(said, rfc2865_s5_25_every_class_goes_back);
+	tcase_add_test(said, rfc2866_s5_2_the_request_tells_how_long_it_waited);
 	tcase_add_test(said, the_longest_record_fits);
 	suite_add_tcase(suite, small);
 	suite_add_tcase(suite, said);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

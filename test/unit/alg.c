@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "controld/alg/rewrite.h"
+#include "run.h"
 
 #define IP_AT    14
 #define TCP_AT   (IP_AT + 20)
@@ -270,11 +271,5 @@ int main(void)
 	tcase_add_test(ftp, only_the_subscribers_own_address_is_rewritten);
 	tcase_add_test(ftp, a_segment_cut_anywhere_is_none);
 	suite_add_tcase(suite, ftp);
-	SRunner *runner = srunner_create(suite);
-
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -15,6 +15,7 @@
 
 #include "controld/blocklog/ipfix_message.h"
 #include "controld/blocklog/journal.h"
+#include "run.h"
 
 static struct blocklog_record block_record(uint32_t type, uint64_t session)
 {
@@ -255,8 +256,6 @@ int main(void)
 {
 	TCase *texts = tcase_create("texts"), *journal = tcase_create("journal");
 	Suite *suite = suite_create("blocklog");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(texts, json_lines);
 	tcase_add_test(texts, syslog_messages);
@@ -269,9 +268,5 @@ int main(void)
 	tcase_add_test(journal, another_size_keeps_what_waits);
 	suite_add_tcase(suite, texts);
 	suite_add_tcase(suite, journal);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "controld/blocklog/sink.h"
+#include "run.h"
 
 static char directory[] = "/tmp/blocklog-sink-XXXXXX", path[64];
 static struct sink sink;
@@ -189,8 +190,6 @@ int main(void)
 {
 	TCase *tests = tcase_create("sink");
 	Suite *suite = suite_create("blocklog sink");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tests, set_up, tear_down);
 	tcase_add_test(tests, it_is_rotated_before_it_grows_too_large);
@@ -200,9 +199,5 @@ int main(void)
 	tcase_add_test(tests, a_full_disk_gets_whole_lines_only);
 	tcase_add_test(tests, what_cannot_be_opened_is_said);
 	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -17,6 +17,7 @@
 #include "controld/maps/mappings.h"
 #include "controld/session/digest.h"
 #include "lib/address.h"
+#include "run.h"
 
 #define POOL(name, prefixes)     "{\"name\": \"" name "\", \"prefixes\": [" prefixes "], \"block_size\": 512}"
 #define POOL_256(name, prefixes) "{\"name\": \"" name "\", \"prefixes\": [" prefixes "], \"block_size\": 256}"
@@ -570,10 +571,5 @@ int main(void)
 	tcase_add_loop_test(alone, blocks_of_low_ports_are_never_given_out, 0,
 			    (int)(sizeof(shifts) / sizeof(shifts[0])));
 	suite_add_tcase(suite, alone);
-
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -13,6 +13,7 @@
 #include "controld/cgnat/plan.h"
 #include "controld/maps/fixed.h"
 #include "lib/address.h"
+#include "run.h"
 
 #define POOL(own)                                                                                            \
 	"{\"name\": \"n\", \"prefixes\": [\"203.0.113.0/30\"], \"block_size\": 512, \"deterministic\": "     \
@@ -320,8 +321,6 @@ int main(void)
 {
 	Suite *suite = suite_create("cgnat_deterministic");
 	TCase *test = tcase_create("cgnat_deterministic");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(test, setup, NULL);
 	tcase_add_test(test, rfc7422_sessions_and_addresses_are_told_the_rule);
@@ -335,9 +334,5 @@ int main(void)
 	tcase_add_test(test, rfc6888_req8_a_client_that_returns_is_known);
 	tcase_add_test(test, rfc7422_blocks_are_the_rules);
 	suite_add_tcase(suite, test);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

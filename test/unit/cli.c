@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/print.h"
 #include "cli/run.h"
+#include "run.h"
 #include "test/unit/capture.h"
 
 #define LINE_WORDS 24
@@ -374,9 +375,5 @@ int main(void)
 	tcase_add_loop_test(tests, completion_of_the_last_word, 0, COUNT(completions));
 	tcase_add_loop_test(tests, upgrade_is_hitless_only_when_the_report_says_so, 0, COUNT(verdicts));
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
- * CoA: reading requests attribute by attribute, who is meant, what was answered before.
+ * CoA: reading requests attribute by attribute, who is meant, what was answered before, and
+ * whole requests at any time.
  */
 #include <arpa/inet.h>
 #include <check.h>
@@ -8,11 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controld/coa/coa.h"
 #include "controld/coa/match.h"
 #include "controld/coa/replay.h"
 #include "controld/coa/request.h"
 #include "controld/radius/seal.h"
 #include "controld/session/detail.h"
+#include "run.h"
 #include "test/unit/controld_fixture.h"
 
 static const struct radius_secret secret = {"xyzzy5461", 9}, other = {"xyzzy5462", 9};
@@ -69,7 +72,7 @@ static const struct {
 	{COA_DISCONNECT_REQUEST, 1, "", 0, COA_CAUSE_INVALID_REQUEST},
 };
 
-START_TEST(each_attribute_has_its_meaning)
+START_TEST(rfc5176_s3_each_attribute_has_its_meaning)
 {
 	struct coa_request request;
 
@@ -107,7 +110,7 @@ static size_t signed_request(uint8_t *packet)
 	return length;
 }
 
-START_TEST(a_request_is_genuine_by_its_secret_only)
+START_TEST(rfc5176_s2_3_a_request_is_genuine_by_its_secret_only)
 {
 	uint8_t packet[RADIUS_PACKET_MAX];
 	size_t length = signed_request(packet), told = length;
@@ -127,7 +130,7 @@ START_TEST(a_request_is_genuine_by_its_secret_only)
 }
 END_TEST
 
-START_TEST(a_reply_belongs_to_its_request)
+START_TEST(rfc5176_s2_3_a_reply_belongs_to_its_request)
 {
 	uint8_t packet[RADIUS_PACKET_MAX], reply[RADIUS_PACKET_MAX];
 	static const uint8_t empty[RADIUS_DIGEST];
@@ -196,6 +199,10 @@ START_TEST(a_session_is_found_by_each_of_its_names)
 	ck_assert_uint_eq(found.slot, anna.slot);
 	ck_assert_int_eq(coa_match(&fixture.controld, &selection, &found), COA_CAUSE_NONE);
 	ck_assert_uint_eq(found.slot, berta.slot);
+	session_detail(&fixture.controld, &berta)->profile.user = strdup("b@granted");
+	session_detail(&fixture.controld, &berta)->profile.given |= PROFILE_USER;
+	ck_assert_int_eq(match("b@granted", NULL, NULL, &found), COA_CAUSE_NONE);
+	ck_assert_uint_eq(found.slot, berta.slot);
 	snprintf(id, sizeof(id), "%016llX", (unsigned long long)anna.record->session_id);
 	selection = (struct coa_selection){.session_id = value(id)};
 	ck_assert_int_eq(coa_match(&fixture.controld, &selection, &found), COA_CAUSE_NONE);
@@ -257,16 +264,105 @@ START_TEST(nothing_current_is_forgotten_to_make_room)
 }
 END_TEST
 
+/* ---- Whole requests ----------------------------------------------------------------------- */
+
+static struct coa_client clients[] = {{{0x0a000001, 0x0a000002, 31}, {"xyzzy5461", 9}, false}};
+static struct coa coa;
+
+static void setup_serve(void)
+{
+	setup_sessions();
+	coa = (struct coa){.controld = &fixture.controld,
+			   .fd = -1,
+			   .clients = clients,
+			   .client_count = 1,
+			   .needs_timestamp = true,
+			   .window_s = 60,
+			   .replay = calloc(1, sizeof(struct coa_replay))};
+	ck_assert_ptr_nonnull(coa.replay);
+}
+
+static void end_serve(void)
+{
+	free(coa.replay);
+	fixture_stop();
+}
+
+/* A Disconnect-Request for anna of that time, served at another: what became of it, and the answer's code. */
+static enum coa_drop disconnect(uint32_t from, uint32_t time_s, uint64_t now_s, uint8_t *code)
+{
+	static const uint8_t unsigned_request[RADIUS_HEADER];
+	uint8_t packet[RADIUS_PACKET_MAX], reply[RADIUS_PACKET_MAX] = {0};
+	struct radius_builder builder;
+	size_t length;
+	enum coa_drop drop;
+
+	radius_begin(&builder, packet, sizeof(packet), (enum radius_code)COA_DISCONNECT_REQUEST);
+	radius_add_text(&builder, 1, "anna");
+	radius_add_integer(&builder, 55, time_s);
+	length = radius_end(&builder);
+	/* A request is sealed like a reply to nothing. */
+	ck_assert_int_eq(radius_seal_reply(packet, length, unsigned_request, &secret), 0);
+	drop = coa_serve(&coa, htonl(from), packet, length, now_s, reply, &length);
+	*code = reply[RADIUS_AT_CODE];
+	return drop;
+}
+
+START_TEST(a_request_of_the_future_has_one_effect_for_as_long_as_it_is_current)
+{
+	uint8_t code;
+
+	ck_assert_int_eq(disconnect(0x0a000001, 1061, 1000, &code), COA_DROP_OLD);
+	ck_assert_int_eq(disconnect(0x0a000001, 1060, 1000, &code), COA_ANSWERED);
+	ck_assert_uint_eq(code, COA_DISCONNECT_ACK);
+	ck_assert_int_eq(disconnect(0x0a000001, 1060, 1120, &code), COA_ANSWERED);
+	ck_assert_uint_eq(code, COA_DISCONNECT_ACK);
+	ck_assert_uint_eq(coa.counts.repeated, 1);
+	ck_assert_int_eq(disconnect(0x0a000001, 1060, 1121, &code), COA_DROP_OLD);
+	ck_assert_uint_eq(coa.counts.drop[COA_DROP_OLD], 2);
+}
+END_TEST
+
+START_TEST(the_same_of_another_client_is_a_request_of_its_own)
+{
+	uint8_t code;
+
+	ck_assert_int_eq(disconnect(0x0a000001, 1000, 1000, &code), COA_ANSWERED);
+	ck_assert_int_eq(disconnect(0x0a000002, 1000, 1000, &code), COA_ANSWERED);
+	ck_assert_uint_eq(code, COA_DISCONNECT_NAK);
+	ck_assert_uint_eq(coa.counts.repeated, 0);
+	ck_assert_uint_eq(coa.counts.nak[COA_CAUSE_SESSION_NOT_FOUND], 1);
+	ck_assert_int_eq(disconnect(0x0a000003, 1000, 1000, &code), COA_DROP_UNKNOWN_CLIENT);
+}
+END_TEST
+
+START_TEST(what_cannot_be_remembered_has_no_effect)
+{
+	struct session found;
+	uint8_t code;
+
+	for (size_t i = 0; i < COA_REPLAY_SETS; i++)
+		for (size_t k = 0; k < COA_REPLAY_WAYS; k++)
+			coa.replay->set[i][k].until_s = 1000;
+	ck_assert_int_eq(disconnect(0x0a000001, 1000, 1000, &code), COA_DROP_TOO_MANY);
+	ck_assert_uint_eq(coa.counts.drop[COA_DROP_TOO_MANY], 1);
+	ck_assert_int_eq(match("anna", NULL, NULL, &found), COA_CAUSE_NONE);
+	ck_assert_int_eq(disconnect(0x0a000001, 1000, 1001, &code), COA_ANSWERED);
+	ck_assert_uint_eq(code, COA_DISCONNECT_ACK);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("coa");
 	TCase *read = tcase_create("read"), *find = tcase_create("match"), *replay = tcase_create("replay");
+	TCase *serve = tcase_create("serve");
 
-	tcase_add_loop_test(read, each_attribute_has_its_meaning, 0,
+	tcase_add_loop_test(read, rfc5176_s3_each_attribute_has_its_meaning, 0,
 			    sizeof(attributes) / sizeof(attributes[0]));
 	tcase_add_test(read, what_was_read_is_told);
-	tcase_add_test(read, a_request_is_genuine_by_its_secret_only);
-	tcase_add_test(read, a_reply_belongs_to_its_request);
+	tcase_add_test(read, rfc5176_s2_3_a_request_is_genuine_by_its_secret_only);
+	tcase_add_test(read, rfc5176_s2_3_a_reply_belongs_to_its_request);
 	suite_add_tcase(suite, read);
 	tcase_add_checked_fixture(find, setup_sessions, fixture_stop);
 	tcase_add_test(find, a_session_is_found_by_each_of_its_names);
@@ -275,10 +371,10 @@ int main(void)
 	tcase_add_test(replay, an_answer_is_remembered_for_its_time_and_by_its_client);
 	tcase_add_test(replay, nothing_current_is_forgotten_to_make_room);
 	suite_add_tcase(suite, replay);
-
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	tcase_add_checked_fixture(serve, setup_serve, end_serve);
+	tcase_add_test(serve, a_request_of_the_future_has_one_effect_for_as_long_as_it_is_current);
+	tcase_add_test(serve, the_same_of_another_client_is_a_request_of_its_own);
+	tcase_add_test(serve, what_cannot_be_remembered_has_no_effect);
+	suite_add_tcase(suite, serve);
+	return run_suite(suite);
 }

@@ -11,6 +11,7 @@
 
 #include "controld/config/parse.h"
 #include "controld/steering/steering.h"
+#include "run.h"
 
 static const char example[] =
 	"{\"interfaces\": [{\"name\": \"access0\", \"role\": \"access\", \"mode\": \"generic\"},"
@@ -591,10 +592,5 @@ int main(void)
 	tcase_add_test(test, a_file_that_is_not_there_is_named);
 	tcase_add_test(test, differences_are_by_name_not_by_place);
 	suite_add_tcase(suite, test);
-
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

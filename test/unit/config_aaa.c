@@ -12,6 +12,7 @@
 
 #include "controld/config/aaa.h"
 #include "controld/config/config.h"
+#include "run.h"
 
 #define AROUND                                                                                               \
 	"{\"interfaces\": [{\"name\": \"a\", \"role\": \"access\"}], \"cgnat\": {\"pools\": [{\"name\": "    \
@@ -86,6 +87,8 @@ static const struct {
 	{"{\"pppoe\": {\"method\": \"local\"}}",
 	 "/aaa/pppoe/method: \"local\": must be \"none\" or \"radius\""},
 	{"{\"pppoe\": {\"fallback\": \"local\"}}", "/aaa/pppoe/fallback: \"local\": "},
+	{"{\"profiles\": [{\"filter\": \"x\"}]}",
+	 "/aaa/profiles/0/filter: \"x\": must be the name of one of /filters"},
 	{"{\"ipoe\": {\"fallback\": 1}}", "/aaa/ipoe/fallback: 1: "},
 	{"{\"ipoe\": {\"fallback\": \"maybe\"}}",
 	 "/aaa/ipoe/fallback: \"maybe\": must be \"refuse\" or \"local\""},
@@ -170,7 +173,6 @@ int main(void)
 {
 	Suite *suite = suite_create("config_aaa");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_test(tcase, everything_is_read);
 	tcase_add_test(tcase, without_it_all_is_as_before);
@@ -178,8 +180,5 @@ int main(void)
 	tcase_add_test(tcase, pools_of_pppoe_are_address_pools);
 	tcase_add_test(tcase, radius_needs_servers);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

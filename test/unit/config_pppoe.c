@@ -12,6 +12,7 @@
 #include "controld/config/config.h"
 #include "controld/session/authorise.h"
 #include "dataplane/abi/pppoe.h"
+#include "run.h"
 
 #define AROUND                                                                                               \
 	"{\"interfaces\": [{\"name\": \"a\", \"role\": \"access\"}, {\"name\": \"c\", \"role\": \"core\"}]," \
@@ -166,9 +167,5 @@ int main(void)
 	tcase_add_loop_test(cases, what_is_wrong_is_said_where_it_is, 0,
 			    sizeof(refused) / sizeof(refused[0]));
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "controld/config/config.h"
+#include "run.h"
 
 #define AROUND "{\"interfaces\": [{\"name\": \"a\", \"role\": \"access\"}], \"radius\": %s}"
 
@@ -165,15 +166,11 @@ int main(void)
 {
 	Suite *suite = suite_create("config_radius");
 	TCase *test = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_test(test, everything_is_read);
 	tcase_add_test(test, without_it_nobody_is_asked);
 	tcase_add_loop_test(test, every_error_names_its_place, 0, (int)(sizeof(wrong) / sizeof(wrong[0])));
 	tcase_add_test(test, a_changed_secret_is_seen_and_not_told);
 	suite_add_tcase(suite, test);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

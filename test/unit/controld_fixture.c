@@ -18,7 +18,7 @@
 
 struct fixture fixture;
 
-extern const struct bng_feature session_feature, cgnat_feature, qos_feature, routes_feature;
+extern const struct bng_feature session_feature, cgnat_feature, qos_feature, filter_feature, routes_feature;
 
 static void count_up(struct controld *controld, const struct session *session)
 {
@@ -85,7 +85,8 @@ static const struct event_hooks event_hooks = {.event = keep_event};
 static const struct bng_feature counter_feature = {
 	.name = "counter", .hooks = &hooks, .events = &event_hooks};
 const struct bng_feature *const bng_features[] = {
-	&cgnat_feature, &qos_feature, &session_feature, &routes_feature, &counter_feature, NULL,
+	&cgnat_feature,   &qos_feature, &filter_feature, &session_feature, &routes_feature,
+	&counter_feature, NULL,
 };
 
 static int make_map(enum map_id id, enum bpf_map_type type, uint32_t key, uint32_t value, uint32_t entries)
@@ -123,6 +124,7 @@ static void make_maps(const struct fixture_sizes *sizes)
 		[MAP_pcp] = 64,
 		[MAP_punt_limit] = BNG_PUNT_REASONS,
 		[MAP_pppoe_limit] = BNG_PPPOE_LIMITS,
+		[MAP_filter] = BNG_FILTERS,
 	};
 
 #define MAKE_ARRAY(name, type_of_value)                                                                      \
@@ -150,6 +152,8 @@ static void make_maps(const struct fixture_sizes *sizes)
 		make_map(MAP_exempt_port, BPF_MAP_TYPE_LPM_TRIE, sizeof(struct bng_exempt_port_key), 4, 1024);
 	fixture.fds[MAP_reason_count] = make_map(MAP_reason_count, BPF_MAP_TYPE_PERCPU_ARRAY, 4,
 						 sizeof(struct bng_count), BNG_VERDICT_SLOTS);
+	fixture.fds[MAP_filter_hit] = make_map(MAP_filter_hit, BPF_MAP_TYPE_PERCPU_ARRAY, 4,
+					       sizeof(struct bng_filter_hits), 2 * BNG_FILTERS);
 	fixture.fds[MAP_events] = make_map(MAP_events, BPF_MAP_TYPE_RINGBUF, 0, 0, 65536);
 }
 
@@ -232,6 +236,8 @@ int fixture_configure(const char *text, char *error, size_t size)
 
 	ck_assert_msg(!config_parse(text, strlen(text), "test", &next, error, size), "%s", error);
 	failure = cgnat_feature.check(controld, controld->config, next, error, size);
+	if (!failure)
+		failure = filter_feature.check(controld, controld->config, next, error, size);
 	if (!failure)
 		failure = session_feature.check(controld, controld->config, next, error, size);
 	if (failure) {

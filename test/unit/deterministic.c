@@ -11,6 +11,7 @@
 
 #include "lib/address.h"
 #include "lib/deterministic.h"
+#include "run.h"
 
 #define RULES 300
 
@@ -282,8 +283,6 @@ int main(void)
 {
 	Suite *suite = suite_create("deterministic");
 	TCase *tests = tcase_create("deterministic");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(tests, rfc7422_algorithm_by_example);
 	tcase_add_test(tests, defaults);
@@ -291,9 +290,5 @@ int main(void)
 	tcase_add_test(tests, rfc7422_any_rule_is_injective_and_has_an_inverse);
 	tcase_add_test(tests, what_is_added_at_the_end_moves_nobody);
 	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "dhcp4_texts.h"
+#include "run.h"
 
 /* ---- Leases --------------------------------------------------------------------------- */
 
@@ -104,7 +105,7 @@ START_TEST(offers_are_reserved_for_a_minute)
 }
 END_TEST
 
-START_TEST(wanted_address_is_given_only_when_free)
+START_TEST(rfc2131_s4_3_1_wanted_address_is_given_only_when_free)
 {
 	ck_assert_uint_eq(offered(0x20, B) >> 24, 11);
 	ck_assert_uint_ne(offered(0x21, B) >> 24, 11);
@@ -113,7 +114,7 @@ START_TEST(wanted_address_is_given_only_when_free)
 }
 END_TEST
 
-START_TEST(returning_client_gets_its_address_back)
+START_TEST(rfc2131_s4_3_1_returning_client_gets_its_address_back)
 {
 	const struct request release = {.type = DHCP4_RELEASE, .mac = MAC, .ciaddr = A, .server = SERVER};
 	const struct request reboot = {.type = DHCP4_REQUEST, .mac = MAC, .requested = A};
@@ -294,7 +295,7 @@ START_TEST(broadcast_flag_is_honoured)
 }
 END_TEST
 
-START_TEST(options_come_in_the_order_asked_for_mask_before_router)
+START_TEST(rfc2131_s4_3_1_options_come_in_the_order_asked_for_mask_before_router)
 {
 	struct request request = discover_a;
 
@@ -311,7 +312,7 @@ START_TEST(options_come_in_the_order_asked_for_mask_before_router)
 }
 END_TEST
 
-START_TEST(client_id_and_relay_agent_are_echoed_last)
+START_TEST(rfc3046_s2_2_client_id_and_relay_agent_are_echoed_last)
 {
 	struct request request = discover_a;
 
@@ -329,7 +330,7 @@ START_TEST(client_id_and_relay_agent_are_echoed_last)
 }
 END_TEST
 
-START_TEST(reply_fits_what_the_client_takes)
+START_TEST(rfc2131_s4_1_reply_fits_what_the_client_takes)
 {
 	char options[1200] = "52ff";
 	struct request request = discover_a;
@@ -369,8 +370,8 @@ int main(void)
 	tcase_add_test(server, renewal_extends_and_silence_ends_a_lease);
 	tcase_add_test(server, expiry_leaves_configured_sessions_and_works_in_portions);
 	tcase_add_test(server, offers_are_reserved_for_a_minute);
-	tcase_add_test(server, wanted_address_is_given_only_when_free);
-	tcase_add_test(server, returning_client_gets_its_address_back);
+	tcase_add_test(server, rfc2131_s4_3_1_wanted_address_is_given_only_when_free);
+	tcase_add_test(server, rfc2131_s4_3_1_returning_client_gets_its_address_back);
 	tcase_add_test(server, address_of_another_is_not_given_back);
 	tcase_add_test(server, declined_address_is_quarantined_for_ten_minutes);
 	tcase_add_test(server, two_declined_addresses_stay_apart);
@@ -381,14 +382,10 @@ int main(void)
 	tcase_add_test(server, server_that_was_restarted_knows_its_leases);
 	tcase_add_test(server, same_mac_behind_other_tags_is_another_client);
 	tcase_add_test(server, broadcast_flag_is_honoured);
-	tcase_add_test(server, options_come_in_the_order_asked_for_mask_before_router);
-	tcase_add_test(server, client_id_and_relay_agent_are_echoed_last);
-	tcase_add_test(server, reply_fits_what_the_client_takes);
+	tcase_add_test(server, rfc2131_s4_3_1_options_come_in_the_order_asked_for_mask_before_router);
+	tcase_add_test(server, rfc3046_s2_2_client_id_and_relay_agent_are_echoed_last);
+	tcase_add_test(server, rfc2131_s4_1_reply_fits_what_the_client_takes);
 	tcase_add_test(server, interfaces_without_pool_are_silent);
 	suite_add_tcase(suite, server);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

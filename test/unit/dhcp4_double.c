@@ -217,15 +217,16 @@ int session_open_durable(struct controld *controld, const struct session_spec *s
 {
 	struct session session;
 	uint32_t slot = 1;
+	bool is_taken = session_by_client(controld, &spec->client, &session) ||
+			!session_address_free(controld, spec->address_be);
 
 	must(detail->session_id == spec->session_id && spec->session_id);
-	if (world.open_error) {
-		session_detail_free(detail);
-		return world.open_error;
-	}
 	must(!world.opening);
-	must(!session_by_client(controld, &spec->client, &session));
-	must(session_address_free(controld, spec->address_be));
+	must(!is_taken || spec->kind == BNG_SESSION_FIRST_PACKET); /* DHCP has looked before */
+	if (world.open_error || is_taken) {
+		session_detail_free(detail);
+		return world.open_error ? world.open_error : -EEXIST;
+	}
 	while (world.record[slot].state != BNG_SUBSCRIBER_FREE)
 		slot++;
 	must(slot < DOUBLE_SLOTS);

@@ -76,6 +76,15 @@ struct request {
 	bool unicast_mac;
 };
 
+/* An option of a DHCP message; NULL: it is not there. */
+const uint8_t *message_option(const uint8_t *message, size_t length, uint8_t code);
+#define OTHER_SERVER "192.0.2.67"
+/* What another server makes of the last message that was relayed; `lease_s` 0: none. */
+size_t server_reply(enum dhcp4_type type, const char *address, uint32_t lease_s, const char *server,
+		    uint8_t out[static 1024]);
+/* The same, come back from OTHER_SERVER. */
+enum dhcp4_refusal server_says(enum dhcp4_type type, const char *address, uint32_t lease_s);
+
 size_t request_build(const struct request *request, uint8_t frame[static 2048]);
 /* Serves it on interface 1: the refusal, also of what came of it at once. */
 enum dhcp4_refusal serve(const uint8_t *frame, size_t length);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "dhcp4_double.h"
+#include "run.h"
 
 #define A      "10.0.0.10"
 #define B      "10.0.0.11"
@@ -227,9 +228,5 @@ int main(void)
 	tcase_add_test(tests, second_pool_serves_when_the_first_is_full);
 	tcase_add_test(tests, nak_comes_from_the_server_that_was_asked);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

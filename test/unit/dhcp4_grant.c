@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "dhcp4_double.h"
+#include "run.h"
 
 #define A              "10.0.0.10"
 #define B              "10.0.0.11"
@@ -523,9 +524,5 @@ int main(void)
 	tcase_add_loop_test(tests, line_by_policy, 0, sizeof(lines) / sizeof(lines[0]));
 	tcase_add_test(tests, required_line_is_not_required_of_renewals);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

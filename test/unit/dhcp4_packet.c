@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "controld/dhcp4/packet.h"
+#include "run.h"
 
 #define MESSAGE_MAX 1024
 
@@ -242,7 +243,7 @@ START_TEST(options_of_a_full_request)
 }
 END_TEST
 
-START_TEST(options_continue_in_file_and_sname)
+START_TEST(rfc2131_s4_1_options_continue_in_file_and_sname)
 {
 	struct dhcp4_message parsed;
 
@@ -317,7 +318,7 @@ static const struct {
 #undef BYTES
 };
 
-START_TEST(malformed_options_are_refused)
+START_TEST(rfc2131_s4_1_malformed_options_are_refused)
 {
 	struct dhcp4_message parsed;
 
@@ -402,19 +403,15 @@ int main(void)
 	tcase_add_test(tests, checksum_is_never_zero);
 	tcase_add_test(tests, frame_with_three_tags);
 	tcase_add_test(tests, options_of_a_full_request);
-	tcase_add_test(tests, options_continue_in_file_and_sname);
+	tcase_add_test(tests, rfc2131_s4_1_options_continue_in_file_and_sname);
 	tcase_add_test(tests, option_in_parts_is_joined);
 	tcase_add_test(tests, options_need_no_end);
-	tcase_add_loop_test(tests, malformed_options_are_refused, 0,
+	tcase_add_loop_test(tests, rfc2131_s4_1_malformed_options_are_refused, 0,
 			    sizeof(malformed) / sizeof(malformed[0]));
 	tcase_add_test(tests, message_must_be_dhcp);
 	tcase_add_test(tests, writer_stops_at_its_size);
 	tcase_add_test(tests, short_messages_are_padded);
 	tcase_add_test(tests, frame_that_does_not_fit);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "controld/dhcp4/reservation.h"
+#include "run.h"
 
 START_TEST(full_table_forgets_the_oldest)
 {
@@ -145,9 +146,5 @@ int main(void)
 	tcase_add_test(tables, copy_elsewhere_stays_the_same);
 	tcase_add_test(tables, restored_entries_have_their_time_and_their_order);
 	suite_add_tcase(suite, tables);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

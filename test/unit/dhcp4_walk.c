@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dhcp4_texts.h"
+#include "run.h"
 
 struct row {
 	const char *what;
@@ -169,7 +170,7 @@ static const struct row rows[] = {
 };
 /* clang-format on */
 
-START_TEST(every_message_in_every_state)
+START_TEST(rfc2131_s4_3_2_rfc2131_s4_3_3_rfc2131_s4_3_4_rfc2131_s4_3_5_every_message_in_every_state)
 {
 	const struct row *row = &rows[_i];
 	uint64_t refused_before;
@@ -196,11 +197,10 @@ int main(void)
 	Suite *suite = suite_create("dhcp4 walk");
 	TCase *tests = tcase_create("walk");
 
-	tcase_add_loop_test(tests, every_message_in_every_state, 0, sizeof(rows) / sizeof(rows[0]));
+	tcase_add_loop_test(
+		tests,
+		rfc2131_s4_3_2_rfc2131_s4_3_3_rfc2131_s4_3_4_rfc2131_s4_3_5_every_message_in_every_state, 0,
+		sizeof(rows) / sizeof(rows[0]));
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -186,3 +186,50 @@ const char *answer(void)
 	say_options(message + 240, udp + udp_length);
 	return text;
 }
+
+/* ---- Another server ----------------------------------------------------------------- */
+
+const uint8_t *message_option(const uint8_t *message, size_t length, uint8_t code)
+{
+	for (size_t at = 240; at + 2 <= length && message[at] != 255;
+	     at += message[at] ? 2u + message[at + 1] : 1)
+		if (message[at] == code)
+			return message + at;
+	return NULL;
+}
+
+size_t server_reply(enum dhcp4_type type, const char *address, uint32_t lease_s, const char *server,
+		    uint8_t out[static 1024])
+{
+	struct dhcp4_header header;
+	struct dhcp4_writer writer;
+	uint8_t kind = (uint8_t)type;
+	const uint8_t *agent = message_option(world.relayed, world.relayed_length, 82);
+
+	if (!agent)
+		abort();
+	memcpy(&header, world.relayed, sizeof(header));
+	header.op = DHCP4_OP_REPLY;
+	header.hops = 0;
+	header.yiaddr_be = inet_addr(address);
+	dhcp4_writer_init(&writer, &header, out, 1024);
+	dhcp4_put(&writer, 53, &kind, 1);
+	dhcp4_put_be32(&writer, 54, inet_addr(server));
+	if (lease_s)
+		dhcp4_put_be32(&writer, 51, htonl(lease_s));
+	dhcp4_put(&writer, 82, agent + 2, agent[1]);
+	return dhcp4_writer_finish(&writer);
+}
+
+enum dhcp4_refusal server_says(enum dhcp4_type type, const char *address, uint32_t lease_s)
+{
+	uint8_t data[1024];
+	size_t length = server_reply(type, address, lease_s, OTHER_SERVER, data);
+	enum dhcp4_refusal why;
+
+	world.length = 0;
+	why = dhcp4_relay_back(world.dhcp4, inet_addr(OTHER_SERVER), data, length, world.now_ns);
+	if (!world.bus_is_slow)
+		world_durable();
+	return why;
+}

@@ -16,6 +16,7 @@
 #include "controld/config/exempt.h"
 #include "dataplane/abi/mapping_word.h"
 #include "lib/address.h"
+#include "run.h"
 
 static const struct fixture_sizes sizes = {4096, 16, 4096};
 static char error[512], file[64];
@@ -414,10 +415,5 @@ int main(void)
 	tcase_add_test(map, an_epoch_is_caught_up_with);
 	tcase_add_test(map, an_entry_is_settled_when_no_mapping_is_older);
 	suite_add_tcase(suite, map);
-
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

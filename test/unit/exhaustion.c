@@ -10,6 +10,7 @@
 #include "controld/drops/exhaustion.h"
 #include "controld_fixture.h"
 #include "lib/log.h"
+#include "run.h"
 #include "test/unit/capture.h"
 
 static void count_set(uint32_t verdict, uint64_t packets)
@@ -74,9 +75,5 @@ int main(void)
 
 	tcase_add_test(watch, it_is_told_once_and_again_while_it_lasts);
 	suite_add_tcase(suite, watch);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

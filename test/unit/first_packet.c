@@ -11,6 +11,7 @@
 
 #include "controld/first_packet/server.h"
 #include "dhcp4_double.h"
+#include "run.h"
 
 #define HOST "172.20.1.5"
 #define MAC  0x0a
@@ -251,6 +252,20 @@ START_TEST(grant_that_is_not_for_here_opens_nothing)
 }
 END_TEST
 
+START_TEST(answer_that_comes_again_opens_nothing_twice)
+{
+	world.bus_is_slow = true;
+	send_from(HOST, false);
+	world_answer(AUTHORISE_GRANTED, &nothing);
+	world_answer(AUTHORISE_GRANTED, &nothing); /* the first is not durable yet */
+	ck_assert_ptr_null(world_session(HOST));
+	world_durable();
+	world_answer(AUTHORISE_GRANTED, &nothing);
+	ck_assert_uint_eq(server->stats.opened, 1);
+	ck_assert_ptr_nonnull(world_session(HOST));
+}
+END_TEST
+
 START_TEST(address_or_subscriber_that_is_taken_is_counted)
 {
 	world.open_error = -EEXIST;
@@ -293,12 +308,9 @@ int main(void)
 			    sizeof(refusals) / sizeof(refusals[0]));
 	tcase_add_test(tests, question_that_cannot_be_asked_holds_off_too);
 	tcase_add_test(tests, grant_that_is_not_for_here_opens_nothing);
+	tcase_add_test(tests, answer_that_comes_again_opens_nothing_twice);
 	tcase_add_test(tests, address_or_subscriber_that_is_taken_is_counted);
 	tcase_add_test(tests, answer_after_a_restart_opens_the_session);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -4,6 +4,7 @@
  * Without PPPoE: dhcp4_packet.c.
  */
 #include "controld/punt/frame.h"
+#include "run.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -139,17 +140,11 @@ int main(void)
 {
 	Suite *suite = suite_create("frame");
 	TCase *tests = tcase_create("pppoe");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(tests, a_datagram_in_pppoe_is_built_and_read, 0, 3);
 	tcase_add_loop_test(tests, a_datagram_in_pppoe_cut_anywhere_is_none, 0, 3);
 	tcase_add_loop_test(tests, every_field_of_pppoe_is_checked, 0, 9);
 	tcase_add_test(tests, the_length_follows_the_packet_only_where_there_is_one);
 	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -13,6 +13,7 @@
 
 #include "cli/history.h"
 #include "lib/address.h"
+#include "run.h"
 
 #define NOW 1795168805000ll /* 2026-11-20T10:00:05Z */
 
@@ -400,8 +401,6 @@ int main(void)
 {
 	Suite *suite = suite_create("history");
 	TCase *tests = tcase_create("history");
-	SRunner *runner;
-	int failed;
 
 	setenv("TZ", "EET-2EEST,M3.5.0/3,M10.5.0/4", 1);
 	tzset();
@@ -418,9 +417,5 @@ int main(void)
 	tcase_add_loop_test(tests, what_is_no_line_is_counted_and_passed_over, 0,
 			    sizeof(garbage) / sizeof(*garbage));
 	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

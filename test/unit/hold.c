@@ -11,6 +11,7 @@
 
 #include "controld/hold/fragments.h"
 #include "controld/hold/syns.h"
+#include "run.h"
 
 #define IP_AT     14
 #define IP_BYTES  20
@@ -397,11 +398,5 @@ int main(void)
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
 		tcase_add_test(hold, tests[i]);
 	suite_add_tcase(suite, hold);
-	SRunner *runner = srunner_create(suite);
-
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -4,15 +4,20 @@
  */
 #include <check.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "capture.h"
 #include "controld/hooks/hooks.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "run.h"
+
+#define STANDARD_SIGNALS 0x7fffffffull /* 32 and 33 are the C library's own */
 
 static char folder[64];
 static struct hooks hooks;
@@ -119,6 +124,43 @@ START_TEST(what_fails_is_counted_and_the_next_one_runs)
 }
 END_TEST
 
+START_TEST(its_first_line_is_told_once_in_a_while)
+{
+	const char *said;
+
+	log_init("check", LOG_LEVEL_WARNING);
+	script(0, "echo 'no billing today' >&2; echo more >&2; exit 3", 5, 1);
+	configure(1, 10);
+	capture_begin(STDERR_FILENO);
+	hooks_tell(&hooks, HOOK_UP, "{}");
+	hooks_tell(&hooks, HOOK_UP, "{}");
+	run_until(first()->counts.failed == 2);
+	said = capture_end();
+	ck_assert_ptr_nonnull(strstr(said, " ended with status 3: no billing today\n"));
+	ck_assert_ptr_null(strstr(said, "more"));
+	ck_assert_ptr_eq(strchr(said, '\n'), said + strlen(said) - 1);
+}
+END_TEST
+
+START_TEST(our_own_signals_are_not_the_commands)
+{
+	unsigned long long mask, ignored;
+	sigset_t blocked;
+
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGUSR1);
+	ck_assert_int_eq(sigprocmask(SIG_BLOCK, &blocked, NULL), 0);
+	signal(SIGPIPE, SIG_IGN);
+	script(0, "grep -E '^Sig(Blk|Ign)' /proc/self/status > signals", 5, 1);
+	configure(1, 10);
+	hooks_tell(&hooks, HOOK_UP, "{}");
+	run_until(first()->counts.succeeded == 1);
+	ck_assert_int_eq(sscanf(contents("signals"), "SigBlk: %llx SigIgn: %llx", &mask, &ignored), 2);
+	ck_assert_uint_eq(mask, 0);
+	ck_assert_uint_eq(ignored & STANDARD_SIGNALS, 0);
+}
+END_TEST
+
 /* Killed, whether or not whoever inherited it has looked already. */
 static bool is_dead(pid_t pid)
 {
@@ -192,6 +234,34 @@ START_TEST(a_reload_keeps_what_stays_and_lets_the_rest_finish)
 }
 END_TEST
 
+START_TEST(a_reload_changes_how_long_and_how_many_at_a_time)
+{
+	script(0, "sleep 1000", 1000, 1);
+	configure(1, 10);
+	commands[0].timeout_s = 1;
+	commands[0].concurrency = 2;
+	configure(1, 10);
+	hooks_tell(&hooks, HOOK_UP, "{}");
+	hooks_tell(&hooks, HOOK_UP, "{}");
+	ck_assert_uint_eq(first()->running_count, 2);
+	run_until(first()->counts.timed_out == 2);
+}
+END_TEST
+
+START_TEST(one_that_is_taken_away_is_not_told_any_more)
+{
+	script(0, "while [ ! -e go ]; do sleep 0.01; done", 20, 1);
+	configure(1, 10);
+	hooks_tell(&hooks, HOOK_UP, "{}");
+	configure(0, 10);
+	ck_assert(!hooks_want(&hooks, HOOK_UP));
+	hooks_tell(&hooks, HOOK_UP, "{}");
+	ck_assert_uint_eq(first()->running_count + first()->waiting_count, 1);
+	fclose(fopen("go", "w"));
+	run_until(TAILQ_EMPTY(&hooks.list));
+}
+END_TEST
+
 START_TEST(a_command_that_reads_nothing_and_talks_much_holds_nobody_up)
 {
 	static char large[1 << 20];
@@ -213,16 +283,15 @@ int main(void)
 	tcase_set_timeout(commands_case, 60);
 	tcase_add_test(commands_case, a_command_gets_the_text_and_its_arguments_as_they_are);
 	tcase_add_test(commands_case, what_fails_is_counted_and_the_next_one_runs);
+	tcase_add_test(commands_case, its_first_line_is_told_once_in_a_while);
+	tcase_add_test(commands_case, our_own_signals_are_not_the_commands);
 	tcase_add_test(commands_case, one_that_hangs_is_killed_with_its_children);
 	tcase_add_test(commands_case, so_many_run_at_a_time_so_many_wait_the_rest_is_counted);
 	tcase_add_test(commands_case, what_cannot_be_started_is_counted);
 	tcase_add_test(commands_case, a_reload_keeps_what_stays_and_lets_the_rest_finish);
+	tcase_add_test(commands_case, a_reload_changes_how_long_and_how_many_at_a_time);
+	tcase_add_test(commands_case, one_that_is_taken_away_is_not_told_any_more);
 	tcase_add_test(commands_case, a_command_that_reads_nothing_and_talks_much_holds_nobody_up);
 	suite_add_tcase(suite, commands_case);
-
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -12,6 +12,7 @@
 
 #include "cgnat_fixture.h"
 #include "controld/issu/issu.h"
+#include "run.h"
 
 static void setup(void)
 {
@@ -134,10 +135,5 @@ int main(void)
 	suite_add_tcase(suite, test);
 	tcase_add_test(alone, drops_that_begin_with_the_swap_are_noticed);
 	suite_add_tcase(suite, alone);
-
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -3,6 +3,7 @@
  * Cutting packets: what comes out is put together again, byte for byte.
  */
 #include "controld/large/cut.h"
+#include "run.h"
 
 #include <arpa/inet.h>
 #include <check.h>
@@ -215,8 +216,6 @@ int main(void)
 {
 	Suite *suite = suite_create("large");
 	TCase *tests = tcase_create("cut");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(tests, a_packet_is_cut_for_every_mtu, 0, 9);
 	tcase_add_test(tests, a_fragment_is_cut_again);
@@ -226,9 +225,5 @@ int main(void)
 	tcase_add_test(tests, cut_anywhere_it_is_none);
 	tcase_add_test(tests, a_failure_ends_it);
 	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

@@ -12,6 +12,7 @@
 #include "lib/clock.h"
 #include "lib/json.h"
 #include "lib/log.h"
+#include "run.h"
 #include "test/unit/capture.h"
 
 START_TEST(address_round_trip)
@@ -243,9 +244,5 @@ int main(void)
 	tcase_add_test(tests, json_deep_pointer);
 	tcase_add_test(tests, log_is_one_line);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/bpf/layout.h"
+#include "run.h"
 
 /* A struct in shorthand: "u32 a; u16 b[3]; u8 reserved0[2]; inner c;" The types
  * inner {u16 x; u8 reserved[2]} and other {u16 y; u8 reserved[2]} exist. */
@@ -227,9 +228,5 @@ int main(void)
 	tcase_add_test(tests, too_many_fields);
 	tcase_add_test(tests, maps);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

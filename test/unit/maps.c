@@ -10,7 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "controld/config/config.h"
+#include "controld/maps/sizes.h"
 #include "controld_fixture.h"
+#include "run.h"
 
 static const struct fixture_sizes sizes = {65536, 8, 1024};
 
@@ -203,12 +206,68 @@ START_TEST(an_empty_ring_is_drained_at_once)
 }
 END_TEST
 
+static const struct {
+	const char *tag;
+	uint32_t entries; /* 0: it says no size */
+} tags[] = {
+	{"entries:subscribers*1/1+0", 1000},
+	{"entries:subscribers*1/512+1", 2},
+	{"entries:public_addresses*65536/8+0", 24576},
+	{"entries:flows*1/4+0", 25},
+	{"entries:port_blocks*1/1+0", 7},
+	{"entries:pcp*1/1+0", 5},
+	{"entries:exempt*1/1+0", 9},
+	{"entries:subscribers*4294967295/1+0", 0},
+	{"entries:subscribers*1/0+0", 0},
+	{"entries:subscribers*1/1+0 ", 0},
+	{"entries:subscribers*1/1", 0},
+	{"entries:of_a_later_version*1/1+7", 0},
+	{"entries:", 0},
+	{"something else", 0},
+	{"", 0},
+};
+
+START_TEST(a_map_has_the_configured_size)
+{
+	const struct config config = {.sizes = {.subscribers = 1000,
+						.public_addresses = 3,
+						.port_blocks = 7,
+						.exempt = 9,
+						.pcp = 5,
+						.flows = 100}};
+
+	ck_assert_msg(maps_size(&config, tags[_i].tag) == tags[_i].entries, "%s", tags[_i].tag);
+}
+END_TEST
+
+START_TEST(what_is_no_object_has_no_sizes)
+{
+	const struct config config = {.sizes = {.subscribers = 1000}};
+	FILE *file = tmpfile();
+	json_t *found = maps_sizes(&config, fileno(file), NULL);
+
+	ck_assert_uint_eq(json_object_size(found), 0);
+	json_decref(found);
+	fputs("this is no ELF file, but long enough to be looked at for a while, and then some more", file);
+	fflush(file);
+	found = maps_sizes(&config, fileno(file), NULL);
+	ck_assert_uint_eq(json_object_size(found), 0);
+	json_decref(found);
+	found = maps_sizes(&config, -1, NULL);
+	ck_assert_uint_eq(json_object_size(found), 0);
+	json_decref(found);
+	fclose(file);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("maps");
 	TCase *test = tcase_create("maps");
 
 	tcase_add_checked_fixture(test, setup, NULL);
+	tcase_add_loop_test(test, a_map_has_the_configured_size, 0, sizeof(tags) / sizeof(tags[0]));
+	tcase_add_test(test, what_is_no_object_has_no_sizes);
 	tcase_add_test(test, a_map_of_another_layout_is_refused);
 	tcase_add_test(test, a_descriptor_that_is_no_map_is_refused);
 	tcase_add_test(test, ranges_are_published_as_a_whole);
@@ -219,10 +278,5 @@ int main(void)
 	tcase_add_test(test, use_is_counted);
 	tcase_add_test(test, an_empty_ring_is_drained_at_once);
 	suite_add_tcase(suite, test);
-
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 
 #include "dataplane/abi/mapping_word.h"
 #include "pcp_double.h"
+#include "run.h"
 
 #define HOUR           3600
 #define PREFER_FAILURE "02000000"
@@ -519,8 +520,6 @@ int main(void)
 {
 	Suite *suite = suite_create("pcp");
 	TCase *tcase = tcase_create("pcp");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	suite_add_tcase(suite, tcase);
 	tcase_add_checked_fixture(tcase, setup, teardown);
@@ -542,8 +541,5 @@ int main(void)
 	tcase_add_test(tcase, a_message_too_long_comes_back_cut);
 	tcase_add_test(tcase, a_response_is_no_request);
 	tcase_add_test(tcase, an_announcement_is_a_response);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

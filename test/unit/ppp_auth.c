@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ppp_client.h"
+#include "run.h"
 
 static const struct ppp_params chap = {.auth = {CREDENTIAL_CHAP}, .name = "bng"};
 static const struct ppp_params mschap2 = {.auth = {CREDENTIAL_MSCHAP2}, .name = "bng"};
@@ -41,7 +42,7 @@ static void to_challenge(struct client *client, const char *option)
 
 /* ---- PAP ----------------------------------------------------------------------------- */
 
-START_TEST(pap_is_asked_once)
+START_TEST(rfc1334_s2_2_1_pap_is_asked_once)
 {
 	struct client *client = client_new(&client_pap);
 
@@ -69,7 +70,7 @@ START_TEST(pap_is_asked_once)
 }
 END_TEST
 
-START_TEST(pap_is_denied)
+START_TEST(rfc1334_s2_2_2_pap_is_denied)
 {
 	struct client *client = client_new(&client_pap);
 
@@ -117,7 +118,7 @@ START_TEST(granted_without_an_address_is_not_granted)
 }
 END_TEST
 
-START_TEST(pap_that_is_malformed_is_dropped)
+START_TEST(rfc1334_s2_2_pap_that_is_malformed_is_dropped)
 {
 	static const char *const requests[] = {
 		"",
@@ -213,7 +214,7 @@ END_TEST
 
 /* ---- CHAP ----------------------------------------------------------------------------- */
 
-START_TEST(chap_is_asked_once)
+START_TEST(rfc1994_s4_1_rfc1994_s4_2_chap_is_asked_once)
 {
 	struct client *client = client_new(&chap);
 	uint8_t expected[64];
@@ -249,7 +250,7 @@ START_TEST(chap_is_asked_once)
 }
 END_TEST
 
-START_TEST(a_challenge_is_repeated_as_it_was)
+START_TEST(rfc1994_s4_1_a_challenge_is_repeated_as_it_was)
 {
 	struct client *client = client_new(&chap);
 
@@ -264,7 +265,7 @@ START_TEST(a_challenge_is_repeated_as_it_was)
 }
 END_TEST
 
-START_TEST(chap_is_denied)
+START_TEST(rfc1994_s4_2_chap_is_denied)
 {
 	struct client *client = client_new(&chap);
 
@@ -279,7 +280,7 @@ END_TEST
 
 /* ---- MS-CHAPv2 -------------------------------------------------------------------------- */
 
-START_TEST(mschap2_carries_the_proof)
+START_TEST(rfc2759_s4_rfc2759_s5_mschap2_carries_the_proof)
 {
 	static const char proof[] = "S=0123456789ABCDEF0123456789ABCDEF01234567";
 	struct client *client = client_new(&mschap2);
@@ -307,7 +308,7 @@ START_TEST(mschap2_carries_the_proof)
 }
 END_TEST
 
-START_TEST(mschap2_without_proof_is_not_granted)
+START_TEST(rfc2759_s5_mschap2_without_proof_is_not_granted)
 {
 	struct client *client = client_new(&mschap2);
 
@@ -321,7 +322,7 @@ START_TEST(mschap2_without_proof_is_not_granted)
 }
 END_TEST
 
-START_TEST(mschap2_is_denied)
+START_TEST(rfc2759_s6_mschap2_is_denied)
 {
 	static const struct {
 		const char *error, *said;
@@ -390,26 +391,22 @@ int main(void)
 	Suite *suite = suite_create("ppp_auth");
 	TCase *tests = tcase_create("ppp_auth");
 
-	tcase_add_test(tests, pap_is_asked_once);
-	tcase_add_test(tests, pap_is_denied);
+	tcase_add_test(tests, rfc1334_s2_2_1_pap_is_asked_once);
+	tcase_add_test(tests, rfc1334_s2_2_2_pap_is_denied);
 	tcase_add_test(tests, an_outage_is_not_the_users_fault);
 	tcase_add_test(tests, granted_without_an_address_is_not_granted);
-	tcase_add_test(tests, pap_that_is_malformed_is_dropped);
+	tcase_add_test(tests, rfc1334_s2_2_pap_that_is_malformed_is_dropped);
 	tcase_add_test(tests, a_user_is_text);
 	tcase_add_test(tests, a_user_is_not_too_long);
 	tcase_add_test(tests, pap_is_waited_for);
-	tcase_add_test(tests, chap_is_asked_once);
-	tcase_add_test(tests, a_challenge_is_repeated_as_it_was);
-	tcase_add_test(tests, chap_is_denied);
-	tcase_add_test(tests, mschap2_carries_the_proof);
-	tcase_add_test(tests, mschap2_without_proof_is_not_granted);
-	tcase_add_test(tests, mschap2_is_denied);
+	tcase_add_test(tests, rfc1994_s4_1_rfc1994_s4_2_chap_is_asked_once);
+	tcase_add_test(tests, rfc1994_s4_1_a_challenge_is_repeated_as_it_was);
+	tcase_add_test(tests, rfc1994_s4_2_chap_is_denied);
+	tcase_add_test(tests, rfc2759_s4_rfc2759_s5_mschap2_carries_the_proof);
+	tcase_add_test(tests, rfc2759_s5_mschap2_without_proof_is_not_granted);
+	tcase_add_test(tests, rfc2759_s6_mschap2_is_denied);
 	tcase_add_test(tests, a_long_message_is_cut);
 	tcase_add_test(tests, without_authentication_the_line_is_asked_for);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

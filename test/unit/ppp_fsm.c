@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "controld/pppoe/ppp_fsm.h"
+#include "run.h"
 
 static const char *const low[] = {
 	"Up    2        irc,scr/6  -          -               -      -",
@@ -73,7 +74,7 @@ static void check_cell(unsigned event, unsigned state, const char *cell)
 	ck_assert_mem_eq(&fsm, &expected, sizeof(fsm));
 }
 
-START_TEST(every_state_and_event_is_as_printed)
+START_TEST(rfc1661_s4_1_rfc1332_s2_every_state_and_event_is_as_printed)
 {
 	static const struct {
 		const char *const *rows;
@@ -98,7 +99,7 @@ START_TEST(every_state_and_event_is_as_printed)
 END_TEST
 
 /* Section 4.6. */
-START_TEST(restart_timer_runs_where_an_answer_is_awaited)
+START_TEST(rfc1661_s4_6_restart_timer_runs_where_an_answer_is_awaited)
 {
 	static const bool is_timed[PPP_STATES] = {
 		[PPP_CLOSING] = true,  [PPP_STOPPING] = true, [PPP_REQ_SENT] = true,
@@ -130,13 +131,9 @@ int main(void)
 	Suite *suite = suite_create("ppp_fsm");
 	TCase *tests = tcase_create("ppp_fsm");
 
-	tcase_add_test(tests, every_state_and_event_is_as_printed);
-	tcase_add_test(tests, restart_timer_runs_where_an_answer_is_awaited);
+	tcase_add_test(tests, rfc1661_s4_1_rfc1332_s2_every_state_and_event_is_as_printed);
+	tcase_add_test(tests, rfc1661_s4_6_restart_timer_runs_where_an_answer_is_awaited);
 	tcase_add_test(tests, names_are_told_apart);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

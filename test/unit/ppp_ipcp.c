@@ -5,12 +5,13 @@
 #include <arpa/inet.h>
 
 #include "ppp_client.h"
+#include "run.h"
 
 #define FULL "0306" ADDRESS "8106" DNS_1 "8306" DNS_2
 
 /* ---- IPCP ---------------------------------------------------------------------------- */
 
-START_TEST(options_of_the_network)
+START_TEST(rfc1332_s3_3_options_of_the_network)
 {
 	static const struct {
 		const char *request;
@@ -91,7 +92,7 @@ START_TEST(who_insists_on_another_address_is_ended)
 }
 END_TEST
 
-START_TEST(our_address_is_left_out_where_it_is_not_wanted)
+START_TEST(rfc1332_s3_3_our_address_is_left_out_where_it_is_not_wanted)
 {
 	struct client *client = client_new(&client_pap);
 
@@ -203,18 +204,14 @@ int main(void)
 	Suite *suite = suite_create("ppp_ipcp");
 	TCase *tests = tcase_create("ppp_ipcp");
 
-	tcase_add_test(tests, options_of_the_network);
+	tcase_add_test(tests, rfc1332_s3_3_options_of_the_network);
 	tcase_add_test(tests, a_server_we_do_not_have_is_rejected);
 	tcase_add_test(tests, who_insists_on_another_address_is_ended);
-	tcase_add_test(tests, our_address_is_left_out_where_it_is_not_wanted);
+	tcase_add_test(tests, rfc1332_s3_3_our_address_is_left_out_where_it_is_not_wanted);
 	tcase_add_test(tests, the_client_may_send_when_there_is_a_session);
 	tcase_add_test(tests, another_request_takes_the_place_of_the_one_that_waits);
 	tcase_add_test(tests, the_session_could_not_be_opened);
 	tcase_add_test(tests, the_client_leaves_while_the_session_is_prepared);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "ppp_client.h"
+#include "run.h"
 
 static const struct ppp_params all_methods = {
 	.auth = {CREDENTIAL_MSCHAP2, CREDENTIAL_CHAP, CREDENTIAL_PAP},
@@ -13,7 +14,7 @@ static const struct ppp_params all_methods = {
 
 /* ---- What the client asks for ------------------------------------------------------ */
 
-START_TEST(options_of_the_client)
+START_TEST(rfc1661_s5_3_rfc1661_s5_4_rfc1661_s6_1_options_of_the_client)
 {
 	static const struct {
 		const char *request;
@@ -57,7 +58,7 @@ START_TEST(options_of_the_client)
 }
 END_TEST
 
-START_TEST(larger_packets_where_discovery_allowed_them)
+START_TEST(rfc4638_s5_1_larger_packets_where_discovery_allowed_them)
 {
 	static const struct {
 		uint16_t most;
@@ -91,7 +92,7 @@ START_TEST(larger_packets_where_discovery_allowed_them)
 END_TEST
 
 /* Section 4.6, Max-Failure: what was nak'd in vain is rejected. */
-START_TEST(naks_in_vain_become_rejects)
+START_TEST(rfc1661_s4_6_naks_in_vain_become_rejects)
 {
 	struct client *client = client_new(&client_pap);
 
@@ -112,7 +113,7 @@ END_TEST
 
 /* ---- What we ask for --------------------------------------------------------------- */
 
-START_TEST(our_options_are_nakd)
+START_TEST(rfc1661_s5_3_our_options_are_nakd)
 {
 	struct client *client = client_new(&client_pap);
 
@@ -134,7 +135,7 @@ START_TEST(our_options_are_nakd)
 }
 END_TEST
 
-START_TEST(our_options_are_rejected)
+START_TEST(rfc1661_s5_4_our_options_are_rejected)
 {
 	struct client *client = client_new(&client_pap);
 
@@ -183,7 +184,7 @@ static void offers(struct client *client, uint8_t id, const char *auth)
 	client_hears(client, PPP_LCP, 1, id, options);
 }
 
-START_TEST(authentication_in_the_configured_order)
+START_TEST(rfc1661_s6_2_authentication_in_the_configured_order)
 {
 	struct client *client = client_new(&all_methods);
 
@@ -205,7 +206,7 @@ START_TEST(authentication_in_the_configured_order)
 }
 END_TEST
 
-START_TEST(authentication_as_the_client_wishes)
+START_TEST(rfc1661_s6_2_authentication_as_the_client_wishes)
 {
 	static const struct {
 		const char *wish, *next;
@@ -243,7 +244,7 @@ END_TEST
 
 /* ---- Loops ------------------------------------------------------------------------- */
 
-START_TEST(our_own_voice_is_recognised)
+START_TEST(rfc1661_s6_4_our_own_voice_is_recognised)
 {
 	struct client *client = client_new(&client_pap);
 	unsigned rounds = 0;
@@ -266,7 +267,7 @@ START_TEST(our_own_voice_is_recognised)
 END_TEST
 
 /* Two that drew the same number draw again, and then it is no loop. */
-START_TEST(the_same_number_by_chance)
+START_TEST(rfc1661_s6_4_the_same_number_by_chance)
 {
 	struct client *client = client_new(&client_pap);
 
@@ -283,7 +284,7 @@ END_TEST
 
 /* ---- Other codes ------------------------------------------------------------------- */
 
-START_TEST(codes_in_an_open_lcp)
+START_TEST(rfc1661_s5_6_rfc1661_s5_8_codes_in_an_open_lcp)
 {
 	static const struct {
 		uint8_t code;
@@ -326,7 +327,7 @@ START_TEST(codes_in_an_open_lcp)
 }
 END_TEST
 
-START_TEST(echo_is_not_answered_before)
+START_TEST(rfc1661_s5_8_echo_is_not_answered_before)
 {
 	struct client *client = client_new(&client_pap);
 
@@ -337,7 +338,7 @@ START_TEST(echo_is_not_answered_before)
 }
 END_TEST
 
-START_TEST(fatal_rejects)
+START_TEST(rfc1661_s5_7_fatal_rejects)
 {
 	static const struct {
 		const char *frame, *text;
@@ -366,7 +367,7 @@ END_TEST
 
 /* ---- Malformed --------------------------------------------------------------------- */
 
-START_TEST(what_is_malformed_is_dropped)
+START_TEST(rfc1661_s5_what_is_malformed_is_dropped)
 {
 	static const char *const frames[] = {
 		"",
@@ -413,7 +414,7 @@ START_TEST(what_is_malformed_is_dropped)
 END_TEST
 
 /* An answer that comes twice is none the second time: nothing is torn down. */
-START_TEST(answers_count_once)
+START_TEST(rfc1661_s5_2_answers_count_once)
 {
 	struct client *client = client_new(&client_pap);
 
@@ -432,26 +433,22 @@ int main(void)
 	Suite *suite = suite_create("ppp_lcp");
 	TCase *tests = tcase_create("ppp_lcp");
 
-	tcase_add_test(tests, options_of_the_client);
-	tcase_add_test(tests, larger_packets_where_discovery_allowed_them);
-	tcase_add_test(tests, naks_in_vain_become_rejects);
-	tcase_add_test(tests, our_options_are_nakd);
-	tcase_add_test(tests, our_options_are_rejected);
+	tcase_add_test(tests, rfc1661_s5_3_rfc1661_s5_4_rfc1661_s6_1_options_of_the_client);
+	tcase_add_test(tests, rfc4638_s5_1_larger_packets_where_discovery_allowed_them);
+	tcase_add_test(tests, rfc1661_s4_6_naks_in_vain_become_rejects);
+	tcase_add_test(tests, rfc1661_s5_3_our_options_are_nakd);
+	tcase_add_test(tests, rfc1661_s5_4_our_options_are_rejected);
 	tcase_add_test(tests, disagreement_has_an_end);
-	tcase_add_test(tests, authentication_in_the_configured_order);
-	tcase_add_test(tests, authentication_as_the_client_wishes);
+	tcase_add_test(tests, rfc1661_s6_2_authentication_in_the_configured_order);
+	tcase_add_test(tests, rfc1661_s6_2_authentication_as_the_client_wishes);
 	tcase_add_test(tests, who_will_not_authenticate_is_ended);
-	tcase_add_test(tests, our_own_voice_is_recognised);
-	tcase_add_test(tests, the_same_number_by_chance);
-	tcase_add_test(tests, codes_in_an_open_lcp);
-	tcase_add_test(tests, echo_is_not_answered_before);
-	tcase_add_test(tests, fatal_rejects);
-	tcase_add_test(tests, what_is_malformed_is_dropped);
-	tcase_add_test(tests, answers_count_once);
+	tcase_add_test(tests, rfc1661_s6_4_our_own_voice_is_recognised);
+	tcase_add_test(tests, rfc1661_s6_4_the_same_number_by_chance);
+	tcase_add_test(tests, rfc1661_s5_6_rfc1661_s5_8_codes_in_an_open_lcp);
+	tcase_add_test(tests, rfc1661_s5_8_echo_is_not_answered_before);
+	tcase_add_test(tests, rfc1661_s5_7_fatal_rejects);
+	tcase_add_test(tests, rfc1661_s5_what_is_malformed_is_dropped);
+	tcase_add_test(tests, rfc1661_s5_2_answers_count_once);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

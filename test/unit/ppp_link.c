@@ -8,12 +8,13 @@
 #include <string.h>
 
 #include "ppp_client.h"
+#include "run.h"
 
 #define FULL "0306" ADDRESS "8106" DNS_1 "8306" DNS_2
 
 /* ---- Other protocols ------------------------------------------------------------------- */
 
-START_TEST(unknown_protocols_are_rejected_once_there_is_a_network)
+START_TEST(rfc1661_s5_7_rfc1661_s3_5_unknown_protocols_are_rejected_once_there_is_a_network)
 {
 	struct client *client = client_new(&client_pap);
 
@@ -32,7 +33,7 @@ START_TEST(unknown_protocols_are_rejected_once_there_is_a_network)
 }
 END_TEST
 
-START_TEST(a_reject_is_no_longer_than_the_client_takes)
+START_TEST(rfc1661_s5_7_a_reject_is_no_longer_than_the_client_takes)
 {
 	struct client *client = client_new(&client_pap);
 	uint8_t frame[2000] = {0x80, 0x57, 1, 1, 0, 4};
@@ -66,7 +67,7 @@ END_TEST
 
 /* ---- Timers ---------------------------------------------------------------------------- */
 
-START_TEST(a_silent_client_is_given_up)
+START_TEST(rfc1661_s4_6_a_silent_client_is_given_up)
 {
 	struct client *client = client_new(&client_pap);
 
@@ -83,7 +84,7 @@ START_TEST(a_silent_client_is_given_up)
 }
 END_TEST
 
-START_TEST(timers_are_as_configured)
+START_TEST(rfc1661_s4_6_timers_are_as_configured)
 {
 	struct ppp_params params = {.auth = {CREDENTIAL_PAP},
 				    .max_configure = 2,
@@ -179,7 +180,7 @@ END_TEST
 
 /* ---- An open session ------------------------------------------------------------------- */
 
-START_TEST(the_client_leaves)
+START_TEST(rfc1661_s5_5_the_client_leaves)
 {
 	struct client *client = client_new(&client_pap);
 
@@ -216,7 +217,7 @@ START_TEST(the_client_leaves_the_network)
 }
 END_TEST
 
-START_TEST(we_take_leave)
+START_TEST(rfc1661_s5_5_we_take_leave)
 {
 	struct client *client = client_new(&client_pap);
 
@@ -461,17 +462,18 @@ int main(void)
 	Suite *suite = suite_create("ppp_link");
 	TCase *tests = tcase_create("ppp_link");
 
-	tcase_add_test(tests, unknown_protocols_are_rejected_once_there_is_a_network);
-	tcase_add_test(tests, a_reject_is_no_longer_than_the_client_takes);
+	tcase_add_test(tests,
+		       rfc1661_s5_7_rfc1661_s3_5_unknown_protocols_are_rejected_once_there_is_a_network);
+	tcase_add_test(tests, rfc1661_s5_7_a_reject_is_no_longer_than_the_client_takes);
 	tcase_add_test(tests, a_client_without_ipv4_is_ended);
-	tcase_add_test(tests, a_silent_client_is_given_up);
-	tcase_add_test(tests, timers_are_as_configured);
+	tcase_add_test(tests, rfc1661_s4_6_a_silent_client_is_given_up);
+	tcase_add_test(tests, rfc1661_s4_6_timers_are_as_configured);
 	tcase_add_test(tests, a_late_listener_soon_gets_a_second_request);
 	tcase_add_test(tests, patience_has_an_end);
 	tcase_add_test(tests, ipcp_without_an_answer);
-	tcase_add_test(tests, the_client_leaves);
+	tcase_add_test(tests, rfc1661_s5_5_the_client_leaves);
 	tcase_add_test(tests, the_client_leaves_the_network);
-	tcase_add_test(tests, we_take_leave);
+	tcase_add_test(tests, rfc1661_s5_5_we_take_leave);
 	tcase_add_test(tests, leaves_cross);
 	tcase_add_test(tests, the_client_negotiates_anew);
 	tcase_add_test(tests, a_repeated_request_ends_nothing);
@@ -482,9 +484,5 @@ int main(void)
 	tcase_add_test(tests, what_is_not_whole_is_seen);
 	tcase_add_test(tests, what_happened_is_told);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 
 #include "controld/maps/maps.h"
 #include "pppoe_double.h"
+#include "run.h"
 
 #define ASKED "0101 0000 0103 0002 beef"
 
@@ -48,7 +49,7 @@ static void ck_tag(const uint8_t *packet, uint16_t tag, const char *text)
 
 /* ---- Discovery ------------------------------------------------------------------------------ */
 
-START_TEST(a_padi_leaves_nothing_behind)
+START_TEST(rfc2516_s5_2_a_padi_leaves_nothing_behind)
 {
 	ck_assert_int_eq(client_padi(&alice, "0101 0000 0103 0002 beef 0110 0003 726c79"), PPPOE_ACCEPTED);
 	const uint8_t *offer = sent("1107 0000");
@@ -64,7 +65,7 @@ START_TEST(a_padi_leaves_nothing_behind)
 }
 END_TEST
 
-START_TEST(a_padr_with_its_cookie_makes_a_session)
+START_TEST(rfc2516_s5_4_a_padr_with_its_cookie_makes_a_session)
 {
 	ck_assert(client_discover(&alice));
 	ck_assert_ptr_nonnull(sent("1100 .... .... c021 01")); /* LCP has begun */
@@ -83,7 +84,7 @@ static const struct {
 	{"a service that is not offered", "0101 0003 787878", PPPOE_REFUSED_SERVICE},
 };
 
-START_TEST(what_is_not_offered_gets_no_answer)
+START_TEST(rfc2516_s5_1_what_is_not_offered_gets_no_answer)
 {
 	strcpy(world.config.pppoe.service[0], "internet");
 	world.config.pppoe.service_count = 1;
@@ -93,7 +94,7 @@ START_TEST(what_is_not_offered_gets_no_answer)
 }
 END_TEST
 
-START_TEST(services_are_offered_and_chosen)
+START_TEST(rfc2516_s5_2_rfc2516_s5_4_services_are_offered_and_chosen)
 {
 	uint16_t length;
 
@@ -118,7 +119,7 @@ START_TEST(services_are_offered_and_chosen)
 }
 END_TEST
 
-START_TEST(a_cookie_is_needed_and_lives_a_minute)
+START_TEST(rfc2516_s9_a_cookie_is_needed_and_lives_a_minute)
 {
 	ck_assert_int_eq(client_padr(&alice, ASKED), PPPOE_REFUSED_COOKIE);
 	client_padi(&alice, ASKED);
@@ -158,7 +159,7 @@ START_TEST(the_same_padr_gets_the_same_pads)
 }
 END_TEST
 
-START_TEST(a_larger_payload_is_agreed_on)
+START_TEST(rfc4638_s4_a_larger_payload_is_agreed_on)
 {
 	const struct {
 		uint16_t mru;
@@ -186,7 +187,62 @@ START_TEST(a_larger_payload_is_agreed_on)
 }
 END_TEST
 
-START_TEST(other_codes_and_places_are_refused)
+static const struct {
+	uint16_t interface_mtu;
+	uint16_t inner_vid;
+	uint16_t configured;
+	const char *asked;
+	const char *request; /* our first Configure-Request, its MRU */
+} rooms[] = {
+	{1500, 0, 1492, "", "c021 01.. .... 0104 05d4"},
+	{1500, 7, 1492, "", "c021 01.. .... 0104 05d0"},
+	{1500, 7, 1500, "0120 0002 05dc", "c021 01.. .... 0104 05d0"},
+	{1504, 7, 1492, "", "c021 01.. .... 0104 05d4"},
+	{1508, 0, 1500, "", "c021 01.. .... 0104 05d4"},
+	{1508, 0, 1500, "0120 0002 05dc", "c021 01.. .... 0104 05dc"},
+	{1508, 7, 1500, "0120 0002 05dc", "c021 01.. .... 0104 05d8"},
+	{1508, 0, 1400, "0120 0002 05dc", "c021 01.. .... 0104 0578"},
+	{100, 7, 1492, "", "c021 01.. .... 0104 0080"},
+};
+
+START_TEST(no_more_is_agreed_on_than_the_interface_has_room_for)
+{
+	char tags[64] = "0101 0000 0103 0002 beef ", request[64] = "1100 .... .... ";
+
+	alice.inner_vid = rooms[_i].inner_vid;
+	world.controld.maps->interface[1].mtu = rooms[_i].interface_mtu;
+	world.config.pppoe.mru = rooms[_i].configured;
+	client_padi(&alice, strcat(tags, rooms[_i].asked));
+	client_padr(&alice, tags);
+	ck_assert_ptr_nonnull(sent(strcat(request, rooms[_i].request)));
+}
+END_TEST
+
+/* The link is made again from the session: what RFC 4638 allowed it once it still may have. */
+START_TEST(a_larger_link_is_renegotiated_as_large)
+{
+	static const char large[] = "c021 0101 000e 0104 05dc 0506 01020304";
+
+	world.config.pppoe.mru = 1500;
+	client_padi(&alice, "0101 0000 0103 0002 beef 0120 0002 05dc");
+	client_padr(&alice, "0101 0000 0103 0002 beef 0120 0002 05dc");
+	client_acknowledge(&alice, "1100 .... .... c021 01");
+	client_ppp(&alice, large);
+	client_say_name(&alice);
+	world_grant(NULL, NULL);
+	client_network(&alice);
+	world_durable();
+	ck_assert_uint_eq(world.record[1].mtu, 1500);
+	world_seconds(10); /* its record is given back */
+	ck_assert_uint_eq(link_count(world.pppoe->links), 0);
+	forget_sent();
+	client_ppp(&alice, large);
+	ck_assert_ptr_nonnull(sent("1100 .... .... c021 0201")); /* acknowledged */
+	ck_assert_ptr_nonnull(sent("1100 .... .... c021 01.. .... 0104 05dc"));
+}
+END_TEST
+
+START_TEST(rfc2516_s4_other_codes_and_places_are_refused)
 {
 	uint8_t frame[] = "\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x07\x88\x63\x11\x09\0\0\0\x04\x01\x01\0\0";
 
@@ -483,15 +539,18 @@ int main(void)
 	TCase *cases = tcase_create("pppoe");
 
 	tcase_add_checked_fixture(cases, setup, world_free);
-	tcase_add_test(cases, a_padi_leaves_nothing_behind);
-	tcase_add_test(cases, a_padr_with_its_cookie_makes_a_session);
-	tcase_add_loop_test(cases, what_is_not_offered_gets_no_answer, 0, 3);
-	tcase_add_test(cases, services_are_offered_and_chosen);
-	tcase_add_test(cases, a_cookie_is_needed_and_lives_a_minute);
+	tcase_add_test(cases, rfc2516_s5_2_a_padi_leaves_nothing_behind);
+	tcase_add_test(cases, rfc2516_s5_4_a_padr_with_its_cookie_makes_a_session);
+	tcase_add_loop_test(cases, rfc2516_s5_1_what_is_not_offered_gets_no_answer, 0, 3);
+	tcase_add_test(cases, rfc2516_s5_2_rfc2516_s5_4_services_are_offered_and_chosen);
+	tcase_add_test(cases, rfc2516_s9_a_cookie_is_needed_and_lives_a_minute);
 	tcase_add_test(cases, a_cookie_given_before_a_restart_is_good_after_it);
 	tcase_add_test(cases, the_same_padr_gets_the_same_pads);
-	tcase_add_test(cases, a_larger_payload_is_agreed_on);
-	tcase_add_test(cases, other_codes_and_places_are_refused);
+	tcase_add_test(cases, rfc4638_s4_a_larger_payload_is_agreed_on);
+	tcase_add_loop_test(cases, no_more_is_agreed_on_than_the_interface_has_room_for, 0,
+			    sizeof(rooms) / sizeof(rooms[0]));
+	tcase_add_test(cases, a_larger_link_is_renegotiated_as_large);
+	tcase_add_test(cases, rfc2516_s4_other_codes_and_places_are_refused);
 	tcase_add_test(cases, a_client_that_begins_again_replaces_itself);
 	tcase_add_test(cases, another_line_replaces_nobody);
 	tcase_add_test(cases, a_vlan_has_room_for_so_many);
@@ -506,9 +565,5 @@ int main(void)
 	tcase_add_test(cases, nobody_to_ask_is_an_answer);
 	tcase_add_test(cases, an_answer_for_who_has_gone_is_counted);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

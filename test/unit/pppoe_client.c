@@ -42,6 +42,11 @@ static uint8_t *add_head(uint8_t *at, const struct double_client *client, bool i
 		*at++ = (uint8_t)(client->outer_vid >> 8);
 		*at++ = (uint8_t)client->outer_vid;
 	}
+	if (client->inner_vid) {
+		at = add_hex(at, "8100");
+		*at++ = (uint8_t)(client->inner_vid >> 8);
+		*at++ = (uint8_t)client->inner_vid;
+	}
 	return add_hex(at, is_session ? "8864" : "8863");
 }
 
@@ -194,6 +199,7 @@ uint32_t client_up(struct double_client *client)
 		return 0;
 	who = (struct session_client){.interface = 1,
 				      .outer_vid = client->outer_vid,
+				      .inner_vid = client->inner_vid,
 				      .mac = {2, 0, 0, 0, 0, client->mac},
 				      .pppoe_session = client->session};
 	client_authenticate(client);
@@ -229,8 +235,10 @@ const uint8_t *sent(const char *hex)
 
 	for (unsigned i = world.frames; i-- > first;) {
 		const struct double_frame *frame = &world.frame[i % DOUBLE_FRAMES];
-		size_t head = frame->bytes[12] == 0x81 ? 18 : 14;
+		size_t head = 14;
 
+		while (frame->bytes[head - 2] == 0x81)
+			head += 4;
 		if (is_like(frame->bytes + head, frame->length - head, hex))
 			return frame->bytes + head;
 	}

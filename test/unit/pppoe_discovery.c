@@ -44,7 +44,7 @@ static void ck_bytes(const struct pppoe_bytes *bytes, const char *text)
 	ck_assert(!memcmp(bytes->data, text, bytes->length));
 }
 
-START_TEST(every_tag_is_read)
+START_TEST(rfc2516_s4_every_tag_is_read)
 {
 	struct discovery packet;
 
@@ -71,7 +71,7 @@ START_TEST(every_tag_is_read)
 }
 END_TEST
 
-START_TEST(nothing_is_read_behind_the_length)
+START_TEST(rfc2516_s4_nothing_is_read_behind_the_length)
 {
 	struct discovery packet;
 
@@ -104,7 +104,7 @@ static const char *const malformed[] = {
 	"11 09 0000 0016 0105 0007 00000de9 02 01 41 0105 0007 00000de9 02 01 41",
 };
 
-START_TEST(malformed_packets_are_refused)
+START_TEST(rfc2516_s4_malformed_packets_are_refused)
 {
 	struct discovery packet;
 
@@ -279,9 +279,9 @@ int main(void)
 	Suite *suite = suite_create("pppoe_discovery");
 	TCase *packets = tcase_create("packets"), *cookies = tcase_create("cookies");
 
-	tcase_add_test(packets, every_tag_is_read);
-	tcase_add_test(packets, nothing_is_read_behind_the_length);
-	tcase_add_loop_test(packets, malformed_packets_are_refused, 0,
+	tcase_add_test(packets, rfc2516_s4_every_tag_is_read);
+	tcase_add_test(packets, rfc2516_s4_nothing_is_read_behind_the_length);
+	tcase_add_loop_test(packets, rfc2516_s4_malformed_packets_are_refused, 0,
 			    sizeof(malformed) / sizeof(malformed[0]));
 	tcase_add_test(packets, other_vendors_say_what_they_like);
 	tcase_add_test(packets, a_line_has_an_end);

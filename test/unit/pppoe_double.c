@@ -67,6 +67,7 @@ void world_init(void)
 	strcpy(names.interface[2], "access1");
 	strcpy(names.pool[5], "default");
 	memcpy(interfaces[1].mac, "\x02\0\0\0\0\xfe", 6);
+	interfaces[1].mtu = 1508;
 	interfaces[1].role = interfaces[2].role = BNG_ROLE_ACCESS;
 	maps.interface = interfaces;
 	maps.subscriber = world.record;

@@ -78,6 +78,7 @@ void world_deny(const char *message);
 struct double_client {
 	uint8_t mac;        /* last byte */
 	uint16_t outer_vid; /* 0: untagged */
+	uint16_t inner_vid;
 	uint16_t session;
 	uint8_t cookie[64];
 	uint8_t cookie_length;

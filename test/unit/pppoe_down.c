@@ -10,6 +10,7 @@
 
 #include "controld/maps/maps.h"
 #include "pppoe_double.h"
+#include "run.h"
 
 #define ASKED "0101 0000 0103 0002 beef"
 
@@ -38,7 +39,7 @@ static const struct bng_subscriber *session_of(uint32_t slot)
 
 /* ---- The way down ----------------------------------------------------------------------------- */
 
-START_TEST(a_padt_ends_a_session)
+START_TEST(rfc2516_s5_5_a_padt_ends_a_session)
 {
 	uint32_t slot = client_up(&alice);
 
@@ -74,7 +75,7 @@ START_TEST(a_terminate_request_ends_a_session)
 }
 END_TEST
 
-START_TEST(who_closes_it_here_takes_leave_there)
+START_TEST(rfc2516_s5_5_who_closes_it_here_takes_leave_there)
 {
 	uint32_t slot = client_up(&alice);
 
@@ -379,9 +380,9 @@ int main(void)
 	TCase *cases = tcase_create("pppoe_down");
 
 	tcase_add_checked_fixture(cases, setup, world_free);
-	tcase_add_test(cases, a_padt_ends_a_session);
+	tcase_add_test(cases, rfc2516_s5_5_a_padt_ends_a_session);
 	tcase_add_loop_test(cases, a_terminate_request_ends_a_session, 0, 2);
-	tcase_add_loop_test(cases, who_closes_it_here_takes_leave_there, 0, 2);
+	tcase_add_loop_test(cases, rfc2516_s5_5_who_closes_it_here_takes_leave_there, 0, 2);
 	tcase_add_loop_test(cases, a_client_may_begin_lcp_anew, 0, 2);
 	tcase_add_test(cases, who_believes_in_a_session_hears_that_there_is_none);
 	tcase_add_test(cases, who_does_not_come_up_is_given_up);
@@ -396,9 +397,5 @@ int main(void)
 	tcase_add_test(cases, who_answers_stays);
 	tcase_add_test(cases, a_restart_forgives_silence);
 	suite_add_tcase(suite, cases);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

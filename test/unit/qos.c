@@ -14,6 +14,7 @@
 #include "controld/session/detail.h"
 #include "controld_fixture.h"
 #include "lib/clock.h"
+#include "run.h"
 
 #define SECOND 1000000000ULL
 
@@ -386,11 +387,5 @@ static Suite *qos_suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(qos_suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(qos_suite());
 }

@@ -16,6 +16,7 @@
 #include "controld/feature.h"
 #include "controld/radius/client.h"
 #include "lib/clock.h"
+#include "run.h"
 
 extern const struct bng_feature radius_feature;
 
@@ -313,7 +314,6 @@ int main(void)
 {
 	Suite *suite = suite_create("radius_client");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, accounting_goes_to_its_own_port);
@@ -323,8 +323,5 @@ int main(void)
 	tcase_add_test(tcase, no_left_over_memory_does_harm);
 	tcase_add_test(tcase, governor_lets_a_burst_pass_and_then_its_rate);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

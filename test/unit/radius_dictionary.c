@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "controld/radius/dictionary.h"
+#include "run.h"
 
 static char error[512];
 
@@ -133,7 +134,6 @@ int main(void)
 {
 	Suite *suite = suite_create("radius_dictionary");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 
 	tcase_add_test(tcase, shipped_dictionary_names_what_comes);
 	tcase_add_test(tcase, dictionaries_of_freeradius_are_read);
@@ -141,8 +141,5 @@ int main(void)
 	tcase_add_test(tcase, what_is_left_out);
 	tcase_add_test(tcase, wrong_lines_are_told);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

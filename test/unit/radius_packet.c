@@ -13,6 +13,7 @@
 
 #include "controld/radius/packet.h"
 #include "controld/radius/seal.h"
+#include "run.h"
 
 static const struct radius_secret secret = {"xyzzy5461", 9}, other = {"xyzzy5462", 9};
 
@@ -34,7 +35,7 @@ static const char telnet_request[] = "01 00 00 38 0f 40 3f 94 73 97 80 57 bd 83 
 static const char telnet_accept[] = "02 00 00 26 86 fe 22 0e 76 24 ba 2a 10 05 f6 bf 9b 55 e0 b2"
 				    "06 06 00 00 00 01 0f 06 00 00 00 00 0e 06 c0 a8 01 03";
 
-START_TEST(example_reply_is_genuine)
+START_TEST(rfc2865_s3_example_reply_is_genuine)
 {
 	uint8_t request[RADIUS_PACKET_MAX], reply[RADIUS_PACKET_MAX];
 	size_t length;
@@ -58,7 +59,7 @@ START_TEST(example_reply_is_genuine)
 END_TEST
 
 /* The password hidden as in section 7.1, signed as RFC 3579 section 3.2 says. */
-START_TEST(hidden_password_is_found_again)
+START_TEST(rfc2865_s5_2_hidden_password_is_found_again)
 {
 	uint8_t request[RADIUS_PACKET_MAX], *value, before[RADIUS_PACKET_MAX];
 	size_t length = hex(telnet_request, request), size = 0;
@@ -82,7 +83,7 @@ START_TEST(hidden_password_is_found_again)
 END_TEST
 
 /* Section 7.2. */
-START_TEST(example_of_chap)
+START_TEST(rfc1994_s4_1_rfc2865_s5_3_example_of_chap)
 {
 	uint8_t data[RADIUS_PACKET_MAX], challenge[16], expected[17], *value;
 	struct radius_builder builder;
@@ -140,7 +141,7 @@ START_TEST(a_request_goes_from_one_secret_to_another)
 }
 END_TEST
 
-START_TEST(accounting_is_signed_in_its_header)
+START_TEST(rfc2866_s3_accounting_is_signed_in_its_header)
 {
 	uint8_t data[RADIUS_PACKET_MAX];
 	struct radius_builder builder;
@@ -186,7 +187,7 @@ static size_t reply_to(const uint8_t *request, uint8_t code, unsigned authentica
 	return length;
 }
 
-START_TEST(replies_are_judged)
+START_TEST(rfc2865_s3_replies_are_judged)
 {
 	static const struct {
 		uint8_t request, reply;
@@ -239,7 +240,7 @@ START_TEST(a_wrong_message_authenticator_is_refused)
 }
 END_TEST
 
-START_TEST(cut_packets_are_malformed)
+START_TEST(rfc2865_s3_cut_packets_are_malformed)
 {
 	uint8_t whole[RADIUS_PACKET_MAX];
 	size_t length = hex(telnet_accept, whole);
@@ -260,7 +261,7 @@ START_TEST(cut_packets_are_malformed)
 }
 END_TEST
 
-START_TEST(vendor_attributes_come_one_by_one)
+START_TEST(rfc2865_s5_26_vendor_attributes_come_one_by_one)
 {
 	uint8_t data[RADIUS_PACKET_MAX];
 	struct radius_builder builder;
@@ -319,21 +320,17 @@ int main(void)
 {
 	Suite *suite = suite_create("radius_packet");
 	TCase *tcase = tcase_create("all");
-	SRunner *runner = srunner_create(suite);
 
-	tcase_add_test(tcase, example_reply_is_genuine);
-	tcase_add_test(tcase, hidden_password_is_found_again);
-	tcase_add_test(tcase, example_of_chap);
+	tcase_add_test(tcase, rfc2865_s3_example_reply_is_genuine);
+	tcase_add_test(tcase, rfc2865_s5_2_hidden_password_is_found_again);
+	tcase_add_test(tcase, rfc1994_s4_1_rfc2865_s5_3_example_of_chap);
 	tcase_add_test(tcase, a_request_goes_from_one_secret_to_another);
-	tcase_add_test(tcase, accounting_is_signed_in_its_header);
-	tcase_add_test(tcase, replies_are_judged);
+	tcase_add_test(tcase, rfc2866_s3_accounting_is_signed_in_its_header);
+	tcase_add_test(tcase, rfc2865_s3_replies_are_judged);
 	tcase_add_test(tcase, a_wrong_message_authenticator_is_refused);
-	tcase_add_test(tcase, cut_packets_are_malformed);
-	tcase_add_test(tcase, vendor_attributes_come_one_by_one);
+	tcase_add_test(tcase, rfc2865_s3_cut_packets_are_malformed);
+	tcase_add_test(tcase, rfc2865_s5_26_vendor_attributes_come_one_by_one);
 	tcase_add_test(tcase, what_does_not_fit_is_told);
 	suite_add_tcase(suite, tcase);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

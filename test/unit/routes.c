@@ -15,6 +15,7 @@
 #include "controld/session/detail.h"
 #include "controld_fixture.h"
 #include "lib/address.h"
+#include "run.h"
 
 extern const struct bng_feature routes_feature;
 
@@ -324,11 +325,5 @@ static Suite *routes_suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(routes_suite());
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(routes_suite());
 }

@@ -2,6 +2,7 @@
  *
  * lib/rpc: both ends against each other.
  */
+#include "run.h"
 #include "test/unit/rpc_fixture.h"
 
 START_TEST(call_and_answer)
@@ -261,9 +262,5 @@ int main(void)
 	tcase_add_test(tests, server_that_does_not_answer);
 	tcase_add_test(tests, server_that_ends);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

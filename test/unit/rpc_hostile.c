@@ -4,6 +4,7 @@
  * endless lines, too many descriptors, readers that do not read, callers that
  * hang up.
  */
+#include "run.h"
 #include "test/unit/rpc_fixture.h"
 
 START_TEST(too_many_descriptors)
@@ -247,9 +248,5 @@ int main(void)
 	tcase_add_test(tests, too_many_connections);
 	tcase_add_test(tests, no_descriptor_left);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

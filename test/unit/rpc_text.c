@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/rpc.h"
+#include "run.h"
 
 #define HIGH 300000
 #define LOW  1000
@@ -195,9 +196,5 @@ int main(void)
 	tcase_add_test(tests, permission_is_asked);
 	tcase_add_test(tests, a_peer_is_told_what_it_reads);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

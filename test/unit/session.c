@@ -10,6 +10,7 @@
 
 #include "controld_fixture.h"
 #include "lib/address.h"
+#include "run.h"
 
 #define POOL_A                                                                                               \
 	"{\"name\": \"a\", \"interfaces\": [\"access0\"], \"prefix\": \"10.0.0.0/24\", \"first\": "          \
@@ -499,10 +500,5 @@ int main(void)
 	TCase *quick = tcase_create("quick");
 	tcase_add_test(quick, a_hundred_thousand_sessions_are_adopted);
 	suite_add_tcase(suite, quick);
-
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -10,6 +10,7 @@
 #include "controld/sync/resync.h"
 #include "lib/address.h"
 #include "lib/bytes.h"
+#include "run.h"
 #include "test/unit/controld_fixture.h"
 
 #define NAT                                                                                                  \
@@ -37,7 +38,7 @@ START_TEST(every_field_of_a_profile_is_written_and_read)
 	json_t *json = json_loads(whole, 0, NULL), *written;
 
 	ck_assert_ptr_nonnull(json);
-	ck_assert_int_eq(profile_parse(json, &profile), 0);
+	ck_assert_int_eq(profile_parse(slice(whole), &profile), 0);
 	ck_assert_uint_eq(profile.given, 0xffff);
 	ck_assert_str_eq(profile.user, "anna%@isp");
 	ck_assert_uint_eq(profile.class_length, 4 + 1 + 2);
@@ -83,13 +84,10 @@ static const char *const malformed[] = {
 START_TEST(a_malformed_profile_is_refused_whole)
 {
 	struct session_profile profile;
-	json_t *json = json_loads(malformed[_i], 0, NULL);
 
-	ck_assert_ptr_nonnull(json);
-	ck_assert_int_eq(profile_parse(json, &profile), -EINVAL);
+	ck_assert_int_eq(profile_parse(slice(malformed[_i]), &profile), -EINVAL);
 	ck_assert_uint_eq(profile.given, 0);
 	ck_assert_ptr_null(profile.user);
-	json_decref(json);
 }
 END_TEST
 
@@ -115,11 +113,12 @@ START_TEST(a_detail_is_written_and_read)
 {
 	struct session_detail *detail = session_detail_new(0x1234), *again;
 	json_t *json, *written;
+	char *text;
 
 	detail->kind = BNG_SESSION_PPPOE;
 	detail->client = (struct session_client){3, 100, 200, {2, 0, 0, 0, 0, 9}, 77};
 	ck_assert_int_eq(address_parse("10.0.0.9", &detail->address_be), 0);
-	detail->user = strdup("anna");
+	detail->user = strdup("anna \\\"%\n");
 	detail->source = strdup("alpha");
 	detail->line.circuit_id = (uint8_t *)strdup("eth 1/1");
 	detail->line.circuit_id_length = 7;
@@ -131,16 +130,21 @@ START_TEST(a_detail_is_written_and_read)
 		snprintf(detail->event[detail->event_count++ % DETAIL_HISTORY].text, DETAIL_HISTORY_TEXT,
 			 "event %d", i);
 	json = session_detail_json(detail);
-	again = session_detail_parse(json);
+	text = json_dumps(json, JSON_COMPACT);
+	again = session_detail_parse(slice(text));
 	ck_assert_ptr_nonnull(again);
+	free(text);
 	written = session_detail_json(again);
 	ck_assert(json_equal(json, written));
 	ck_assert_uint_eq(json_array_size(json_object_get(json, "history")), DETAIL_HISTORY);
 	ck_assert_str_eq(again->event[0].text, "event 2");
 	ck_assert_uint_eq(again->session_id, 0x1234);
 	ck_assert_mem_eq(&again->client, &detail->client, sizeof(detail->client));
+	ck_assert_str_eq(again->user, "anna \\\"%\n");
 	json_object_del(json, "at");
-	ck_assert_ptr_null(session_detail_parse(json));
+	text = json_dumps(json, JSON_COMPACT);
+	ck_assert_ptr_null(session_detail_parse(slice(text)));
+	free(text);
 	json_decref(json);
 	json_decref(written);
 	session_detail_free(detail);
@@ -398,14 +402,13 @@ END_TEST
 
 static struct session open_with(const char *profile)
 {
-	json_t *json = json_loads(profile, 0, NULL);
 	struct session session;
 
 	open_one("10.0.0.20", "anna");
 	run_until(outcome.calls);
 	session = outcome.session;
-	ck_assert_int_eq(profile_parse(json, &session_detail(&fixture.controld, &session)->profile), 0);
-	json_decref(json);
+	ck_assert_int_eq(profile_parse(slice(profile), &session_detail(&fixture.controld, &session)->profile),
+			 0);
 	return session;
 }
 
@@ -438,12 +441,10 @@ END_TEST
 
 static int change(const struct session *session, const char *profile)
 {
-	json_t *json = json_loads(profile, 0, NULL);
 	struct session_profile changes;
 	int failure;
 
-	ck_assert_int_eq(profile_parse(json, &changes), 0);
-	json_decref(json);
+	ck_assert_int_eq(profile_parse(slice(profile), &changes), 0);
 	failure = session_change(&fixture.controld, session, &changes, "test");
 	profile_done(&changes);
 	return failure;
@@ -506,10 +507,5 @@ int main(void)
 	tcase_add_test(bus, a_change_is_applied_told_and_kept);
 	tcase_add_test(bus, a_change_that_cannot_be_changes_nothing);
 	suite_add_tcase(suite, bus);
-
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "controld_fixture.h"
+#include "run.h"
 
 #define POOL                                                                                                 \
 	"{\"name\": \"a\", \"interfaces\": [\"access0\"], \"prefix\": \"10.0.0.0/24\", "                     \
@@ -169,8 +170,6 @@ int main(void)
 {
 	Suite *suite = suite_create("session pppoe");
 	TCase *tests = tcase_create("index");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(tests, setup, NULL);
 	tcase_add_test(tests, the_data_plane_finds_a_pppoe_session_while_it_is_open);
@@ -178,9 +177,5 @@ int main(void)
 	tcase_add_test(tests, a_pppoe_session_that_cannot_be_found_is_refused);
 	tcase_add_test(tests, a_restart_mends_what_the_data_plane_finds);
 	suite_add_tcase(suite, tests);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return run_suite(suite);
 }

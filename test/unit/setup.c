@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "controld/session/setup.h"
+#include "run.h"
 
 #define CAPACITY 4
 #define NOW      1000000000000ULL
@@ -140,9 +141,5 @@ int main(void)
 	tcase_add_test(tests, client_has_one_entry);
 	tcase_add_test(tests, frame_and_line_are_copies);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -14,6 +14,7 @@
 #include "cgnat_fixture.h"
 #include "controld/feature.h"
 #include "controld/steering/steering.h"
+#include "run.h"
 
 #define HOT         "203.0.113.0"
 #define SUBSCRIBERS 40
@@ -403,10 +404,5 @@ int main(void)
 	suite_add_tcase(suite, test);
 	tcase_add_test(killed, a_controller_that_is_killed_in_a_batch_leaves_it_to_the_next);
 	suite_add_tcase(suite, killed);
-
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

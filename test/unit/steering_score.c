@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "controld/steering/plan.h"
+#include "run.h"
 
 #define S 1000000000ULL
 
@@ -279,10 +280,5 @@ int main(void)
 	tcase_add_test(limits, nothing_makes_it_no_number);
 	tcase_add_loop_test(limits, odd_policies_make_no_odd_scores, 0, 4);
 	suite_add_tcase(suite, limits);
-
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

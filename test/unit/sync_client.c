@@ -3,6 +3,7 @@
  * bngsync and its client library against each other: acknowledgements, snapshots,
  * deltas, readers that are slow, a daemon that goes and comes back.
  */
+#include "run.h"
 #include "test/unit/sync_fixture.h"
 
 START_TEST(acknowledged_is_durable)
@@ -17,6 +18,7 @@ START_TEST(acknowledged_is_durable)
 	ck_assert_uint_le(store_facts(daemon_state.topics.store)->commits, 5);
 	ck_assert_uint_eq(sync_client_status(client)->queued, 0);
 	ck_assert(sync_client_status(client)->up);
+	ck_assert_uint_eq(sync_client_status(client)->disk_bytes, 0); /* who reads nothing is told nothing */
 	stop_daemon();
 	start_daemon();
 	ck_assert_uint_eq(daemon_state.topics.list[TOPIC_session].records, 1000);
@@ -67,12 +69,16 @@ START_TEST(snapshot_then_live)
 	struct sync_client *client = client_new(5);
 	struct reader reader = {0};
 	struct counts counts = {0};
+	struct statvfs disk;
 	publish_range(client, 1, 5000, 1, &counts);
 	delete_range(client, 1, 100, &counts);
 	run_until(counts.durable == 5100);
 	reader_start(&reader, NULL, -1);
 	run_until(reader.done == 1);
 	ck_assert_int_eq(reader.snapshots, 1);
+	ck_assert_int_eq(statvfs(folder, &disk), 0);
+	ck_assert_uint_eq(sync_client_status(reader.client)->disk_bytes, disk.f_blocks * disk.f_frsize);
+	ck_assert_uint_eq(sync_client_status(reader.client)->max_bytes, MAX_BYTES);
 	ck_assert_uint_eq(reader.told, 4900); /* old deletions concern nobody */
 	ck_assert(is_same(&reader));
 	publish_range(client, 50, 60, 2, &counts);
@@ -332,9 +338,5 @@ int main(void)
 	tcase_add_test(tests, changes_during_a_snapshot);
 	tcase_add_test(tests, a_snapshot_that_breaks_off);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "bngsync/client.h"
@@ -19,6 +20,7 @@
 #include "lib/log.h"
 
 #define TOMBSTONES_MAX 200
+#define MAX_BYTES      (1ull << 40)
 
 static char folder[64];
 static char socket_path[80];
@@ -32,6 +34,7 @@ static inline void start_daemon(void)
 	struct sync_options options = {.socket = socket_path,
 				       .store = store_path,
 				       .group = getgid(),
+				       .max_bytes = MAX_BYTES,
 				       .tombstones_max = TOMBSTONES_MAX};
 	ck_assert_int_eq(sync_start(&daemon_state, base, &options), 0);
 	daemon_runs = true;

@@ -3,6 +3,7 @@
  * A hundred clients lose their bngsync at the same moment: their recorded attempts
  * to connect spread, all come back, and all are told everything.
  */
+#include "run.h"
 #include "test/unit/sync_fixture.h"
 
 #define CLIENTS   100
@@ -105,9 +106,5 @@ int main(void)
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_add_test(tests, a_hundred_come_back_one_by_one);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

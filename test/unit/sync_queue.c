@@ -12,6 +12,7 @@
 
 #include "bngsync/backoff.h"
 #include "bngsync/queue.h"
+#include "run.h"
 
 static struct queue queue;
 
@@ -265,9 +266,5 @@ int main(void)
 	tcase_add_test(pauses, attempts_spread);
 	suite_add_tcase(suite, tests);
 	suite_add_tcase(suite, pauses);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -12,6 +12,7 @@
 
 #include "bngsync/writer.h"
 #include "lib/rpc.h"
+#include "run.h"
 
 /* ---- Parameters ------------------------------------------------------------------ */
 
@@ -243,9 +244,5 @@ int main(void)
 	tcase_add_test(tests, whoever_waits_at_the_end_is_told);
 	suite_add_tcase(suite, parameters);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -16,6 +16,7 @@
 
 #include "bngsync/store.h"
 #include "lib/rpc.h"
+#include "run.h"
 
 /* In place of the C library's: SQLite calls these to have what it wrote survive a loss of power. */
 int fsync(int fd);
@@ -450,9 +451,5 @@ int main(void)
 	tcase_add_test(tests, unknown_topics_are_kept);
 	tcase_add_test(tests, a_folder_that_is_not_there);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

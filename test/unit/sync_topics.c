@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "bngsync/topics.h"
+#include "run.h"
 
 #define KEYS           300
 #define TOMBSTONES_MAX 50
@@ -196,9 +197,5 @@ int main(void)
 	tcase_add_test(tests, floor_survives);
 	tcase_add_test(tests, names);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }
