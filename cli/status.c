@@ -15,6 +15,23 @@ static const char *count_of(const struct cli *cli, const json_t *object, const c
 	return value_text(cli, json_object_get(object, member), COLUMN_COUNT, out, 32);
 }
 
+/* What went wrong before this start, and that it is not the version that was installed. */
+static void print_failed(const json_t *status, const json_t *start)
+{
+	const json_t *failed = json_object_get(start, "failed");
+
+	if (json_is_true(json_object_get(start, "in_place")))
+		print_fact("PREVIOUS VERSION", "%s runs, because %s failed %lld times: %s: %s",
+			   member_string(status, "version"), member_string(failed, "version"),
+			   (long long)member_integer(failed, "failures"), member_string(failed, "phase"),
+			   member_string(failed, "reason"));
+	else if (json_is_object(failed))
+		print_fact("failed before", "%s, %lld times in a row, last %s: %s: %s",
+			   member_string(failed, "version"), (long long)member_integer(failed, "failures"),
+			   member_string(failed, "at"), member_string(failed, "phase"),
+			   member_string(failed, "reason"));
+}
+
 static void print_start(const struct cli *cli, const json_t *start)
 {
 	const json_t *adopted = json_object_get(start, "adopted"), *phase;
@@ -27,9 +44,10 @@ static void print_start(const struct cli *cli, const json_t *start)
 	json_array_foreach(json_object_get(start, "phases"), i, phase)
 	{
 		char ms[32];
-		printf("  %-22s %-64s %10s ms\n", member_string(phase, "name"),
+		printf("  %-22s %-64s %10s ms of %lld s\n", member_string(phase, "name"),
 		       member_string(phase, "detail"),
-		       value_text(cli, json_object_get(phase, "ms"), COLUMN_TEXT, ms, sizeof(ms)));
+		       value_text(cli, json_object_get(phase, "ms"), COLUMN_TEXT, ms, sizeof(ms)),
+		       (long long)member_integer(phase, "deadline_s"));
 	}
 }
 
@@ -76,6 +94,7 @@ int print_status(struct cli *cli, const json_t *result, const struct invocation 
 	print_fact("port blocks", "%s allocated, %s held, %s free", count_of(cli, blocks, "allocated", a),
 		   count_of(cli, blocks, "held", b), count_of(cli, blocks, "free", c));
 	print_totals(cli, json_object_get(result, "totals"));
+	print_failed(result, json_object_get(result, "start"));
 	print_start(cli, json_object_get(result, "start"));
 	return CLI_OK;
 }
@@ -202,6 +221,14 @@ int print_holder(struct cli *cli, const json_t *result, const struct invocation 
 		   (long long)member_integer(controller, "pid"),
 		   json_is_true(json_object_get(controller, "connected")) ? "connected" : "NOT CONNECTED",
 		   json_is_true(json_object_get(controller, "ready")) ? ", ready" : "");
+	if (member_string(controller, "phase")[0])
+		print_fact("its start", "phase \"%s\"", member_string(controller, "phase"));
+	if (json_is_object(json_object_get(controller, "failure")))
+		print_fact("failed start", "%s at %s: %s: %s",
+			   member_string(json_object_get(controller, "failure"), "version"),
+			   member_string(json_object_get(controller, "failure"), "at"),
+			   member_string(json_object_get(controller, "failure"), "phase"),
+			   member_string(json_object_get(controller, "failure"), "reason"));
 	print_fact("sweep", "%s runs, %s errors, last took %s us", count_of(cli, sweep, "runs", runs),
 		   count_of(cli, sweep, "errors", errors), count_of(cli, sweep, "last_us", last));
 	print_fact("maps", "%zu", json_array_size(json_object_get(result, "maps")));

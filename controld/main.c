@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <getopt.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #include "controld/config/exempt.h"
 #include "controld/controld.h"
 #include "controld/ctl/reload.h"
+#include "controld/startup/attempt.h"
 #include "controld/startup/startup.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -28,18 +30,22 @@
 struct arguments {
 	struct startup_options startup;
 	const char *check;
+	const char *previous;
 	enum log_level level;
 	bool allow_root;
 };
 
 static void usage(FILE *stream)
 {
-	fputs("usage: bng-controld --config FILE [--state DIR] [--object FILE] [--log-level LEVEL]\n"
+	fputs("usage: bng-controld --config FILE [--state DIR] [--object FILE] [--previous FILE]\n"
+	      "                    [--log-level LEVEL]\n"
 	      "       bng-controld --check FILE\n"
 	      "\n"
 	      "  --config FILE      the configuration (JSON), watched for changes\n"
 	      "  --state DIR        where bpfholder's socket is; default /run/bng\n"
 	      "  --object FILE      the data plane to load where bpfholder has none\n"
+	      "  --previous FILE    the version before: takes this one's place when it failed three times\n"
+	      "                     in a row\n"
 	      "  --check FILE       say whether FILE is a good configuration, and end\n"
 	      "  --log-level LEVEL  error, warning, notice, info or debug; default info\n"
 	      "  --allow-root       run with privileges, for debugging only\n"
@@ -64,15 +70,11 @@ static bool parse_level(const char *text, enum log_level *level)
 static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
 	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"state", required_argument, NULL, 's'},
-		{"object", required_argument, NULL, 'o'},
-		{"check", required_argument, NULL, 'k'},
-		{"log-level", required_argument, NULL, 'l'},
-		{"allow-root", no_argument, NULL, 'r'},
-		{"version", no_argument, NULL, 'v'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
+		{"config", required_argument, NULL, 'c'}, {"state", required_argument, NULL, 's'},
+		{"object", required_argument, NULL, 'o'}, {"previous", required_argument, NULL, 'p'},
+		{"check", required_argument, NULL, 'k'},  {"log-level", required_argument, NULL, 'l'},
+		{"allow-root", no_argument, NULL, 'r'},   {"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},         {0},
 	};
 	bool good = true;
 	int option;
@@ -87,6 +89,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 			break;
 		case 'o':
 			arguments->startup.object = optarg;
+			break;
+		case 'p':
+			arguments->previous = optarg;
 			break;
 		case 'k':
 			arguments->check = optarg;
@@ -189,16 +194,16 @@ static uint64_t make_epoch(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-static int run(const struct startup_options *options)
+static int run(const struct startup_options *options, struct attempt *attempt)
 {
 	struct controld controld = {.epoch = make_epoch(), .started_ns = clock_boottime_ns()};
 	struct event *signals[3] = {NULL};
 	int failure;
 
 	controld.base = event_base_new();
-	failure = controld.base ? watch_signals(&controld, signals) : -ENOMEM;
+	failure = controld.base && !watch_signals(&controld, signals) ? 0 : STARTUP_FAILED;
 	if (!failure)
-		failure = startup_run(&controld, options);
+		failure = startup_run(&controld, options, attempt);
 	if (!failure)
 		event_base_dispatch(controld.base);
 	startup_free(&controld);
@@ -207,12 +212,49 @@ static int run(const struct startup_options *options)
 			event_free(signals[i]);
 	if (controld.base)
 		event_base_free(controld.base);
-	return failure ? EXIT_FAILURE : EXIT_SUCCESS;
+	return failure;
+}
+
+/* The object that came with the previous version, or ours. */
+static const char *object_beside(const char *previous, const char *object, char path[static PATH_MAX])
+{
+	const char *slash = strrchr(previous, '/'), *name = object ? strrchr(object, '/') : NULL;
+
+	if (!object)
+		return NULL;
+	snprintf(path, PATH_MAX, "%.*s%s", slash ? (int)(slash + 1 - previous) : 0, previous,
+		 name ? name + 1 : object);
+	return access(path, R_OK) ? object : path;
+}
+
+/* With options that every version knows. Returns when it cannot be started. */
+static void run_previous(const struct arguments *arguments, const struct attempt *attempt)
+{
+	const struct startup_options *startup = &arguments->startup;
+	char path[PATH_MAX];
+	const char *object = object_beside(arguments->previous, startup->object, path);
+	const char *argv[9] = {"bng-controld", "--config", startup->config_file, "--state", startup->state};
+	int count = 5;
+
+	if (object) {
+		argv[count++] = "--object";
+		argv[count++] = object;
+	}
+	if (arguments->allow_root)
+		argv[count++] = "--allow-root";
+	log_warning("version " BNG_VERSION
+		    " failed %u times in a row (%s: %s): starting the previous version, %s",
+		    attempt->record.failures, attempt->record.phase, attempt->record.reason,
+		    arguments->previous);
+	setenv(ATTEMPT_ENVIRONMENT, "1", 1);
+	execv(arguments->previous, (char *const *)(uintptr_t)argv);
+	log_error("starting %s failed: %s: starting this version", arguments->previous, strerror(errno));
 }
 
 int main(int argc, char **argv)
 {
 	struct arguments arguments = {.startup = {.state = "/run/bng"}, .level = LOG_LEVEL_INFO};
+	struct attempt attempt;
 	int status = parse_arguments(argc, argv, &arguments);
 
 	if (status >= 0)
@@ -227,5 +269,7 @@ int main(int argc, char **argv)
 			  (int)geteuid());
 		return EXIT_FAILURE;
 	}
-	return run(&arguments.startup);
+	if (attempt_begin(&attempt, arguments.startup.state, arguments.previous) == ATTEMPT_PREVIOUS)
+		run_previous(&arguments, &attempt);
+	return run(&arguments.startup, &attempt);
 }

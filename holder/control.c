@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "holder/holder.h"
-#include "lib/clock.h"
 #include "lib/keeper.h"
 #include "lib/rpc_call.h"
 
@@ -60,6 +59,12 @@ static int drop(struct rpc_call *call, void *context)
 		return refuse(&call->problem, RPC_CONFLICT, NULL, "generation %u is %s and is kept",
 			      generation,
 			      generation == holder->current ? "current" : "what a trial goes back to");
+	if (controller_is_starting(holder) &&
+	    rpc_peer_credentials(rpc_request_peer(call->request))->pid != holder->controller.pid)
+		return refuse(&call->problem, RPC_CONFLICT, NULL,
+			      "generation %u: a controller (process %d, phase \"%s\") is starting: try again "
+			      "when it is ready",
+			      generation, holder->controller.pid, holder->controller.phase);
 	int error = generation_drop(holder, generation);
 	unsigned commit = UINT_MAX;
 	holder->previous = generation_left_before(holder, &commit);
@@ -186,12 +191,20 @@ static int hello(struct rpc_call *call, void *context)
 	call->result =
 		json_pack("{s:i, s:b, s:I, s:I}", "generation", holder->current, "ready", 0, "previous_epoch",
 			  holder->controller.epoch, "away_ns", (json_int_t)holder->controller.left_ns);
-	holder->controller.peer = peer;
-	holder->controller.pid = rpc_peer_credentials(peer)->pid;
-	holder->controller.epoch = call->argument[1].number;
-	holder->controller.ready = false;
-	snprintf(holder->controller.version, NAME_TEXT, "%s", call->argument[0].text);
+	controller_hello(holder, peer, call->argument[0].text, call->argument[1].number);
 	return 0;
+}
+
+static int phase(struct rpc_call *call, void *context)
+{
+	const union rpc_argument *argument = call->argument;
+	return controller_phase(context, argument[0].number, argument[1].text, (unsigned)argument[2].number,
+				&call->problem);
+}
+
+static int failed(struct rpc_call *call, void *context)
+{
+	return controller_failed(context, call->argument[0].number, call->argument[1].text, &call->problem);
 }
 
 static int ready(struct rpc_call *call, void *context)
@@ -201,7 +214,7 @@ static int ready(struct rpc_call *call, void *context)
 	    holder->controller.epoch != call->argument[0].number)
 		return refuse(&call->problem, RPC_CONFLICT, NULL,
 			      "say hello first, with this epoch, on this connection");
-	holder->controller.ready = true;
+	controller_ready(holder);
 	return 0;
 }
 
@@ -220,6 +233,8 @@ static int ready(struct rpc_call *call, void *context)
 	X(open_maps, "map.open", GROUP, 0, "names:a")                                                        \
 	X(open_programs, "program.open", GROUP, 0, "names:a")                                                \
 	X(hello, "controller.hello", GROUP, 0, "version:t epoch:u")                                          \
+	X(phase, "controller.phase", GROUP, 0, "epoch:u phase:t deadline_s:u")                               \
+	X(failed, "controller.failed", GROUP, 0, "epoch:u reason:l")                                         \
 	X(ready, "controller.ready", GROUP, 0, "epoch:u")
 
 #define METHOD_CALL(function, name, permission, fds, parameters)                                             \
@@ -244,11 +259,8 @@ static bool permit(const struct rpc_credentials *peer, unsigned permission, void
 static void on_close(struct rpc_peer *peer, void *context)
 {
 	struct holder *holder = context;
-	if (holder->controller.peer != peer)
-		return;
-	holder->controller.peer = NULL;
-	holder->controller.ready = false;
-	holder->controller.left_ns = clock_boottime_ns();
+	if (holder->controller.peer == peer)
+		controller_left(holder);
 }
 
 int control_start(struct holder *holder)

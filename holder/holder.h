@@ -34,6 +34,7 @@
 
 #include "lib/fdstore.h"
 #include "lib/problem.h"
+#include "lib/rpc_call.h"
 
 #define STAGED_MAX   4u
 #define KEPT_MAX     4u /* generations besides the current one that can be gone back to */
@@ -90,6 +91,15 @@ struct holder {
 		pid_t pid;
 		bool ready;
 		uint64_t left_ns;
+		char phase[NAME_TEXT]; /* of its start; "": not told, or ready */
+		uint64_t deadline_ns;  /* of the phase */
+		bool late;             /* and that was told */
+		struct {
+			char version[NAME_TEXT]; /* "": none */
+			char phase[NAME_TEXT];
+			char reason[RPC_LONG_TEXT];
+			uint64_t at_ns;
+		} failure; /* of the last start that did not get ready */
 	} controller;
 	struct {
 		uint64_t runs, errors, last_us;
@@ -135,6 +145,20 @@ void trial_begin(struct holder *holder, unsigned generation, unsigned seconds); 
 int trial_confirm(struct holder *holder, struct problem *problem);
 void trial_watch(struct holder *holder);           /* goes back if nobody confirmed in time */
 json_t *trial_status(const struct holder *holder); /* null: nothing is on trial */
+
+/* controller.c */
+void controller_hello(struct holder *holder, struct rpc_peer *peer, const char *version, json_int_t epoch);
+/* It begins a phase of its start, which may take so long. */
+int controller_phase(struct holder *holder, json_int_t epoch, const char *phase, unsigned deadline_s,
+		     struct problem *problem);
+/* Its start fails. */
+int controller_failed(struct holder *holder, json_int_t epoch, const char *reason, struct problem *problem);
+void controller_ready(struct holder *holder);
+void controller_left(struct holder *holder);
+/* Greeted, not ready: what it may still need is not destroyed. */
+bool controller_is_starting(const struct holder *holder);
+void controller_watch(struct holder *holder); /* tells when a phase takes too long */
+json_t *controller_status(const struct holder *holder);
 
 /* link.c */
 struct link *link_find(struct holder *holder, const char *interface);

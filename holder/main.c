@@ -48,6 +48,7 @@ static void on_second(evutil_socket_t fd, short events, void *context)
 	(void)events;
 	links_watch(context);
 	trial_watch(context);
+	controller_watch(context);
 	sweep(context);
 	groups_watch(context);
 }

@@ -67,10 +67,6 @@ static json_t *links(struct holder *holder)
 json_t *status_report(struct holder *holder)
 {
 	char started[CLOCK_TEXT], maps[PIN_TEXT];
-	json_t *controller =
-		json_pack("{s:s, s:I, s:i, s:b, s:b}", "version", holder->controller.version, "epoch",
-			  holder->controller.epoch, "pid", holder->controller.pid, "ready",
-			  holder->controller.ready, "connected", holder->controller.peer != NULL);
 	json_t *sweep =
 		json_pack("{s:I, s:I, s:I}", "runs", (json_int_t)holder->sweep.runs, "errors",
 			  (json_int_t)holder->sweep.errors, "last_us", (json_int_t)holder->sweep.last_us);
@@ -79,6 +75,6 @@ json_t *status_report(struct holder *holder)
 			 "uptime_ns", (json_int_t)(clock_boottime_ns() - holder->started_ns), "generation",
 			 holder->current, "previous", holder->previous, "generations", generations(holder),
 			 "links", links(holder), "maps", describe_maps(pin_path(holder, maps, "map/*")),
-			 "sockets", keeper_names(&holder->store), "controller", controller, "sweep", sweep,
-			 "trial", trial_status(holder));
+			 "sockets", keeper_names(&holder->store), "controller", controller_status(holder),
+			 "sweep", sweep, "trial", trial_status(holder));
 }

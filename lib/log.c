@@ -21,6 +21,7 @@
 static const char *log_program = "";
 static enum log_level log_level = LOG_LEVEL_INFO;
 static bool log_to_journal;
+static char last_error[512];
 
 /* systemd names the journal's socket as device:inode of the descriptor it gave us. */
 static bool stderr_is_journal(void)
@@ -67,8 +68,16 @@ void log_write(enum log_level level, const char *format, ...)
 		if (line[i] == '\n' || line[i] == '\r')
 			line[i] = ' ';
 	}
+	line[length] = '\0';
+	if (level == LOG_LEVEL_ERROR)
+		snprintf(last_error, sizeof(last_error), "%s", line + prefix);
 	line[length] = '\n';
 	/* Standard error may be gone; there is nobody left to tell. */
 	ssize_t ignored = write(STDERR_FILENO, line, length + 1);
 	(void)ignored;
+}
+
+const char *log_last_error(void)
+{
+	return last_error;
 }

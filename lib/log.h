@@ -18,6 +18,9 @@ enum log_level {
 void log_init(const char *program, enum log_level level);
 __attribute__((format(printf, 2, 3))) void log_write(enum log_level level, const char *format, ...);
 
+/* What was logged last as an error; "": nothing. */
+const char *log_last_error(void);
+
 #define log_error(...)   log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)
 #define log_notice(...)  log_write(LOG_LEVEL_NOTICE, __VA_ARGS__)

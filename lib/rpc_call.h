@@ -12,6 +12,7 @@
 
 #define RPC_ARGUMENTS_MAX 4
 #define RPC_NAME_TEXT     64 /* of names and texts, with the terminator */
+#define RPC_LONG_TEXT     512
 
 #define RPC_CALL_FDS RPC_FDS_MAX /* at least one */
 
@@ -37,7 +38,7 @@ struct rpc_call_row {
 	int (*function)(struct rpc_call *call, void *context);
 	size_t fd_count; /* descriptors that must come with the line, or RPC_CALL_FDS */
 	/* "name:n mode?:t": a letter says what a parameter is, '?' that it may be absent.
-	 * n: 1-63 letters, digits, '.', '_', '-'; t: text of 1-63 bytes;
+	 * n: 1-63 letters, digits, '.', '_', '-'; t: text of 1-63 bytes; l: of 1-511;
 	 * k: text of 1-255 visible ASCII characters but '"' and '\\'; i: the name of an
 	 * interface; u: integer 0 or more; b: true or false; a: array of 1-32 texts; o: object. */
 	const char *parameters;

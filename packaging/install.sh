@@ -3,13 +3,23 @@
 #
 # install.sh BUILD DESTDIR PREFIX SYSCONFDIR UNITDIR: copies a release build to
 # where the systemd units expect it. An existing configuration stays as it is,
-# nothing is restarted.
+# nothing is restarted. The bng-controld that was there, and its object, are kept:
+# they take over when the new one does not start.
 set -eu
 
 build=$1 root=$2 prefix=$3 sysconfdir=$4 unitdir=$5
 cd "$(dirname "$0")/.."
 
 install -d "$root$prefix/sbin" "$root$prefix/bin" "$root$prefix/lib/bng" "$root$unitdir" "$root$sysconfdir/bng"
+# Not one that did not start (its failures are written down), nor the same again.
+previous="$root$prefix/lib/bng/previous" there="$root$prefix/sbin/bng-controld"
+if [ -e "$there" ] && [ ! -e "$root/run/bng/control/start.json" ] && ! cmp -s "$there" "$build/bin/bng-controld"; then
+	install -d "$previous"
+	for file in "$there" "$root$prefix/lib/bng/bng.bpf.o"; do
+		install -p -m "$(stat -c %a "$file")" "$file" "$previous/"
+	done
+fi
+
 install -m 755 "$build/bin/bpfholder" "$build/bin/bng-controld" "$build/bin/bngsync" "$root$prefix/sbin/"
 install -m 755 "$build/bin/bngcli" "$root$prefix/bin/"
 install -m 644 "$build/bpf/bng.bpf.o" "$root$prefix/lib/bng/"

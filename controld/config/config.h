@@ -402,6 +402,26 @@ struct config_accounting {
 	uint32_t disk_share; /* percent of the disk of the bus's store; the same */
 };
 
+/* The phases of controld's start, as /startup/deadline_s names them, in their order, and the
+ * seconds that each may take. */
+#define CONFIG_PHASES(X)                                                                                     \
+	X(hello, 10)                                                                                         \
+	X(object, 60)                                                                                        \
+	X(maps, 10)                                                                                          \
+	X(descriptors, 10)                                                                                   \
+	X(records, 60)                                                                                       \
+	X(sessions, 30)                                                                                      \
+	X(blocks, 10)                                                                                        \
+	X(configuration, 60)                                                                                 \
+	X(ready, 10)
+
+enum config_phase {
+#define CONFIG_PHASE(name, deadline_s) CONFIG_PHASE_##name,
+	CONFIG_PHASES(CONFIG_PHASE)
+#undef CONFIG_PHASE
+		CONFIG_PHASE_COUNT
+};
+
 struct config {
 	struct config_interface *interfaces;
 	size_t interface_count;
@@ -431,6 +451,7 @@ struct config {
 	struct config_hooks hooks;
 	struct config_qos qos;
 	struct config_filters filters;
+	uint32_t deadline_s[CONFIG_PHASE_COUNT];
 	uint32_t dhcp4_rate;
 	uint32_t dhcp4_burst;
 	uint32_t first_packet_rate;
@@ -471,6 +492,7 @@ void config_hook_done(struct config_hook *hook);
 /* The same command for the same events. */
 bool config_hook_same(const struct config_hook *a, const struct config_hook *b);
 
+const char *config_phase_name(enum config_phase phase);
 const struct config_nat_pool *config_find_nat_pool(const struct config *config, const char *name);
 const struct config_filter *config_find_filter(const struct config *config, const char *name);
 /* Inner addresses can be taken from a pool of that name (Framed-Pool). */

@@ -39,6 +39,7 @@ struct holder {
 	struct event *retry;
 	unsigned backoff_ms;
 	uint64_t lost_ns;
+	const char *asking; /* of the main thread, read by another one */
 	struct kept kept[KEPT_MAX];
 	size_t kept_count;
 };
@@ -261,12 +262,11 @@ static int call_long(const struct holder *holder, const char *method, json_t *pa
 	return failure;
 }
 
-int holder_call(struct holder *holder, const char *method, json_t *params, const int *fds, size_t fd_count,
+static int call(struct holder *holder, const char *method, json_t *params, const int *fds, size_t fd_count,
 		struct rpc_result *result)
 {
 	int failure;
 
-	*result = (struct rpc_result){0};
 	if (!holder->client) {
 		json_decref(params);
 		snprintf(result->message, sizeof(result->message),
@@ -284,6 +284,49 @@ int holder_call(struct holder *holder, const char *method, json_t *params, const
 		return -ENOTCONN;
 	}
 	return result->code ? errno_of(result->code) : 0;
+}
+
+int holder_call(struct holder *holder, const char *method, json_t *params, const int *fds, size_t fd_count,
+		struct rpc_result *result)
+{
+	int failure;
+
+	*result = (struct rpc_result){0};
+	__atomic_store_n(&holder->asking, method, __ATOMIC_RELAXED);
+	failure = call(holder, method, params, fds, fd_count, result);
+	__atomic_store_n(&holder->asking, NULL, __ATOMIC_RELAXED);
+	return failure;
+}
+
+const char *holder_asking(const struct holder *holder)
+{
+	return holder ? __atomic_load_n(&holder->asking, __ATOMIC_RELAXED) : NULL;
+}
+
+/* One that does not know of phases refuses, which is nobody's loss. */
+void holder_tell_phase(struct holder *holder, const char *phase, unsigned deadline_s)
+{
+	struct rpc_result result;
+
+	holder_call(holder, "controller.phase",
+		    json_pack("{s:I, s:s, s:i}", "epoch", (json_int_t)holder->controld->epoch, "phase", phase,
+			      "deadline_s", (int)deadline_s),
+		    NULL, 0, &result);
+	rpc_result_done(&result);
+}
+
+void holder_tell_failure(const struct controld *controld, const char *path, const char *reason)
+{
+	struct rpc_client *client;
+	struct rpc_result result;
+
+	if (rpc_client_open(path, PROBE_TIMEOUT_MS, &client))
+		return;
+	rpc_call(client, "controller.failed",
+		 json_pack("{s:I, s:o}", "epoch", (json_int_t)controld->epoch, "reason", rpc_text(reason)),
+		 NULL, 0, &result);
+	rpc_result_done(&result);
+	rpc_client_close(client);
 }
 
 int holder_hello(struct holder *holder, struct holder_hello *hello, char *error, size_t error_size)

@@ -47,6 +47,13 @@ int holder_keep(struct holder *holder, const char *name, int fd);
 /* Neither of us keeps it any more. */
 void holder_drop(struct holder *holder, const char *name);
 
+/* The method whose answer is waited for now; NULL: none. For another thread to ask. */
+const char *holder_asking(const struct holder *holder);
+/* A starting controller begins a phase, which may take so long. */
+void holder_tell_phase(struct holder *holder, const char *phase, unsigned deadline_s);
+/* Its start fails. On a connection of its own, with little patience: from any thread. */
+void holder_tell_failure(const struct controld *controld, const char *path, const char *reason);
+
 bool holder_connected(const struct holder *holder);
 pid_t holder_pid(const struct holder *holder); /* 0: not connected */
 

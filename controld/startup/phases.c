@@ -36,6 +36,21 @@ void phase_say(struct startup *startup, const char *format, ...)
 	va_end(arguments);
 }
 
+static int phase_read(struct controld *controld, struct startup *startup)
+{
+	char error[CONFIG_ERROR_TEXT];
+	int failure = config_load(startup->options->config_file, &startup->config, error, sizeof(error));
+
+	(void)controld;
+	if (failure) {
+		log_error("%s", error);
+		startup->is_refused = true;
+		return failure;
+	}
+	phase_say(startup, "%s", startup->options->config_file);
+	return 0;
+}
+
 static int phase_hello(struct controld *controld, struct startup *startup)
 {
 	char path[108], error[1024];
@@ -277,6 +292,7 @@ static int init_features(struct controld *controld, struct startup *startup)
 	int failure = 0;
 
 	for (int i = 0; !failure && bng_features[i]; i++) {
+		__atomic_store_n(&startup->doing, bng_features[i]->name, __ATOMIC_RELAXED);
 		if (bng_features[i]->init)
 			failure = bng_features[i]->init(controld);
 		startup->inits = i + 1;
@@ -382,15 +398,25 @@ static int phase_ready(struct controld *controld, struct startup *startup)
 	return 0;
 }
 
+#define SLOW_MACHINE "on a slow machine give it more"
+
 const struct phase startup_phases[] = {
-	{"holder greeted", 10, phase_hello},
-	{"object loaded", 60, phase_object},
-	{"maps adopted", 10, phase_maps},
-	{"descriptors taken", 10, phase_descriptors},
-	{"records received", 60, phase_records},
-	{"sessions adopted", 10, phase_sessions},
-	{"port blocks adopted", 10, phase_blocks},
-	{"configuration applied", 60, phase_config},
-	{"ready", 10, phase_ready},
+	{"configuration read", -1, "its file", "look at the disk that it is on", phase_read},
+	{"holder greeted", CONFIG_PHASE_hello, "bpfholder",
+	 "see journalctl -u bpfholder; it can be restarted at any moment", phase_hello},
+	{"object loaded", CONFIG_PHASE_object, "bpfholder to load the data plane",
+	 "see journalctl -u bpfholder; " SLOW_MACHINE, phase_object},
+	{"maps adopted", CONFIG_PHASE_maps, "bpfholder to open the maps", "see journalctl -u bpfholder",
+	 phase_maps},
+	{"descriptors taken", CONFIG_PHASE_descriptors, "sockets that bpfholder keeps",
+	 "see journalctl -u bpfholder", phase_descriptors},
+	{"records received", CONFIG_PHASE_records, "bngsync to tell all that it keeps",
+	 "see bngcli sync status; with bngsync stopped the start goes on without it", phase_records},
+	{"sessions adopted", CONFIG_PHASE_sessions, "features to start, and sessions to be read",
+	 SLOW_MACHINE, phase_sessions},
+	{"port blocks adopted", CONFIG_PHASE_blocks, "port blocks to be counted", SLOW_MACHINE, phase_blocks},
+	{"configuration applied", CONFIG_PHASE_configuration, "features to apply it", SLOW_MACHINE,
+	 phase_config},
+	{"ready", CONFIG_PHASE_ready, "bpfholder to be told", "see journalctl -u bpfholder", phase_ready},
 	{0},
 };

@@ -9,23 +9,31 @@
 
 #include "controld/ctl/holder.h"
 #include "controld/session/sessions.h"
+#include "controld/startup/attempt.h"
 #include "controld/startup/startup.h"
 
 #define PHASES_MAX 16
 
 struct phase_outcome {
 	const char *name;
+	unsigned deadline_s;
 	char detail[256];
 	double ms;
 };
 
 struct startup {
 	const struct startup_options *options;
-	struct config *config; /* read, not applied yet */
+	struct attempt *attempt;
+	struct watchdog *watchdog; /* NULL once ready */
+	const struct phase *phase; /* that runs */
+	const char *doing;         /* a part of it that has a name, or NULL; read by the watchdog */
+	unsigned deadline_s;       /* of the phase */
+	struct config *config;     /* read, not applied yet */
 	struct holder_hello hello;
-	bool attached;  /* the holder has links: a controller was here before */
-	bool loaded;    /* this start loaded the object */
-	json_t *pinned; /* maps that are there already, from the holder's status */
+	bool is_refused; /* for what was found: another version would find the same */
+	bool attached;   /* the holder has links: a controller was here before */
+	bool loaded;     /* this start loaded the object */
+	json_t *pinned;  /* maps that are there already, from the holder's status */
 	int listener;
 	int inits; /* features that were initialised */
 	struct sessions_adopted sessions;
@@ -38,9 +46,13 @@ struct startup {
 
 struct phase {
 	const char *name;
-	unsigned deadline_s;
+	int key;               /* enum config_phase, or -1: its deadline is PHASE_DEADLINE_S */
+	const char *waits_for; /* what is slow when it is late, */
+	const char *advice;    /* and what can be done then */
 	int (*run)(struct controld *controld, struct startup *startup);
 };
+
+#define PHASE_DEADLINE_S 10
 
 extern const struct phase startup_phases[];
 

@@ -1,74 +1,99 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
  * Running the phases: each is timed, and each has a deadline after which the
- * process ends, so that whoever supervises it starts it again.
+ * process says what it waited for and ends, so that whoever supervises it starts it again.
  */
 #include "controld/startup/startup.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "controld/config/config.h"
 #include "controld/controld.h"
 #include "controld/ctl/ctl.h"
+#include "controld/ctl/holder.h"
 #include "controld/ctl/reload.h"
 #include "controld/feature.h"
 #include "controld/maps/names.h"
 #include "controld/punt/socket.h"
 #include "controld/startup/phases.h"
+#include "controld/startup/watchdog.h"
 #include "controld/sync/resync.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
-/* What the deadline's signal handler says; written before it is armed. */
-static char deadline_text[256];
+#define STARTUP_PATH 108
 
-static void on_deadline(int signal_number)
+static void holder_path(const struct startup *startup, char path[static STARTUP_PATH])
 {
-	ssize_t written = write(STDERR_FILENO, deadline_text, strlen(deadline_text));
-
-	(void)signal_number;
-	(void)written;
-	_exit(3);
+	snprintf(path, STARTUP_PATH, "%s/holder.sock", startup->options->state);
 }
 
-static void set_deadline(const char *name, unsigned seconds)
+static void give_up(struct controld *controld, const char *reason, bool is_refused)
 {
-	struct itimerval timer = {.it_value = {.tv_sec = seconds}};
+	struct startup *startup = controld->startup;
+	char path[STARTUP_PATH];
 
-	snprintf(deadline_text, sizeof(deadline_text),
-		 "bng-controld: start: \"%s\" was not done within %u s: ending; forwarding goes on, the next "
-		 "start "
-		 "tries again\n",
-		 name, seconds);
-	setitimer(ITIMER_REAL, &timer, NULL);
+	attempt_failed(startup->attempt, startup->phase->name, reason, is_refused);
+	holder_path(startup, path);
+	holder_tell_failure(controld, path, reason);
+}
+
+/* On the watchdog's thread: the main one may hang in any call. */
+static void on_late(void *context)
+{
+	struct controld *controld = context;
+	struct startup *startup = controld->startup;
+	const struct phase *phase = startup->phase;
+	const char *asking = holder_asking(controld->holder);
+	const char *doing = asking ? asking : __atomic_load_n(&startup->doing, __ATOMIC_RELAXED);
+	char reason[512];
+
+	snprintf(reason, sizeof(reason), "not done within %u s; it waited for %s%s%s%s", startup->deadline_s,
+		 phase->waits_for, doing ? " (" : "", doing ? doing : "", doing ? ")" : "");
+	log_error("start: phase \"%s\" %s: %s%s%s. Ending; forwarding goes on, the next start tries again",
+		  phase->name, reason, phase->advice, phase->key < 0 ? "" : ", /startup/deadline_s/",
+		  phase->key < 0 ? "" : config_phase_name((enum config_phase)phase->key));
+	give_up(controld, reason, false);
+	_exit(STARTUP_LATE);
+}
+
+static void begin_phase(struct controld *controld, struct startup *startup, const struct phase *phase)
+{
+	const struct config *config = startup->config ? startup->config : controld->config;
+
+	startup->deadline_s = phase->key < 0 ? PHASE_DEADLINE_S : config->deadline_s[phase->key];
+	startup->detail[0] = '\0';
+	__atomic_store_n(&startup->doing, NULL, __ATOMIC_RELAXED);
+	startup->phase = phase;
+	watchdog_arm(startup->watchdog, startup->deadline_s);
+	attempt_phase(startup->attempt, phase->name);
+	if (controld->holder)
+		holder_tell_phase(controld->holder, phase->name, startup->deadline_s);
 }
 
 static int run_phases(struct controld *controld, struct startup *startup)
 {
-	struct sigaction action = {.sa_handler = on_deadline};
 	int failure = 0;
 
-	sigaction(SIGALRM, &action, NULL);
 	for (const struct phase *phase = startup_phases; !failure && phase->name; phase++) {
 		struct phase_outcome *outcome = &startup->outcome[startup->count++];
 		uint64_t begun = clock_boottime_ns();
 
-		startup->detail[0] = '\0';
-		set_deadline(phase->name, phase->deadline_s);
+		begin_phase(controld, startup, phase);
 		failure = phase->run(controld, startup);
 		outcome->name = phase->name;
+		outcome->deadline_s = startup->deadline_s;
 		outcome->ms = (double)(clock_boottime_ns() - begun) / 1e6;
 		snprintf(outcome->detail, sizeof(outcome->detail), "%s", startup->detail);
 		log_notice("[%s] %-22s %-60s %8.1f ms", failure ? "FAIL" : " ok ", outcome->name,
 			   outcome->detail, outcome->ms);
 	}
-	set_deadline("", 0);
+	watchdog_free(startup->watchdog);
+	startup->watchdog = NULL;
 	return failure;
 }
 
@@ -86,35 +111,49 @@ static void say_ready(const struct controld *controld, const struct startup *sta
 		log_notice("ready in %.1f ms", ms);
 }
 
-int startup_run(struct controld *controld, const struct startup_options *options)
+static void say_in_place(const struct attempt *attempt)
+{
+	const struct attempt_record *newer = &attempt->before;
+
+	if (attempt->is_in_place)
+		log_warning("running the previous version %s, because %s failed %u times: %s: %s",
+			    BNG_VERSION, newer->version, newer->failures, newer->phase, newer->reason);
+}
+
+int startup_run(struct controld *controld, const struct startup_options *options, struct attempt *attempt)
 {
 	struct startup *startup = calloc(1, sizeof(*startup));
-	char error[CONFIG_ERROR_TEXT];
 	int failure;
 
 	controld->startup = startup;
-	if (!startup)
-		return -ENOMEM;
-	startup->options = options;
-	startup->listener = -1;
 	controld->names = calloc(1, sizeof(*controld->names));
-	if (!controld->names)
-		return -ENOMEM;
-	failure = config_load(options->config_file, &startup->config, error, sizeof(error));
+	if (!startup || !controld->names)
+		return STARTUP_FAILED;
+	startup->options = options;
+	startup->attempt = attempt;
+	startup->listener = -1;
+	failure = watchdog_new(on_late, controld, &startup->watchdog);
 	if (failure) {
-		log_error("%s", error);
-		return failure;
+		log_error("starting the thread that watches the start failed: %s", strerror(-failure));
+		return STARTUP_FAILED;
 	}
 	failure = run_phases(controld, startup);
-	if (!failure)
-		say_ready(controld, startup);
-	return failure;
+	if (failure) {
+		give_up(controld, log_last_error(), startup->is_refused);
+		return startup->is_refused ? STARTUP_REFUSED : STARTUP_FAILED;
+	}
+	attempt_ready(attempt);
+	say_ready(controld, startup);
+	say_in_place(attempt);
+	return 0;
 }
 
 void startup_free(struct controld *controld)
 {
 	struct startup *startup = controld->startup;
 
+	if (startup)
+		watchdog_free(startup->watchdog);
 	sync_free(controld);
 	for (int i = startup ? startup->inits - 1 : -1; i >= 0; i--)
 		if (bng_features[i]->free)

@@ -14,14 +14,24 @@
 struct config;
 struct controld;
 
+struct attempt;
+
+/* How the process ends when a start fails; whoever supervises it starts it again. */
+enum startup_exit {
+	STARTUP_FAILED = 1,
+	STARTUP_LATE = 3,    /* a phase missed its deadline */
+	STARTUP_REFUSED = 4, /* what was found is not believed, or not valid: changed nothing */
+};
+
 struct startup_options {
 	const char *config_file;
 	const char *state;  /* folder of the holder */
 	const char *object; /* file, or NULL: only adopt */
 };
 
-/* controld->base is there, nothing else. 0, or -errno and the reason logged. */
-int startup_run(struct controld *controld, const struct startup_options *options);
+/* controld->base is there, nothing else. 0, or enum startup_exit and the reason logged, in
+ * `attempt`, and told to the holder. */
+int startup_run(struct controld *controld, const struct startup_options *options, struct attempt *attempt);
 /* Ends everything that startup_run began; the holder keeps what must stay. */
 void startup_free(struct controld *controld);
 

@@ -19,13 +19,15 @@ static json_t *start_json(const struct startup *startup)
 	json_t *phases = json_array();
 
 	for (size_t i = 0; i < startup->count; i++)
-		json_array_append_new(phases,
-				      json_pack("{s:s, s:s, s:f}", "name", startup->outcome[i].name, "detail",
-						startup->outcome[i].detail, "ms", startup->outcome[i].ms));
-	return json_pack("{s:o, s:f, s:{s:I, s:I, s:I}}", "phases", phases, "away_ms", startup->away_ms,
-			 "adopted", "sessions", (json_int_t)startup->sessions.active, "blocks",
-			 (json_int_t)startup->blocks.allocated, "mappings",
-			 (json_int_t)startup->blocks.mappings);
+		json_array_append_new(
+			phases, json_pack("{s:s, s:s, s:f, s:i}", "name", startup->outcome[i].name, "detail",
+					  startup->outcome[i].detail, "ms", startup->outcome[i].ms,
+					  "deadline_s", (int)startup->outcome[i].deadline_s));
+	return json_pack(
+		"{s:o, s:f, s:o, s:b, s:{s:I, s:I, s:I}}", "phases", phases, "away_ms", startup->away_ms,
+		"failed", attempt_json(startup->attempt), "in_place", startup->attempt->is_in_place,
+		"adopted", "sessions", (json_int_t)startup->sessions.active, "blocks",
+		(json_int_t)startup->blocks.allocated, "mappings", (json_int_t)startup->blocks.mappings);
 }
 
 static json_t *totals_json(struct maps *maps)

@@ -225,10 +225,12 @@ class Lab(sandbox.Sandbox):
                                  log="holder.log", env=dict(os.environ, **(environment or {})))
         self.wait_daemon(self.holder, "holder", "holder.status")
 
-    def start_controld(self, wait=True):
+    def start_controld(self, *options, wait=True, through=()):
+        """`through`: a command that it is started by, as with start_holder."""
         self.write_config()
-        self.controld = self.start(self.gateway, *AS_BNG, self.directory / "bng-controld", "--config", self.config_file,
-                                   "--state", self.state, "--object", self.object, log="controld.log")
+        self.controld = self.start(self.gateway, *through, *AS_BNG, self.directory / "bng-controld", "--config",
+                                   self.config_file, "--state", self.state, "--object", self.object, *options,
+                                   log="controld.log")
         if wait:
             self.wait_daemon(self.controld, "controld", "status")
 

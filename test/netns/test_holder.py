@@ -470,7 +470,8 @@ def test_controller(lab):
             client.call("controller.ready", {"epoch": 8})
         assert client.call("controller.ready", {"epoch": 7}) == {}
         status = lab.call("holder.status")["controller"]
-        assert status == {"version": "1", "epoch": 7, "pid": os.getpid(), "ready": True, "connected": True}
+        assert status == {"version": "1", "epoch": 7, "pid": os.getpid(), "ready": True, "connected": True,
+                          "phase": "", "failure": None}
     left = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     time.sleep(0.05)
     assert lab.call("holder.status")["controller"]["connected"] is False

@@ -48,6 +48,25 @@ def test_configuration_of_the_operator_stays(root):
     assert config.read_text() == "mine"
 
 
+def test_the_version_before_is_kept(root):
+    installed, kept = root / "usr/sbin/bng-controld", root / "usr/lib/bng/previous"
+    install(root)
+    assert not kept.exists()  # the same again
+    new = installed.read_bytes()
+    installed.write_bytes(b"older")
+    (root / "usr/lib/bng/bng.bpf.o").write_bytes(b"older object")
+    install(root)
+    assert installed.read_bytes() == new
+    assert {file.name: file.read_bytes() for file in kept.iterdir()} == {
+        "bng-controld": b"older", "bng.bpf.o": b"older object"}
+    assert stat.S_IMODE((kept / "bng-controld").stat().st_mode) == 0o755
+    installed.write_bytes(b"does not start")
+    (root / "run/bng/control").mkdir(parents=True)
+    (root / "run/bng/control/start.json").write_text("{}")
+    install(root)
+    assert installed.read_bytes() == new and (kept / "bng-controld").read_bytes() == b"older"
+
+
 def test_shipped_configuration_is_accepted(root):
     sandbox.run([str(root / "usr/sbin/bng-controld"), "--check", str(root / "etc/bng/bng.json")])
 
