@@ -8,8 +8,6 @@
 #ifndef BNG_CONTROLD_COA_H
 #define BNG_CONTROLD_COA_H
 
-#include <event2/event.h>
-
 #include "controld/coa/replay.h"
 #include "controld/coa/request.h"
 #include "controld/config/config.h"
@@ -54,8 +52,7 @@ struct coa_client {
 
 struct coa {
 	struct controld *controld;
-	int fd; /* -1: not listening */
-	struct event *readable;
+	struct served *served; /* NULL: not listening */
 	struct coa_client *clients;
 	size_t client_count;
 	bool needs_timestamp;
@@ -70,11 +67,7 @@ struct coa {
 enum coa_drop coa_serve(struct coa *coa, uint32_t from_be, uint8_t *packet, size_t length, uint64_t now_s,
 			uint8_t *reply, size_t *reply_length);
 
-#define COA_SOCKET_NAME "controld.coa"
-
-/* socket.c: listens there, on the socket that the holder keeps if it is bound so. 0 or
- * -errno, and it listens where it did. */
+/* socket.c: listens there from now on. 0 or -errno, and it listens where it did. */
 int coa_listen(struct coa *coa, uint32_t address_be, uint16_t port);
-void coa_unlisten(struct coa *coa);
 
 #endif

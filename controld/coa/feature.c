@@ -10,7 +10,7 @@
 #include "controld/coa/coa.h"
 #include "controld/controld.h"
 #include "controld/ctl/ctl.h"
-#include "controld/ctl/holder.h"
+#include "controld/ctl/served.h"
 #include "controld/feature.h"
 #include "lib/log.h"
 
@@ -22,7 +22,6 @@ static int feature_init(struct controld *controld)
 	if (!controld->coa)
 		return -ENOMEM;
 	controld->coa->controld = controld;
-	controld->coa->fd = -1;
 	return 0;
 }
 
@@ -41,7 +40,7 @@ static void feature_free(struct controld *controld)
 
 	if (!coa)
 		return;
-	coa_unlisten(coa);
+	served_leave(coa->served);
 	forget_clients(coa);
 	kept_close(&coa->kept);
 	free(coa);
@@ -111,22 +110,14 @@ static int open_memory(struct coa *coa)
 	return failure;
 }
 
-static void stop(struct coa *coa)
-{
-	if (coa->fd < 0)
-		return;
-	coa_unlisten(coa);
-	if (coa->controld->holder)
-		holder_drop(coa->controld->holder, COA_SOCKET_NAME);
-}
-
 static int feature_apply(struct controld *controld, const struct config *old, const struct config *next)
 {
 	struct coa *coa = controld->coa;
 	int failure;
 
 	if (!next->coa.on) {
-		stop(coa);
+		served_end(coa->served);
+		coa->served = NULL;
 		return 0;
 	}
 	failure = open_memory(coa);
@@ -159,7 +150,7 @@ static void handle_stats(struct rpc_request *request, void *context)
 
 	if (!ctl_params(request, &reader, members))
 		return;
-	result = json_pack("{s:b}", "listening", ((struct controld *)context)->coa->fd >= 0);
+	result = json_pack("{s:b}", "listening", ((struct controld *)context)->coa->served != NULL);
 	json_set_count(result, "coa_acks", counts->coa_acks);
 	json_set_count(result, "coa_naks", counts->coa_naks);
 	json_set_count(result, "disconnect_acks", counts->disconnect_acks);

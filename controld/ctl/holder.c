@@ -23,6 +23,7 @@
 #define BACKOFF_MIN_MS   20
 #define BACKOFF_MAX_MS   5000
 #define KEPT_MAX         32
+#define RETURNED_MAX     8
 
 struct kept {
 	char name[64];
@@ -42,6 +43,10 @@ struct holder {
 	const char *asking; /* of the main thread, read by another one */
 	struct kept kept[KEPT_MAX];
 	size_t kept_count;
+	struct {
+		holder_returned *call; /* NULL: this place is free */
+		void *context;
+	} returned[RETURNED_MAX];
 };
 
 static void on_readable(evutil_socket_t fd, short what, void *context);
@@ -137,6 +142,9 @@ static void greet_again(struct holder *holder)
 
 	for (size_t i = 0; !failure && i < holder->kept_count; i++)
 		failure = store(holder, &holder->kept[i]);
+	for (size_t i = 0; !failure && i < RETURNED_MAX; i++)
+		if (holder->returned[i].call)
+			holder->returned[i].call(holder->returned[i].context);
 	if (!failure && holder->ready)
 		failure = holder_ready(holder, error, sizeof(error));
 	if (failure)
@@ -410,6 +418,18 @@ void holder_drop(struct holder *holder, const char *name)
 	if (holder_call(holder, "fd.drop", json_pack("{s:s}", "name", name), NULL, 0, &result))
 		log_warning("dropping descriptor %s in bpfholder failed: %s", name, result.message);
 	rpc_result_done(&result);
+}
+
+int holder_on_return(struct holder *holder, holder_returned *returned, void *context)
+{
+	for (size_t i = 0; i < RETURNED_MAX; i++) {
+		if (returned ? holder->returned[i].call != NULL : holder->returned[i].context != context)
+			continue;
+		holder->returned[i].call = returned;
+		holder->returned[i].context = returned ? context : NULL;
+		return 0;
+	}
+	return returned ? -ENOSPC : 0;
 }
 
 bool holder_connected(const struct holder *holder)

@@ -53,6 +53,10 @@ const char *holder_asking(const struct holder *holder);
 void holder_tell_phase(struct holder *holder, const char *phase, unsigned deadline_s);
 /* Its start fails. On a connection of its own, with little patience: from any thread. */
 void holder_tell_failure(const struct controld *controld, const char *path, const char *reason);
+/* Called when the holder has come back, with the kept descriptors in its store; NULL: no more
+ * for this context. 0 or -ENOSPC. */
+typedef void holder_returned(void *context);
+int holder_on_return(struct holder *holder, holder_returned *returned, void *context);
 
 bool holder_connected(const struct holder *holder);
 pid_t holder_pid(const struct holder *holder); /* 0: not connected */

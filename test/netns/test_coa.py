@@ -2,12 +2,16 @@
 #
 # CoA-Request and Disconnect-Request by radclient against the real daemons: what they
 # change, what is refused, and what is dropped, all counted exactly.
+import contextlib
 import hashlib
 import hmac
+import os
 import pathlib
+import pwd
 import re
 import socket
 import struct
+import threading
 import time
 
 import pytest
@@ -227,6 +231,126 @@ def test_a_request_sent_while_controld_is_away_is_answered_after_it(lab, session
     assert not is_up(lab, session) and stats(lab)["disconnect_acks"] == 1
 
 
+# ---- Sockets over generations of controld -------------------------------------------------------
+
+RESTARTS, PACE = 6, 0.01
+
+
+def the_group(lab):
+    (group,) = lab.call("group.status", server="holder")["groups"]
+    return group
+
+
+def restart(lab, how):
+    if how == "kill":
+        lab.controld.kill()
+        lab.reap(lab.controld)
+    else:
+        assert lab.stop(lab.controld) == 0
+    lab.start_controld()
+
+
+class Requests(threading.Thread):
+    """A request every PACE seconds, none sent twice; notes what was answered."""
+
+    def __init__(self, udp, session):
+        super().__init__()
+        self.udp, self.session, self.ending, self.sent, self.answers = udp, session, False, [], []
+
+    def run(self):
+        while not self.ending:
+            number = len(self.sent)
+            # Two requests of one second with one id would be one request: the source port tells them apart.
+            self.sent.append(number)
+            self.udp[number // 256].sendto(request(self.session, number % 256, code=43), (CORE, PORT))
+            time.sleep(PACE)
+
+
+def test_every_request_is_answered_once_over_restarts_of_everybody(lab, session):
+    with sandbox.entered(lab.internet):
+        sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(40)]
+    for udp in sockets:
+        udp.bind((INTERNET, 0))
+        udp.settimeout(3)
+    load = Requests(sockets, session)
+    load.start()
+    for number in range(RESTARTS):
+        restart(lab, "kill" if number % 2 else "term")
+        if number == 2:
+            lab.holder.kill()
+            lab.reap(lab.holder)
+            lab.start_holder()
+            wait_for("controld to be back", lambda: lab.call("status")["holder"]["connected"])
+    load.ending = True
+    load.join()
+    assert len(load.sent) < 256 * len(sockets)
+    for start in range(0, len(load.sent), 256):
+        expected = {number % 256 for number in load.sent[start:start + 256]}
+        answers = [sockets[start // 256].recv(4096) for _ in expected]
+        # A CoA-Request that asks for nothing is refused, with the cause.
+        assert {answer[1] for answer in answers} == expected and {answer[0] for answer in answers} == {45}
+    for udp in sockets:
+        udp.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            udp.recv(4096)
+        udp.close()
+    group = the_group(lab)
+    assert group["unrouted"] == 0 and group["mode"] == "stateless"
+    (row,) = group["generations"]
+    assert row["generation"] == lab.call("status")["epoch"] and row["state"] == "working"
+    assert (row["kept"], row["overflowed"]) == (1, 0)
+    print(f"{RESTARTS} restarts, one of the holder: {len(load.sent)} requests, each answered once")
+
+
+@contextlib.contextmanager
+def as_controlds_user():
+    user = pwd.getpwnam("bng")
+    os.setegid(user.pw_gid)
+    os.seteuid(user.pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+def bound_socket(lab, option=socket.SO_REUSEPORT):
+    with sandbox.entered(lab.gateway), as_controlds_user():
+        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.setsockopt(socket.SOL_SOCKET, option, 1)
+        made.bind((CORE, PORT))
+    return made
+
+
+def test_what_waits_with_a_version_without_groups_is_answered(lab, session, sender):
+    assert lab.stop(lab.controld) == 0
+    lab.call("group.drop", {"name": the_group(lab)["name"]}, server="holder")
+    with bound_socket(lab, socket.SO_REUSEADDR) as old, lab.rpc("holder") as holder:
+        holder.call("fd.store", {"name": "controld.coa"}, [old.fileno()])
+    sender.sendto(request(session, 1), (CORE, PORT))
+    lab.start_controld()
+    assert sender.recv(4096)[0] == 41
+    wait_for("it to be dropped", lambda: "controld.coa" not in lab.call("fd.list", server="holder")["names"])
+    sender.sendto(request(session, 2, code=43), (CORE, PORT))
+    assert sender.recv(4096)[0] == 45
+    assert [row["state"] for row in the_group(lab)["generations"]] == ["working"]
+
+
+def test_starts_that_never_got_ready_leave_no_place_taken(lab, session, sender):
+    assert lab.stop(lab.controld) == 0
+    name = the_group(lab)["name"]
+    with lab.rpc("holder") as holder:
+        for number in range(1, 8):
+            with bound_socket(lab) as dead:
+                holder.call("group.register", {"name": name, "generation": number}, [dead.fileno()])
+    assert len(the_group(lab)["generations"]) == 8
+    sender.sendto(request(session, 3), (CORE, PORT))
+    lab.start_controld()
+    assert sender.recv(4096)[0] == 41
+    wait_for("them to be gone", lambda: len(the_group(lab)["generations"]) == 1)
+
+
 def test_the_cli_shows_what_was_counted(lab):
     text = lab.cli("coa", "stats", "--all").stdout
     for line in ("disconnect_acks", "session_not_found", "bad_authenticator"):
@@ -240,9 +364,11 @@ def test_a_reload_moves_the_socket_and_ends_it(lab, session, sender):
     lab.call("config.reload")
     sender.sendto(request(session, 1), (CORE, PORT + 1))
     assert sender.recv(4096)[0] == 41
-    assert "controld.coa" in lab.call("fd.list", server="holder")["names"]
+    group = the_group(lab)
+    assert group["name"] == f"coa.{CORE}.{PORT + 1}" and group["address"] == f"{CORE}:{PORT + 1}"
     del lab.config["coa"]
     lab.write_config()
     lab.call("config.reload")
     assert not stats(lab)["listening"]
-    assert "controld.coa" not in lab.call("fd.list", server="holder")["names"]
+    assert lab.call("group.status", server="holder") == {"groups": []}
+    assert not [name for name in lab.call("fd.list", server="holder")["names"] if name.startswith("group.")]

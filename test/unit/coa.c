@@ -273,7 +273,6 @@ static void setup_serve(void)
 {
 	setup_sessions();
 	coa = (struct coa){.controld = &fixture.controld,
-			   .fd = -1,
 			   .clients = clients,
 			   .client_count = 1,
 			   .needs_timestamp = true,
