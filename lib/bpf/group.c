@@ -16,8 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "group.skel.h"
 #include "lib/bpf/bpffs.h"
+#include "lib/bpf/group.skel.h"
 #include "lib/rpc.h"
 
 #define STATE_SPAN 4096 /* the state's array, in whole pages */
