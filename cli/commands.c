@@ -178,6 +178,7 @@ const struct command commands[] = {
 	 .method = "accounting.on", .print = print_accounting},
 	{.path = "issu upgrade", .help = "replace the data plane's programs without losing a packet",
 	 .arguments = {{"FILE", ARGUMENT_FILE, "the new object", 0, 0, NULL},
+		       {"--signature", ARGUMENT_FILE, "its signature (FILE.minisig, if that is there)", 0, 0, NULL},
 		       {"--confirm", ARGUMENT_DURATION, "go back by itself unless confirmed within this time", 1,
 			86400, NULL}},
 	 .run = run_upgrade},

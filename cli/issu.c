@@ -6,11 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "call.h"
+#include "lib/file.h"
 #include "print.h"
 #include "run.h"
 
@@ -124,6 +127,26 @@ static int run_swap(struct cli *cli, const char *method, const char *what, json_
 	return status;
 }
 
+/* The text of --signature, else of FILE.minisig if that is there. CLI_OK, or an exit status. */
+static int add_signature(const struct cli *cli, const struct invocation *invocation, json_t *params)
+{
+	const char *given = invocation_value(invocation, "--signature");
+	char path[PATH_MAX], *text = NULL;
+
+	snprintf(path, sizeof(path), "%s%s", given ? given : invocation_value(invocation, "FILE"),
+		 given ? "" : ".minisig");
+	int error = file_read_text(path, RPC_TEXT_MAX, &text);
+	if (error == -ENOENT && !given)
+		return CLI_OK;
+	if (error) {
+		fprintf(stderr, "%s: cannot read the signature %s: %s\n", cli->name, path, strerror(-error));
+		return CLI_USAGE;
+	}
+	json_object_set_new(params, "signature", rpc_text(text));
+	free(text);
+	return CLI_OK;
+}
+
 int run_upgrade(struct cli *cli, const struct invocation *invocation)
 {
 	const char *file = invocation_value(invocation, "FILE");
@@ -139,7 +162,11 @@ int run_upgrade(struct cli *cli, const struct invocation *invocation)
 	json_t *confirm = invocation_object(invocation, NULL);
 	if (json_object_get(confirm, "confirm"))
 		json_object_set(params, "confirm_s", json_object_get(confirm, "confirm"));
-	int status = run_swap(cli, "issu.upgrade", "UPGRADE", params, &fd, 1);
+	int status = add_signature(cli, invocation, params);
+	if (status)
+		json_decref(params);
+	else
+		status = run_swap(cli, "issu.upgrade", "UPGRADE", params, &fd, 1);
 	if (!status && !cli->json && json_object_get(confirm, "confirm"))
 		printf("  On trial: \"%s issu confirm\" within %s keeps it, else it goes back by itself.\n",
 		       cli->name, invocation_value(invocation, "--confirm"));

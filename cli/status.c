@@ -195,6 +195,27 @@ int print_maps(struct cli *cli, const json_t *result, const struct invocation *i
 
 /* ---- Holder, DHCP ------------------------------------------------------------------ */
 
+static void print_signing(const json_t *signing)
+{
+	const json_t *keys = json_object_get(signing, "keys"), *key;
+	char text[256] = "";
+	size_t i, used = 0;
+
+	if (!json_is_true(json_object_get(signing, "required"))) {
+		print_fact("signatures", "not asked for (no --key)");
+		return;
+	}
+	json_array_foreach(keys, i, key)
+	{
+		if (used < sizeof(text))
+			used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", i ? ", " : "",
+						 json_string_value(key));
+	}
+	print_fact("signatures", "by %s; %lld good, %lld objects refused",
+		   i ? text : "NO KEY THAT COULD BE READ", (long long)member_integer(signing, "good"),
+		   (long long)member_integer(signing, "refused"));
+}
+
 int print_holder(struct cli *cli, const json_t *result, const struct invocation *invocation)
 {
 	static const struct column links[] = {
@@ -231,6 +252,7 @@ int print_holder(struct cli *cli, const json_t *result, const struct invocation 
 			   member_string(json_object_get(controller, "failure"), "reason"));
 	print_fact("sweep", "%s runs, %s errors, last took %s us", count_of(cli, sweep, "runs", runs),
 		   count_of(cli, sweep, "errors", errors), count_of(cli, sweep, "last_us", last));
+	print_signing(json_object_get(result, "signing"));
 	print_fact("maps", "%zu", json_array_size(json_object_get(result, "maps")));
 	print_fact("sockets", "%zu", json_array_size(json_object_get(result, "sockets")));
 	putchar('\n');

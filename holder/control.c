@@ -36,16 +36,17 @@ static int subscribe(struct rpc_call *call, void *context)
 static int stage(struct rpc_call *call, void *context)
 {
 	struct holder *holder = context;
-	const char *name = call->argument[0].text;
-	json_t *maps;
-	if (object_stage(holder, rpc_fd(call->request, 0), name, call->argument[1].value, &maps,
-			 &call->problem))
+	const struct stage_order order = {.fd = rpc_fd(call->request, 0),
+					  .name = call->argument[0].text,
+					  .sizes = call->argument[1].value,
+					  .signature = call->argument[2].text};
+	if (object_stage(holder, &order, &call->result, &call->problem))
 		return -EINVAL;
 	unsigned generation = holder->journal.last_generation;
-	call->result = json_pack("{s:i, s:o, s:o}", "generation", generation, "programs",
-				 status_programs(holder, generation), "maps", maps);
-	holder_event(holder,
-		     json_pack("{s:s, s:i, s:s}", "type", "stage", "generation", generation, "name", name));
+	json_object_set_new(call->result, "generation", json_integer(generation));
+	json_object_set_new(call->result, "programs", status_programs(holder, generation));
+	holder_event(holder, json_pack("{s:s, s:i, s:s}", "type", "stage", "generation", generation, "name",
+				       order.name));
 	return 0;
 }
 
@@ -222,7 +223,7 @@ static int ready(struct rpc_call *call, void *context)
 #define METHODS(X)                                                                                           \
 	X(status, "holder.status", GROUP, 0, "")                                                             \
 	X(subscribe, "holder.subscribe", GROUP, 0, "")                                                       \
-	X(stage, "object.stage", GROUP, 1, "name:t max_entries?:o")                                          \
+	X(stage, "object.stage", GROUP, 1, "name:t max_entries?:o signature?:s")                             \
 	X(drop, "object.drop", GROUP, 0, "generation:u")                                                     \
 	X(commit, "swap.commit", GROUP, 0, "generation:u expected?:u confirm_within_s?:u")                   \
 	X(rollback, "swap.rollback", GROUP, 0, "generation?:u")                                              \

@@ -35,6 +35,7 @@
 #include "lib/fdstore.h"
 #include "lib/problem.h"
 #include "lib/rpc_call.h"
+#include "lib/sign/sign.h"
 
 #define STAGED_MAX   4u
 #define KEPT_MAX     4u /* generations besides the current one that can be gone back to */
@@ -57,6 +58,13 @@ struct link {
 	__u32 ifindex; /* 0: detached behind our back */
 	__u32 program_id;
 	bool generic;
+};
+
+struct stage_order {
+	int fd;
+	const char *name;
+	const json_t *sizes;   /* max_entries of maps, or NULL */
+	const char *signature; /* or NULL */
 };
 
 struct swap_order {
@@ -105,6 +113,11 @@ struct holder {
 		uint64_t runs, errors, last_us;
 		bool failing;
 	} sweep;
+	struct {
+		bool required; /* keys were given, whether or not they could be read */
+		struct sign_keys keys;
+		uint64_t good, refused, ignored;
+	} signing;
 };
 
 /* journal.c */
@@ -132,12 +145,20 @@ int role_open(const struct holder *holder, unsigned generation, const char *role
 __u32 role_id(const struct holder *holder, unsigned generation, const char *role);
 
 /* object.c, swap.c */
-int object_stage(struct holder *holder, int fd, const char *name, const json_t *sizes, json_t **maps,
+/* *result: what it says of maps and signature. */
+int object_stage(struct holder *holder, const struct stage_order *order, json_t **result,
 		 struct problem *problem);
 int swap_commit(struct holder *holder, const struct swap_order *order, json_t **result,
 		struct problem *problem);
 void swap_undo(struct holder *holder);
 void swap_finish(struct holder *holder);
+
+/* sign.c */
+void sign_add_key(struct holder *holder, const char *path);
+/* 0 and who signed these bytes, or a refusal. */
+int sign_check(struct holder *holder, const struct stage_order *order, const char *bytes, size_t size,
+	       json_t **signed_by, struct problem *problem);
+json_t *sign_status(const struct holder *holder);
 
 /* trial.c */
 bool trial_runs(const struct holder *holder);

@@ -101,7 +101,7 @@ static int start(struct holder *holder)
 
 static int usage(void)
 {
-	fputs("usage: bpfholder --state DIR --group GROUP\n", stderr);
+	fputs("usage: bpfholder --state DIR --group GROUP [--key FILE]...\n", stderr);
 	return 2;
 }
 
@@ -110,15 +110,18 @@ int main(int argc, char **argv)
 	static struct holder holder = {.dir = "/run/bng"};
 	static const struct option options[] = {{"state", required_argument, NULL, 's'},
 						{"group", required_argument, NULL, 'g'},
+						{"key", required_argument, NULL, 'k'},
 						{NULL, 0, NULL, 0}};
 	const char *group_name = "bng";
+	log_init("bpfholder", LOG_LEVEL_INFO);
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (c == 'g')
 			group_name = optarg;
+		else if (c == 'k')
+			sign_add_key(&holder, optarg);
 		else if (c != 's' || snprintf(holder.dir, DIR_TEXT, "%s", optarg) >= DIR_TEXT)
 			return usage();
 	}
-	log_init("bpfholder", LOG_LEVEL_INFO);
 	const struct group *group = getgrnam(group_name);
 	if (!group) {
 		log_error("group %s: there is none: make it (groupadd --system %s)", group_name, group_name);

@@ -29,10 +29,9 @@
 
 struct staging {
 	struct holder *holder;
-	const char *name;
+	const struct stage_order *order;
 	struct bpf_object *object;
-	const json_t *sizes; /* max_entries of maps, or NULL */
-	json_t *maps;        /* for the caller */
+	json_t *maps; /* for the caller */
 	/* What current and kept generations know of the maps; NULL: nothing. */
 	struct btf *kept[1 + KEPT_MAX];
 	struct diagnosis diagnosis;
@@ -80,7 +79,7 @@ static int reuse_map(struct staging *staging, struct bpf_map *map, int fd, const
 	const char *name = bpf_map__name(map);
 	struct layout_difference difference = {0};
 	bpf_obj_get_info_by_fd(fd, &info, &size);
-	if (!json_object_get(staging->sizes, name))
+	if (!json_object_get(staging->order->sizes, name))
 		bpf_map__set_max_entries(map, info.max_entries);
 	enum layout_result layout = compare(staging, &info, map, &difference);
 	if (layout == LAYOUT_BROKEN)
@@ -99,7 +98,7 @@ static int prepare_map(struct staging *staging, struct bpf_map *map)
 {
 	char path[PIN_TEXT], detail[sizeof((struct layout_difference){0}.field)] = "";
 	const char *name = bpf_map__name(map), *result = bpf_map__pin_path(map) ? "new" : "scratch";
-	const json_t *entries = json_object_get(staging->sizes, name);
+	const json_t *entries = json_object_get(staging->order->sizes, name);
 	bool durable = bpf_map__pin_path(map);
 	int error = 0;
 	bpf_map__set_pin_path(map, NULL);
@@ -129,7 +128,7 @@ static int check_request(struct staging *staging)
 	json_t *value;
 	struct bpf_program *program;
 	unsigned count = 0;
-	json_object_foreach((json_t *)staging->sizes, name, value)
+	json_object_foreach((json_t *)staging->order->sizes, name, value)
 	{
 		json_int_t entries = json_integer_value(value);
 		if (entries < 1 || entries > UINT32_MAX ||
@@ -173,7 +172,7 @@ static int pin_all(struct staging *staging)
 	for (size_t i = 0; i < 4 && !error; i++)
 		error = mkdir(pin_path(staging->holder, path, "gen/new%s", folders[i]), 0700) ? -errno : 0;
 	if (!error)
-		error = bpffs_link(pin_path(staging->holder, path, "gen/new/name"), staging->name);
+		error = bpffs_link(pin_path(staging->holder, path, "gen/new/name"), staging->order->name);
 	step("stage_pin");
 	pin_path(staging->holder, path, "gen/new/program");
 	bpf_object__for_each_program(program, staging->object)
@@ -239,7 +238,7 @@ static int stage_bytes(struct staging *staging, const char *bytes, size_t size)
 {
 	if (diagnose_begin(&staging->diagnosis))
 		return refuse_errno(staging->problem, ENOMEM, "verifier log");
-	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = staging->name,
+	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = staging->order->name,
 		    .kernel_log_buf = staging->diagnosis.verifier_log,
 		    .kernel_log_size = staging->diagnosis.verifier_log_size);
 	staging->object = bpf_object__open_mem(bytes, size, &options);
@@ -252,22 +251,27 @@ static int stage_bytes(struct staging *staging, const char *bytes, size_t size)
 	return error;
 }
 
-int object_stage(struct holder *holder, int fd, const char *name, const json_t *sizes, json_t **maps,
+int object_stage(struct holder *holder, const struct stage_order *order, json_t **result,
 		 struct problem *problem)
 {
-	struct staging staging = {.holder = holder, .name = name, .sizes = sizes, .problem = problem};
+	struct staging staging = {.holder = holder, .order = order, .problem = problem};
+	json_t *signed_by = NULL;
 	char *bytes;
 	size_t size;
-	problem_context(problem, "stage %s", name);
+	problem_context(problem, "stage %s", order->name);
 	if (generations_staged(holder) >= STAGED_MAX)
 		return refuse(problem, RPC_LIMIT, NULL, "%u generations are staged: drop one", STAGED_MAX);
-	int error = file_read(fd, OBJECT_BYTES_MAX, &bytes, &size);
+	int error = file_read(order->fd, OBJECT_BYTES_MAX, &bytes, &size);
 	if (error)
 		return refuse_errno(problem, error, "reading the descriptor, a file of at most 64 MiB");
-	*maps = staging.maps = json_array();
-	error = stage_bytes(&staging, bytes, size);
+	staging.maps = json_array();
+	error = sign_check(holder, order, bytes, size, &signed_by, problem);
+	if (!error)
+		error = stage_bytes(&staging, bytes, size);
 	free(bytes);
-	if (error)
-		json_decref(staging.maps);
+	if (!error)
+		*result = json_pack("{s:O, s:O}", "maps", staging.maps, "signature", signed_by);
+	json_decref(staging.maps);
+	json_decref(signed_by);
 	return error;
 }

@@ -5,7 +5,9 @@
 #include "lib/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,4 +35,19 @@ int file_read(int fd, size_t max, char **bytes, size_t *size)
 	*bytes = buffer;
 	*size = (size_t)st.st_size;
 	return 0;
+}
+
+int file_read_text(const char *path, size_t max, char **text)
+{
+	char *bytes = NULL;
+	size_t size = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int error = fd < 0 ? -errno : file_read(fd, max, &bytes, &size);
+	if (fd >= 0)
+		close(fd);
+	if (error)
+		return error;
+	*text = strndup(bytes, size);
+	free(bytes);
+	return *text ? 0 : -ENOMEM;
 }

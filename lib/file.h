@@ -11,4 +11,7 @@
  * caller frees it. -EINVAL: empty, or no regular file; -EFBIG; -errno. */
 int file_read(int fd, size_t max, char **bytes, size_t *size);
 
+/* The same of a path, with a terminator behind it. */
+int file_read_text(const char *path, size_t max, char **text);
+
 #endif

@@ -36,6 +36,8 @@ static const char *wrong_text(char kind, const char *text)
 		return rpc_key_ok(text, length) ? NULL : "must be " RPC_KEY_RULE;
 	if (kind == 'l')
 		return !length || length >= RPC_LONG_TEXT ? "must be text of 1-511 bytes" : NULL;
+	if (kind == 's')
+		return length && length <= RPC_TEXT_MAX ? NULL : "must be text of 1-16384 bytes";
 	if (kind == 'i' && (!length || length >= IF_NAMESIZE || strpbrk(text, "/: \t\n")))
 		return "must be the name of an interface";
 	return !length || length >= RPC_NAME_TEXT ? "must be text of 1-63 bytes" : NULL;

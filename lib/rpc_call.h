@@ -39,6 +39,7 @@ struct rpc_call_row {
 	size_t fd_count; /* descriptors that must come with the line, or RPC_CALL_FDS */
 	/* "name:n mode?:t": a letter says what a parameter is, '?' that it may be absent.
 	 * n: 1-63 letters, digits, '.', '_', '-'; t: text of 1-63 bytes; l: of 1-511;
+	 * s: of 1-16384;
 	 * k: text of 1-255 visible ASCII characters but '"' and '\\'; i: the name of an
 	 * interface; u: integer 0 or more; b: true or false; a: array of 1-32 texts; o: object. */
 	const char *parameters;

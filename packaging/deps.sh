@@ -11,7 +11,7 @@ libxdp-dev libelf-dev zlib1g-dev libevent-dev libjansson-dev libsmartcols-dev li
 run='iproute2 ethtool util-linux procps libcap2-bin bash-completion'
 check='check sqlite3 libfixbuf-tools libsubunit-dev clang-format shellcheck iputils-ping iputils-arping iperf3 udhcpc isc-dhcp-client
 nftables tcpdump tshark coturn stun-client natpmpc freeradius freeradius-utils kea-dhcp4-server gnuplot-nox git systemd qemu-system-x86 busybox-static python3 python3-pytest
-python3-scapy python3-jsonschema vsftpd curl lftp'
+python3-scapy python3-jsonschema vsftpd curl lftp minisign'
 
 if [ "$(id -u)" != 0 ]; then
 	echo "packaging/deps.sh: installs packages and needs root, but runs as $(id -un): run it with sudo" >&2

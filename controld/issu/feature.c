@@ -32,6 +32,7 @@ static void upgrade_free(struct upgrade *upgrade)
 	if (upgrade->object >= 0)
 		close(upgrade->object);
 	kept_free(upgrade->kept);
+	free(upgrade->signature);
 	json_decref(upgrade->report);
 	json_decref(upgrade->data);
 	free(upgrade);
@@ -155,17 +156,18 @@ static void start(struct controld *controld, struct upgrade *upgrade, struct rpc
 
 static void handle_upgrade(struct rpc_request *request, void *context)
 {
-	static const char *const members[] = {"name", "confirm_s", NULL};
+	static const char *const members[] = {"name", "confirm_s", "signature", NULL};
 	struct controld *controld = context;
 	struct json_reader reader;
 	struct upgrade *upgrade;
-	const char *name;
+	const char *name, *signature;
 	int64_t confirm_s;
 	json_t *params = ctl_params(request, &reader, members);
 
 	if (!params)
 		return;
 	name = json_read_string(&reader, params, "name");
+	signature = json_read_string_or(&reader, params, "signature", NULL);
 	confirm_s = json_read_integer_or(&reader, params, "confirm_s", 1, CONFIRM_SECONDS_MAX, 0);
 	if (ctl_refused(request, &reader) || busy(controld, request))
 		return;
@@ -179,6 +181,7 @@ static void handle_upgrade(struct rpc_request *request, void *context)
 	if (upgrade) {
 		upgrade->object = dup(rpc_fd(request, 0));
 		upgrade->confirm_s = (unsigned)confirm_s;
+		upgrade->signature = signature ? strdup(signature) : NULL;
 		snprintf(upgrade->name, sizeof(upgrade->name), "%s", name);
 	}
 	start(controld, upgrade, request);

@@ -99,6 +99,7 @@ static int step_links(struct upgrade *upgrade)
 static int step_stage(struct upgrade *upgrade)
 {
 	struct rpc_result status, result;
+	const char *key;
 	json_t *sizes;
 	int failure = ask(upgrade, "holder.status", NULL, -1, &status);
 
@@ -107,14 +108,17 @@ static int step_stage(struct upgrade *upgrade)
 	sizes = maps_sizes(upgrade->controld->config, upgrade->object, json_object_get(status.value, "maps"));
 	rpc_result_done(&status);
 	failure = ask(upgrade, "object.stage",
-		      json_pack("{s:s, s:o}", "name", upgrade->name, "max_entries", sizes), upgrade->object,
-		      &result);
+		      json_pack("{s:s, s:o, s:s*}", "name", upgrade->name, "max_entries", sizes, "signature",
+				upgrade->signature),
+		      upgrade->object, &result);
 	if (failure)
 		return failure;
 	upgrade->generation = (uint64_t)integer_of(result.value, "generation");
 	json_object_set(upgrade->report, "maps", json_object_get(result.value, "maps"));
-	say(upgrade, "%s is generation %" PRIu64 ", %zu programs accepted by the verifier", upgrade->name,
-	    upgrade->generation, json_array_size(json_object_get(result.value, "programs")));
+	key = json_string_value(json_object_get(json_object_get(result.value, "signature"), "key"));
+	say(upgrade, "%s is generation %" PRIu64 ", %zu programs accepted by the verifier%s%s", upgrade->name,
+	    upgrade->generation, json_array_size(json_object_get(result.value, "programs")),
+	    key ? ", signed by key " : "", key ? key : "");
 	rpc_result_done(&result);
 	return 0;
 }

@@ -20,6 +20,7 @@ struct upgrade {
 	const struct upgrade_step *steps; /* the one to do next */
 	int object;                       /* the file, or -1: a rollback */
 	char name[64];
+	char *signature;    /* text, or NULL */
 	unsigned confirm_s; /* it is on trial that long; 0: it is for good */
 	uint64_t generation_before;
 	uint64_t generation; /* to commit; 0: the previous one */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@
 #include "controld/sync/resync.h"
 #include "dataplane/abi/version.h"
 #include "lib/clock.h"
+#include "lib/file.h"
 #include "lib/log.h"
 
 #define RECORDS_QUIET_MS 3000
@@ -70,9 +72,24 @@ static int phase_hello(struct controld *controld, struct startup *startup)
 	return 0;
 }
 
+/* Of OBJECT.minisig; none is no error. */
+static int read_signature(const char *object, char **signature)
+{
+	char path[PATH_MAX];
+	int failure;
+
+	snprintf(path, sizeof(path), "%s.minisig", object);
+	failure = file_read_text(path, RPC_TEXT_MAX, signature);
+	if (!failure || failure == -ENOENT)
+		return 0;
+	log_error("reading the signature %s failed: %s", path, strerror(-failure));
+	return failure;
+}
+
 static int stage(struct controld *controld, struct startup *startup, json_int_t *generation)
 {
 	const char *object = startup->options->object, *name = strrchr(object, '/');
+	char *signature = NULL;
 	struct rpc_result result;
 	int fd = open(object, O_RDONLY | O_CLOEXEC), failure;
 
@@ -81,10 +98,15 @@ static int stage(struct controld *controld, struct startup *startup, json_int_t 
 		log_error("opening the object file %s failed: %s", object, strerror(-failure));
 		return failure;
 	}
-	failure = holder_call(controld->holder, "object.stage",
-			      json_pack("{s:s, s:o}", "name", name ? name + 1 : object, "max_entries",
-					maps_sizes(startup->config, fd, startup->pinned)),
-			      &fd, 1, &result);
+	failure = read_signature(object, &signature);
+	if (!failure)
+		failure =
+			holder_call(controld->holder, "object.stage",
+				    json_pack("{s:s, s:o, s:o*}", "name", name ? name + 1 : object,
+					      "max_entries", maps_sizes(startup->config, fd, startup->pinned),
+					      "signature", signature ? rpc_text(signature) : NULL),
+				    &fd, 1, &result);
+	free(signature);
 	close(fd);
 	if (failure)
 		log_error("loading the object file %s failed: %s", object, result.message);

@@ -219,10 +219,10 @@ class Lab(sandbox.Sandbox):
         except (OSError, ValueError):
             return False
 
-    def start_holder(self, environment=None, through=()):
+    def start_holder(self, environment=None, through=(), arguments=()):
         """`through`: a command that the holder is started by, such as setpriv with its options."""
         self.holder = self.start(self.gateway, *through, self.directory / "bpfholder", "--state", self.state, "--group", "bng",
-                                 log="holder.log", env=dict(os.environ, **(environment or {})))
+                                 *arguments, log="holder.log", env=dict(os.environ, **(environment or {})))
         self.wait_daemon(self.holder, "holder", "holder.status")
 
     def start_controld(self, *options, wait=True, through=()):

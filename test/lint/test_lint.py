@@ -29,6 +29,7 @@ MAY_INCLUDE = {
     "dataplane": ({"libbpf"}, {"dataplane"}),
     "lib": ({"jansson", "libevent"}, {"lib"}),
     "lib/bpf": ({"libbpf", "libxdp", "jansson"}, {"lib"}),
+    "lib/sign": ({"openssl"}, {"lib"}),
     "holder": ({"libbpf", "libxdp", "jansson", "libevent"}, {"holder", "lib", "dataplane/abi/version.h"}),
     "bngsync": ({"jansson", "libevent", "sqlite"}, {"bngsync", "lib"}),
     "controld": ({"jansson", "libevent", "openssl"}, {"controld", "lib", "dataplane/abi", "bngsync/client.h"}),
