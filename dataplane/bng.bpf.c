@@ -5,6 +5,7 @@
  */
 #include "admit.h"
 #include "alg.h"
+#include "capture.h"
 #include "cgnat.h"
 #include "control.h"
 #include "exempt.h"
@@ -512,8 +513,10 @@ SEC("xdp")
 int bng_access(struct xdp_md *ctx)
 {
 	__u32 length = frame_length(ctx);
-	__u64 outcome = access_run(ctx, 0);
+	__u64 outcome;
 
+	capture_if_wanted(ctx, BNG_CAPTURE_ACCESS);
+	outcome = access_run(ctx, 0);
 	if (outcome_action(outcome))
 		outcome = access_step(ctx, access_again(ctx, outcome));
 	return verdict_act(step_take(ctx, outcome), length, outcome_slot(outcome));
@@ -524,8 +527,10 @@ SEC("xdp")
 int bng_core(struct xdp_md *ctx)
 {
 	__u32 length = frame_length(ctx);
-	__u64 outcome = core_run(ctx);
+	__u64 outcome;
 
+	capture_if_wanted(ctx, BNG_CAPTURE_CORE);
+	outcome = core_run(ctx);
 	return verdict_act(step_take(ctx, (__u32)outcome), length, outcome_slot(outcome));
 }
 

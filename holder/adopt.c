@@ -49,6 +49,7 @@ int adopt(struct holder *holder)
 		return error;
 	adopt_each(holder, "gen", adopt_generation);
 	adopt_each(holder, "if", adopt_link);
+	objects_adopt(holder);
 	holder->current = pinned_generation(holder, "current");
 	if (holder->journal.committing) {
 		bool committed = holder->current == holder->journal.to;

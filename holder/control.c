@@ -224,6 +224,7 @@ static int ready(struct rpc_call *call, void *context)
 	X(status, "holder.status", GROUP, 0, "")                                                             \
 	X(subscribe, "holder.subscribe", GROUP, 0, "")                                                       \
 	X(stage, "object.stage", GROUP, 1, "name:t max_entries?:o signature?:s")                             \
+	X(object_shadow, "object.shadow", GROUP, 0, "generation:u names:a")                                  \
 	X(drop, "object.drop", GROUP, 0, "generation:u")                                                     \
 	X(commit, "swap.commit", GROUP, 0, "generation:u expected?:u confirm_within_s?:u")                   \
 	X(rollback, "swap.rollback", GROUP, 0, "generation?:u")                                              \

@@ -15,6 +15,7 @@
  *       map/M                          durable maps, from the first commit that had them
  *       if/I/link, if/I/role           where programs run (role: symbolic link)
  *       group/G/...                    reuseport groups (lib/bpf/group.h)
+ *     What a generation was loaded from is beside them: DIR/objects/N.
  *  2. `current` changes after every link runs the new generation and before the
  *     journal says so: a commit under way is undone while `current` is the old
  *     generation, else finished.
@@ -159,6 +160,14 @@ void sign_add_key(struct holder *holder, const char *path);
 int sign_check(struct holder *holder, const struct stage_order *order, const char *bytes, size_t size,
 	       json_t **signed_by, struct problem *problem);
 json_t *sign_status(const struct holder *holder);
+
+/* shadow.c */
+#define OBJECT_BYTES_MAX (64u << 20)
+struct rpc_call;
+int object_keep(const struct holder *holder, unsigned generation, const char *bytes, size_t size);
+void object_forget(const struct holder *holder, unsigned generation);
+void objects_adopt(const struct holder *holder); /* what belongs to no generation goes */
+int object_shadow(struct rpc_call *call, void *context);
 
 /* trial.c */
 bool trial_runs(const struct holder *holder);

@@ -24,8 +24,7 @@
 #include "lib/file.h"
 #include "lib/rpc.h"
 
-#define OBJECT_BYTES_MAX (64u << 20)
-#define PROGRAMS_MAX     32
+#define PROGRAMS_MAX 32
 
 struct staging {
 	struct holder *holder;
@@ -251,6 +250,19 @@ static int stage_bytes(struct staging *staging, const char *bytes, size_t size)
 	return error;
 }
 
+/* A generation that is there has a copy of its object. */
+static int keep_and_stage(struct staging *staging, const char *bytes, size_t size)
+{
+	unsigned generation = staging->holder->journal.last_generation + 1;
+	int error = object_keep(staging->holder, generation, bytes, size);
+	if (error)
+		return refuse_errno(staging->problem, error, "keeping a copy of the object");
+	error = stage_bytes(staging, bytes, size);
+	if (error)
+		object_forget(staging->holder, generation);
+	return error;
+}
+
 int object_stage(struct holder *holder, const struct stage_order *order, json_t **result,
 		 struct problem *problem)
 {
@@ -267,7 +279,7 @@ int object_stage(struct holder *holder, const struct stage_order *order, json_t 
 	staging.maps = json_array();
 	error = sign_check(holder, order, bytes, size, &signed_by, problem);
 	if (!error)
-		error = stage_bytes(&staging, bytes, size);
+		error = keep_and_stage(&staging, bytes, size);
 	free(bytes);
 	if (!error)
 		*result = json_pack("{s:O, s:O}", "maps", staging.maps, "signature", signed_by);

@@ -28,8 +28,8 @@ static int lock(struct holder *holder)
 
 int pins_open(struct holder *holder)
 {
-	static const char *const folders[] = {"",         "/control", "/bpf",      "/bpf/gen",
-					      "/bpf/map", "/bpf/if",  "/bpf/group"};
+	static const char *const folders[] = {"",         "/control", "/bpf",       "/bpf/gen",
+					      "/bpf/map", "/bpf/if",  "/bpf/group", "/objects"};
 	char path[PIN_TEXT];
 	int error = 0;
 	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders) && !error; i++) {
@@ -134,7 +134,9 @@ bool generation_is_kept(const struct holder *holder, unsigned generation)
 int generation_drop(const struct holder *holder, unsigned generation)
 {
 	char path[PIN_TEXT];
-	return bpffs_remove(pin_path(holder, path, "gen/%u", generation));
+	int error = bpffs_remove(pin_path(holder, path, "gen/%u", generation));
+	object_forget(holder, generation);
+	return error;
 }
 
 int role_open(const struct holder *holder, unsigned generation, const char *role)

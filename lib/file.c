@@ -51,3 +51,14 @@ int file_read_text(const char *path, size_t max, char **text)
 	free(bytes);
 	return *text ? 0 : -ENOMEM;
 }
+
+int file_write(int fd, const char *bytes, size_t size)
+{
+	for (size_t at = 0; at < size;) {
+		ssize_t done = write(fd, bytes + at, size - at);
+		if (done <= 0)
+			return done ? -errno : -EIO;
+		at += (size_t)done;
+	}
+	return 0;
+}

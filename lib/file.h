@@ -13,5 +13,7 @@ int file_read(int fd, size_t max, char **bytes, size_t *size);
 
 /* The same of a path, with a terminator behind it. */
 int file_read_text(const char *path, size_t max, char **text);
+/* All of it, or -errno. */
+int file_write(int fd, const char *bytes, size_t size);
 
 #endif

@@ -49,9 +49,9 @@ struct bng_meta {
 	__u32 steered_tick;       /* when scores were taken last; this and what follows is controld's alone */
 	__u8 steering_mode;       /* enum bng_steering_mode */
 	__u8 steering_configured; /* the mode that the configuration had when it was set last */
-	__u8 reserved1[2];
-	__u32 pcp_high;        /* 1 + highest index that was in use in map `pcp` */
-	__u32 filters_unknown; /* grants and changes refused: they named a filter that is not configured */
+	__u16 capture_left;       /* packets still to be shown, abi/capture.h */
+	__u32 pcp_high;           /* 1 + highest index that was in use in map `pcp` */
+	__u32 filters_unknown;    /* grants and changes refused: they named a filter that is not configured */
 };
 
 _Static_assert(sizeof(struct bng_meta) == 128, "two cache lines");

@@ -14,7 +14,8 @@ __u32 describe_program_id(const char *path);
 /* What the first program that matches was compiled with; NULL when there is none. */
 struct btf *describe_btf(const char *pattern);
 
-/* Rows for everything that matches: {name, type, id, tag} and {name, type, key_size,
+/* Rows for everything that matches: {name, type, id, tag, verified (instructions the verifier went
+ * through), bytes (of machine code)} and {name, type, key_size,
  * value_size, max_entries, id}. */
 json_t *describe_programs(const char *pattern);
 json_t *describe_maps(const char *pattern);

@@ -4,6 +4,7 @@
  * dataplane/abi/, so that the tests (btf.py) need no copy of them.
  */
 #include "dataplane/abi/alg.h"
+#include "dataplane/abi/capture.h"
 #include "dataplane/abi/cgnat.h"
 #include "dataplane/abi/event.h"
 #include "dataplane/abi/filter.h"
@@ -24,6 +25,8 @@
 #define CONSTANT(name) constant_##name = name
 
 enum constants {
+	CONSTANT(BNG_CAPTURE_BYTES),
+	CONSTANT(BNG_CAPTURE_FRAME),
 	CONSTANT(BNG_POOLS),
 	CONSTANT(BNG_POOL_SEGMENTS),
 	CONSTANT(BNG_BLOCK_SHIFT_MIN),
@@ -91,6 +94,8 @@ struct abi_types {
 	struct bng_exempt_key exempt_key;
 	struct bng_exempt_port_key exempt_port_key;
 	struct bng_event event;
+	struct bng_capture capture;
+	enum bng_capture_entry capture_entry;
 	struct bng_punt punt;
 	struct bng_pin pin;
 	struct bng_pin_lease pin_lease;

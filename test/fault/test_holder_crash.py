@@ -17,7 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "netns")
 from holder_fixture import HolderLab, steps  # noqa: E402
 from sandbox import entered  # noqa: E402
 
-STAGE = {"stage_load", "stage_pin", "stage_publish"}
+STAGE = {"stage_keep", "stage_load", "stage_pin", "stage_publish"}
 ATTACH = {"attach_create", "attach_pin"}
 UNDO = {"undo_links", "undo_done"}
 TRIAL = {"confirm"}
