@@ -33,6 +33,7 @@ enum argument_kind {
 	ARGUMENT_DURATION, /* 90s, 5m, 2h, 1d; min and max in seconds */
 	ARGUMENT_FILE,
 	ARGUMENT_FILES, /* an option that may be given several times */
+	ARGUMENT_TEXTS, /* the same with texts */
 	ARGUMENT_FOLDER,
 	ARGUMENT_CHOICE,
 	ARGUMENT_FLAG, /* an option without value */
@@ -82,7 +83,8 @@ struct invocation {
 	const char *value[ARGUMENTS_MAX]; /* by place in command->arguments; NULL: not given */
 	char *const *rest;                /* of ARGUMENT_REST */
 	size_t rest_count;
-	const char *files[FILES_MAX]; /* of ARGUMENT_FILES */
+	/* of ARGUMENT_FILES or ARGUMENT_TEXTS, of which a command has one */
+	const char *files[FILES_MAX];
 	size_t file_count;
 };
 

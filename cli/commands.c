@@ -7,7 +7,8 @@
 #include "print.h"
 #include "run.h"
 
-#define LIMIT_HELP "how many to show"
+#define LIMIT_HELP      "how many to show"
+#define ALLOW_DIFF_HELP "a difference that is meant, by its name: \"drop_ipv6>forward_up\""
 
 static const char *const session_states[] = {"active", "closing", NULL};
 static const char *const session_kinds[] = {"static", "dhcp", "added", "pppoe", "first-packet", NULL};
@@ -180,8 +181,15 @@ const struct command commands[] = {
 	 .arguments = {{"FILE", ARGUMENT_FILE, "the new object", 0, 0, NULL},
 		       {"--signature", ARGUMENT_FILE, "its signature (FILE.minisig, if that is there)", 0, 0, NULL},
 		       {"--confirm", ARGUMENT_DURATION, "go back by itself unless confirmed within this time", 1,
-			86400, NULL}},
+			86400, NULL},
+		       {"--no-verify", ARGUMENT_FLAG, "without comparing packets first", 0, 0, NULL},
+		       {"--allow-diff", ARGUMENT_TEXTS, ALLOW_DIFF_HELP, 0, 0, NULL}},
 	 .run = run_upgrade},
+	{.path = "issu plan", .help = "what an upgrade would do, and whether it would be refused; changes nothing",
+	 .arguments = {{"FILE", ARGUMENT_FILE, "the new object", 0, 0, NULL},
+		       {"--signature", ARGUMENT_FILE, "its signature (FILE.minisig, if that is there)", 0, 0, NULL},
+		       {"--allow-diff", ARGUMENT_TEXTS, ALLOW_DIFF_HELP, 0, 0, NULL}},
+	 .run = run_plan},
 	{.path = "issu confirm", .help = "keep what was upgraded with --confirm",
 	 .method = "issu.confirm", .print = print_confirmed},
 	{.path = "issu status", .help = "generations of programs, and where they run",

@@ -65,7 +65,7 @@ static void append_argument(char *text, size_t size, const struct argument *argu
 		append_value(text, size, argument);
 	append(text, size, argument->kind == ARGUMENT_REST ? "..." : "");
 	append(text, size, may ? "]" : "");
-	append(text, size, argument->kind == ARGUMENT_FILES ? "..." : "");
+	append(text, size, argument->kind == ARGUMENT_FILES || argument->kind == ARGUMENT_TEXTS ? "..." : "");
 }
 
 void command_synopsis(const struct command *command, char *text, size_t size)

@@ -99,12 +99,10 @@ int issu_report(const struct cli *cli, const char *what, const json_t *report)
 	return CLI_OK;
 }
 
-/* Asks and shows the steps meanwhile; with --json only the report. */
-static int run_swap(struct cli *cli, const char *method, const char *what, json_t *params, const int *fds,
-		    size_t fd_count)
+int issu_call(struct cli *cli, const char *method, json_t *params, const int *fds, size_t fd_count,
+	      json_t **report)
 {
 	struct rpc_client *client;
-	json_t *report;
 	int status = call_open(cli, SERVER_CONTROLD, UPGRADE_TIMEOUT_MS, &client);
 
 	if (status) {
@@ -113,8 +111,17 @@ static int run_swap(struct cli *cli, const char *method, const char *what, json_
 	}
 	if (!cli->json)
 		rpc_client_watch(client, print_step, cli);
-	status = call_method(cli, client, method, params, fds, fd_count, &report);
+	status = call_method(cli, client, method, params, fds, fd_count, report);
 	rpc_client_close(client);
+	return status;
+}
+
+static int run_swap(struct cli *cli, const char *method, const char *what, json_t *params, const int *fds,
+		    size_t fd_count)
+{
+	json_t *report;
+	int status = issu_call(cli, method, params, fds, fd_count, &report);
+
 	if (status)
 		return status;
 	if (cli->json) {
@@ -147,7 +154,7 @@ static int add_signature(const struct cli *cli, const struct invocation *invocat
 	return CLI_OK;
 }
 
-int run_upgrade(struct cli *cli, const struct invocation *invocation)
+int issu_object(const struct cli *cli, const struct invocation *invocation, json_t **params)
 {
 	const char *file = invocation_value(invocation, "FILE");
 	int fd = open(file, O_RDONLY | O_CLOEXEC);
@@ -155,18 +162,33 @@ int run_upgrade(struct cli *cli, const struct invocation *invocation)
 
 	if (fd < 0) {
 		fprintf(stderr, "%s: cannot open %s: %s\n", cli->name, file, strerror(errno));
-		return CLI_USAGE;
+		return -1;
 	}
 	snprintf(name, sizeof(name), "%s", file);
-	json_t *params = json_pack("{s:s}", "name", basename(name));
+	*params = json_pack("{s:s, s:[]}", "name", basename(name), "allow_diff");
+	for (size_t i = 0; i < invocation->file_count; i++)
+		json_array_append_new(json_object_get(*params, "allow_diff"),
+				      json_string(invocation->files[i]));
+	if (!add_signature(cli, invocation, *params))
+		return fd;
+	json_decref(*params);
+	close(fd);
+	return -1;
+}
+
+int run_upgrade(struct cli *cli, const struct invocation *invocation)
+{
+	json_t *params;
+	int fd = issu_object(cli, invocation, &params);
+
+	if (fd < 0)
+		return CLI_USAGE;
 	json_t *confirm = invocation_object(invocation, NULL);
 	if (json_object_get(confirm, "confirm"))
 		json_object_set(params, "confirm_s", json_object_get(confirm, "confirm"));
-	int status = add_signature(cli, invocation, params);
-	if (status)
-		json_decref(params);
-	else
-		status = run_swap(cli, "issu.upgrade", "UPGRADE", params, &fd, 1);
+	if (invocation_value(invocation, "--no-verify"))
+		json_object_set_new(params, "no_verify", json_true());
+	int status = run_swap(cli, "issu.upgrade", "UPGRADE", params, &fd, 1);
 	if (!status && !cli->json && json_object_get(confirm, "confirm"))
 		printf("  On trial: \"%s issu confirm\" within %s keeps it, else it goes back by itself.\n",
 		       cli->name, invocation_value(invocation, "--confirm"));

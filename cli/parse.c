@@ -204,7 +204,7 @@ static int take_option(struct cli *cli, struct parsed *parsed, const char *name,
 		return -EINVAL;
 	if (general)
 		set_general(cli, parsed, option->name, value);
-	else if (option->kind == ARGUMENT_FILES)
+	else if (option->kind == ARGUMENT_FILES || option->kind == ARGUMENT_TEXTS)
 		return take_file(parsed, option, value);
 	else
 		parsed->invocation.value[option - command->arguments] = value ? value : "";

@@ -39,8 +39,16 @@ cli_run run_lookup;
 cli_params params_steering, params_steering_set;
 cli_print print_reputation, print_steering, print_steering_set;
 
+/* plan.c */
+cli_run run_plan;
+
 /* issu.c */
 cli_run run_upgrade, run_rollback;
+/* Calls a method that takes its time and shows its steps meanwhile, unless --json. */
+int issu_call(struct cli *cli, const char *method, json_t *params, const int *fds, size_t fd_count,
+	      json_t **report);
+/* Opens FILE and makes {name, allow_diff}: the descriptor, or -1 after telling why. */
+int issu_object(const struct cli *cli, const struct invocation *invocation, json_t **params);
 cli_print print_confirmed;
 cli_print print_issu_status;
 /* The last line of an upgrade or rollback: CLI_OK or CLI_NOT_HITLESS. */

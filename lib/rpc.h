@@ -25,7 +25,7 @@
 #include "lib/json_scan.h"
 
 #define RPC_LINE_MAX (16u << 20)
-#define RPC_FDS_MAX  32
+#define RPC_FDS_MAX  64
 #define RPC_TEXT_MAX 16384 /* of one text among the parameters */
 
 enum rpc_error {

@@ -49,7 +49,7 @@ static const char *wrong_array(const json_t *array)
 	const json_t *text;
 	bool ok = json_array_size(array) >= 1 && json_array_size(array) <= RPC_FDS_MAX;
 	json_array_foreach(array, i, text) ok = ok && json_is_string(text);
-	return ok ? NULL : "must be an array of 1-32 texts";
+	return ok ? NULL : "must be an array of 1-64 texts";
 }
 
 /* What is wrong with a value, or NULL and the argument. */

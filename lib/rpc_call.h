@@ -41,7 +41,7 @@ struct rpc_call_row {
 	 * n: 1-63 letters, digits, '.', '_', '-'; t: text of 1-63 bytes; l: of 1-511;
 	 * s: of 1-16384;
 	 * k: text of 1-255 visible ASCII characters but '"' and '\\'; i: the name of an
-	 * interface; u: integer 0 or more; b: true or false; a: array of 1-32 texts; o: object. */
+	 * interface; u: integer 0 or more; b: true or false; a: array of 1-64 texts; o: object. */
 	const char *parameters;
 };
 

@@ -118,7 +118,7 @@ static void read_root(struct json_reader *reader, json_t *root, struct config *c
 	static const char *const members[] = {"accounting", "interfaces",   "sizes", "dhcp4",  "gateways",
 					      "sessions",   "cgnat",        "punt",  "radius", "aaa",
 					      "coa",        "first_packet", "hooks", "pppoe",  "qos",
-					      "filters",    "startup",      NULL};
+					      "filters",    "startup",      "issu",  NULL};
 
 	json_read_only(reader, root, members);
 	config_array(reader, root, "interfaces", BNG_INTERFACE_PUNT - 1, sizeof(*config->interfaces),
@@ -141,6 +141,7 @@ static void read_root(struct json_reader *reader, json_t *root, struct config *c
 	config_read_hooks(reader, root, config);
 	config_read_qos(reader, root, &config->qos);
 	config_read_startup(reader, root, config);
+	config_read_issu(reader, root, &config->verify);
 }
 
 static void hash_text(const char *text, size_t length, char hex[static 65])

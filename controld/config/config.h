@@ -422,6 +422,17 @@ enum config_phase {
 		CONFIG_PHASE_COUNT
 };
 
+/* What is asked of a new object before it runs: how far it may differ from the old one. */
+struct config_verify {
+	bool enabled;
+	uint32_t packets; /* captured of the live traffic at most; 0: none */
+	double seconds;   /* for so long */
+	/* How many runs of packets, or entries of maps, may differ. */
+	uint64_t verdicts, bytes, map_effects;
+	double time_ratio; /* of a packet, new to old, at most */
+	char golden[256];  /* folder */
+};
+
 struct config {
 	struct config_interface *interfaces;
 	size_t interface_count;
@@ -452,6 +463,7 @@ struct config {
 	struct config_qos qos;
 	struct config_filters filters;
 	uint32_t deadline_s[CONFIG_PHASE_COUNT];
+	struct config_verify verify;
 	uint32_t dhcp4_rate;
 	uint32_t dhcp4_burst;
 	uint32_t first_packet_rate;

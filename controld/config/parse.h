@@ -81,6 +81,7 @@ void config_coa_free(struct config_coa *config);
 void config_read_qos(struct json_reader *reader, json_t *root, struct config_qos *qos);
 void config_read_filters(struct json_reader *reader, json_t *root, struct config_filters *filters);
 void config_read_startup(struct json_reader *reader, json_t *root, struct config *config);
+void config_read_issu(struct json_reader *reader, json_t *root, struct config_verify *verify);
 void config_read_sessions(struct json_reader *reader, json_t *root, struct config *config);
 
 /* One session, of the configuration or of session.add; `pool_member` names its

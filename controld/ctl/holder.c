@@ -432,6 +432,11 @@ int holder_on_return(struct holder *holder, holder_returned *returned, void *con
 	return returned ? -ENOSPC : 0;
 }
 
+const char *holder_path(const struct holder *holder)
+{
+	return holder->path;
+}
+
 bool holder_connected(const struct holder *holder)
 {
 	return holder->client;

@@ -58,6 +58,8 @@ void holder_tell_failure(const struct controld *controld, const char *path, cons
 typedef void holder_returned(void *context);
 int holder_on_return(struct holder *holder, holder_returned *returned, void *context);
 
+/* Of its socket, for a connection of one's own. */
+const char *holder_path(const struct holder *holder);
 bool holder_connected(const struct holder *holder);
 pid_t holder_pid(const struct holder *holder); /* 0: not connected */
 

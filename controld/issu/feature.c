@@ -16,10 +16,12 @@
 #include "controld/ctl/holder.h"
 #include "controld/feature.h"
 #include "controld/issu/upgrade.h"
+#include "controld/issu/verify.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 
 #define CONFIRM_SECONDS_MAX 86400
+#define ALLOWED_MAX         32
 
 struct issu {
 	struct upgrade *running; /* NULL: none */
@@ -33,6 +35,8 @@ static void upgrade_free(struct upgrade *upgrade)
 		close(upgrade->object);
 	kept_free(upgrade->kept);
 	free(upgrade->signature);
+	verify_free(upgrade->verify);
+	json_decref(upgrade->allowed);
 	json_decref(upgrade->report);
 	json_decref(upgrade->data);
 	free(upgrade);
@@ -74,6 +78,25 @@ static void finish(struct upgrade *upgrade)
 	upgrade_free(upgrade);
 }
 
+/* Nothing was changed, and nothing stays. */
+static void finish_plan(struct upgrade *upgrade)
+{
+	const json_t *verify = json_object_get(upgrade->report, "verify");
+	bool refused = upgrade->code != 0;
+
+	upgrade->controld->issu->running = NULL;
+	drop_staged(upgrade);
+	json_object_set_new(upgrade->report, "generation", json_integer((json_int_t)upgrade->generation));
+	json_object_set_new(upgrade->report, "possible", json_boolean(!refused));
+	if (refused && !json_is_object(verify))
+		json_object_set_new(upgrade->report, "reason", json_string(upgrade->detail));
+	else
+		json_object_set_new(upgrade->report, "reason",
+				    json_incref(json_object_get(verify, "reason")) ?: json_string(""));
+	rpc_reply(upgrade->request, json_incref(upgrade->report), NULL, 0);
+	upgrade_free(upgrade);
+}
+
 static void give_up(struct upgrade *upgrade, int failure)
 {
 	upgrade->controld->issu->running = NULL;
@@ -84,9 +107,9 @@ static void give_up(struct upgrade *upgrade, int failure)
 	upgrade_free(upgrade);
 }
 
-static void schedule(struct upgrade *upgrade)
+static void schedule(struct upgrade *upgrade, unsigned delay_ms)
 {
-	struct timeval delay = {.tv_usec = (suseconds_t)upgrade->steps->delay_ms * 1000};
+	struct timeval delay = {.tv_usec = (suseconds_t)delay_ms * 1000};
 
 	event_add(upgrade->timer, &delay);
 }
@@ -94,21 +117,30 @@ static void schedule(struct upgrade *upgrade)
 static void on_step(evutil_socket_t fd, short what, void *context)
 {
 	struct upgrade *upgrade = context;
-	uint64_t begun = clock_boottime_ns();
 	int failure;
 
 	(void)fd;
 	(void)what;
 	upgrade->detail[0] = '\0';
+	if (!upgrade->begun_ns)
+		upgrade->begun_ns = clock_boottime_ns();
 	failure = upgrade->steps->run(upgrade);
-	step_done(upgrade, failure ? "failed" : "ok", (double)(clock_boottime_ns() - begun) / 1e6);
+	if (failure > 0) {
+		schedule(upgrade, (unsigned)failure);
+		return;
+	}
+	step_done(upgrade, failure || upgrade->code ? "failed" : "ok",
+		  (double)(clock_boottime_ns() - upgrade->begun_ns) / 1e6);
+	upgrade->begun_ns = 0;
 	if (failure) {
 		give_up(upgrade, failure);
 		return;
 	}
 	upgrade->steps++;
 	if (upgrade->steps->name)
-		schedule(upgrade);
+		schedule(upgrade, upgrade->steps->delay_ms);
+	else if (upgrade->is_plan)
+		finish_plan(upgrade);
 	else
 		finish(upgrade);
 }
@@ -151,39 +183,95 @@ static void start(struct controld *controld, struct upgrade *upgrade, struct rpc
 		return;
 	}
 	controld->issu->running = upgrade;
-	schedule(upgrade);
+	schedule(upgrade, upgrade->steps->delay_ms);
+}
+
+/* Names of differences; NULL: none. */
+static json_t *read_allowed(struct json_reader *reader, const json_t *params)
+{
+	json_t *names = json_enter(reader, params, "allow_diff"), *name;
+	size_t i;
+
+	if (names && (!json_is_array(names) || json_array_size(names) > ALLOWED_MAX))
+		json_reader_fail(reader, names, "must be an array of at most %d texts", ALLOWED_MAX);
+	json_array_foreach(names, i, name)
+	{
+		json_enter_index(reader, names, i);
+		if (!json_is_string(name) || json_string_length(name) >= VERIFY_NAME)
+			json_reader_fail(reader, name, "must be the name of a difference");
+		json_leave(reader);
+	}
+	json_leave(reader);
+	return names;
+}
+
+/* What upgrade and plan both get: NULL after it was refused. */
+static struct upgrade *of_object(struct controld *controld, struct rpc_request *request,
+				 const struct upgrade_step *steps, struct json_reader *reader,
+				 const json_t *params)
+{
+	const char *name = json_read_string(reader, params, "name");
+	const char *signature = json_read_string_or(reader, params, "signature", NULL);
+	json_t *allowed = read_allowed(reader, params);
+	struct upgrade *upgrade;
+
+	if (ctl_refused(request, reader) || busy(controld, request))
+		return NULL;
+	if (rpc_fd_count(request) != 1) {
+		rpc_fail(request, RPC_INVALID_PARAMS, NULL,
+			 "%s needs one descriptor, of the object file; %zu came",
+			 steps == plan_steps ? "issu.plan" : "issu.upgrade", rpc_fd_count(request));
+		return NULL;
+	}
+	upgrade = upgrade_new(controld, request, steps);
+	if (!upgrade) {
+		rpc_fail(request, RPC_INTERNAL, NULL, "starting the upgrade failed: out of memory");
+		return NULL;
+	}
+	upgrade->object = dup(rpc_fd(request, 0));
+	upgrade->signature = signature ? strdup(signature) : NULL;
+	upgrade->allowed = allowed ? json_incref(allowed) : json_array();
+	snprintf(upgrade->name, sizeof(upgrade->name), "%s", name);
+	return upgrade;
 }
 
 static void handle_upgrade(struct rpc_request *request, void *context)
 {
-	static const char *const members[] = {"name", "confirm_s", "signature", NULL};
+	static const char *const members[] = {"name",      "confirm_s",  "signature",
+					      "no_verify", "allow_diff", NULL};
 	struct controld *controld = context;
 	struct json_reader reader;
 	struct upgrade *upgrade;
-	const char *name, *signature;
+	json_t *params = ctl_params(request, &reader, members);
 	int64_t confirm_s;
+	bool no_verify;
+
+	if (!params)
+		return;
+	confirm_s = json_read_integer_or(&reader, params, "confirm_s", 1, CONFIRM_SECONDS_MAX, 0);
+	no_verify = json_read_bool_or(&reader, params, "no_verify", false);
+	upgrade = of_object(controld, request, upgrade_steps, &reader, params);
+	if (!upgrade)
+		return;
+	upgrade->confirm_s = (unsigned)confirm_s;
+	upgrade->no_verify = no_verify;
+	start(controld, upgrade, request);
+}
+
+static void handle_plan(struct rpc_request *request, void *context)
+{
+	static const char *const members[] = {"name", "signature", "allow_diff", NULL};
+	struct controld *controld = context;
+	struct json_reader reader;
+	struct upgrade *upgrade;
 	json_t *params = ctl_params(request, &reader, members);
 
 	if (!params)
 		return;
-	name = json_read_string(&reader, params, "name");
-	signature = json_read_string_or(&reader, params, "signature", NULL);
-	confirm_s = json_read_integer_or(&reader, params, "confirm_s", 1, CONFIRM_SECONDS_MAX, 0);
-	if (ctl_refused(request, &reader) || busy(controld, request))
+	upgrade = of_object(controld, request, plan_steps, &reader, params);
+	if (!upgrade)
 		return;
-	if (rpc_fd_count(request) != 1) {
-		rpc_fail(request, RPC_INVALID_PARAMS, NULL,
-			 "issu.upgrade needs one descriptor, of the object file; %zu came",
-			 rpc_fd_count(request));
-		return;
-	}
-	upgrade = upgrade_new(controld, request, upgrade_steps);
-	if (upgrade) {
-		upgrade->object = dup(rpc_fd(request, 0));
-		upgrade->confirm_s = (unsigned)confirm_s;
-		upgrade->signature = signature ? strdup(signature) : NULL;
-		snprintf(upgrade->name, sizeof(upgrade->name), "%s", name);
-	}
+	upgrade->is_plan = true;
 	start(controld, upgrade, request);
 }
 
@@ -262,6 +350,7 @@ static void on_closed(struct controld *controld, struct rpc_peer *peer)
 static int init(struct controld *controld)
 {
 	controld->issu = calloc(1, sizeof(*controld->issu));
+	maps_capture_ask(controld->maps, 0); /* who asked for packets is gone */
 	return controld->issu ? ctl_on_close(controld, on_closed) : -ENOMEM;
 }
 
@@ -279,11 +368,9 @@ static void done(struct controld *controld)
 }
 
 static const struct rpc_method methods[] = {
-	{"issu.upgrade", 0, handle_upgrade},
-	{"issu.status", 0, handle_status},
-	{"issu.rollback", 0, handle_rollback},
-	{"issu.confirm", 0, handle_confirm},
-	{0},
+	{"issu.upgrade", 0, handle_upgrade}, {"issu.plan", 0, handle_plan},
+	{"issu.status", 0, handle_status},   {"issu.rollback", 0, handle_rollback},
+	{"issu.confirm", 0, handle_confirm}, {0},
 };
 
 const struct bng_feature issu_feature = {

@@ -90,6 +90,8 @@ static int step_links(struct upgrade *upgrade)
 						 name ? name : "?", role ? role : "?",
 						 integer_of(link, "program_id"));
 	}
+	if (upgrade->is_plan)
+		json_object_set(upgrade->report, "links", json_object_get(status.value, "links"));
 	json_object_set_new(upgrade->report, "from",
 			    generation_json(status.value, (json_int_t)upgrade->generation_before));
 	rpc_result_done(&status);
@@ -115,6 +117,8 @@ static int step_stage(struct upgrade *upgrade)
 		return failure;
 	upgrade->generation = (uint64_t)integer_of(result.value, "generation");
 	json_object_set(upgrade->report, "maps", json_object_get(result.value, "maps"));
+	if (upgrade->is_plan)
+		json_object_set(upgrade->report, "programs", json_object_get(result.value, "programs"));
 	key = json_string_value(json_object_get(json_object_get(result.value, "signature"), "key"));
 	say(upgrade, "%s is generation %" PRIu64 ", %zu programs accepted by the verifier%s%s", upgrade->name,
 	    upgrade->generation, json_array_size(json_object_get(result.value, "programs")),
@@ -281,10 +285,23 @@ static int step_compare(struct upgrade *upgrade)
 }
 
 const struct upgrade_step upgrade_steps[] = {
-	{"links found", step_links, 0},      {"object staged", step_stage, 0},
-	{"maps adopted", step_maps, 0},      {"state recorded", step_record, SETTLE_MS},
-	{"program swapped", step_swap, 0},   {"traffic watched", step_traffic, SETTLE_MS},
-	{"state compared", step_compare, 0}, {0},
+	{"links found", step_links, 0},
+	{"object staged", step_stage, 0},
+	{"maps adopted", step_maps, 0},
+	{"packets compared", step_verify, 0},
+	{"state recorded", step_record, SETTLE_MS},
+	{"program swapped", step_swap, 0},
+	{"traffic watched", step_traffic, SETTLE_MS},
+	{"state compared", step_compare, 0},
+	{0},
+};
+
+const struct upgrade_step plan_steps[] = {
+	{"links found", step_links, 0},
+	{"object staged", step_stage, 0},
+	{"maps compared", step_maps, 0},
+	{"packets compared", step_verify, 0},
+	{0},
 };
 
 const struct upgrade_step rollback_steps[] = {

@@ -11,6 +11,7 @@
 #include "lib/rpc.h"
 
 struct event;
+struct verify;
 
 struct upgrade {
 	struct controld *controld;
@@ -20,8 +21,13 @@ struct upgrade {
 	const struct upgrade_step *steps; /* the one to do next */
 	int object;                       /* the file, or -1: a rollback */
 	char name[64];
-	char *signature;    /* text, or NULL */
-	unsigned confirm_s; /* it is on trial that long; 0: it is for good */
+	char *signature;       /* text, or NULL */
+	unsigned confirm_s;    /* it is on trial that long; 0: it is for good */
+	bool is_plan;          /* it ends before the swap */
+	bool no_verify;        /* packets are not compared */
+	json_t *allowed;       /* names of differences that may be, or NULL */
+	struct verify *verify; /* running, or NULL */
+	uint64_t begun_ns;     /* of the step; 0: it has not begun */
 	uint64_t generation_before;
 	uint64_t generation; /* to commit; 0: the previous one */
 	bool swapped;
@@ -35,7 +41,7 @@ struct upgrade {
 	char detail[512]; /* of the step, or the error's message */
 };
 
-/* 0: go on. -errno: ends it; upgrade->detail says why. */
+/* 0: go on. -errno: ends it; upgrade->detail says why. More: again after so many ms. */
 struct upgrade_step {
 	const char *name;
 	int (*run)(struct upgrade *upgrade);
@@ -44,6 +50,9 @@ struct upgrade_step {
 
 extern const struct upgrade_step upgrade_steps[];
 extern const struct upgrade_step rollback_steps[];
+extern const struct upgrade_step plan_steps[];
+
+int step_verify(struct upgrade *upgrade); /* verify_step.c */
 
 /* {hitless, lost: text} into the report: the verdict, from what was measured. */
 void upgrade_judge(struct upgrade *upgrade);

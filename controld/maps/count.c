@@ -35,10 +35,24 @@ int maps_count(struct maps *maps, enum bng_verdict verdict, struct bng_count *co
 
 int maps_counts(struct maps *maps, struct bng_count counts[static BNG_VERDICT_COUNT])
 {
-	int failure = 0;
+	struct bng_count *of_cpu = calloc((size_t)BNG_VERDICT_COUNT * maps->cpus, sizeof(*of_cpu));
+	uint32_t keys[BNG_VERDICT_COUNT], count = BNG_VERDICT_COUNT, next;
+	int failure = of_cpu ? 0 : -ENOMEM;
 
-	for (int i = 0; !failure && i < BNG_VERDICT_COUNT; i++)
-		failure = maps_count(maps, (enum bng_verdict)i, &counts[i]);
+	if (!failure &&
+	    bpf_map_lookup_batch(maps->map[MAP_reason_count].fd, NULL, &next, keys, of_cpu, &count, NULL) &&
+	    errno != ENOENT)
+		failure = -errno;
+	for (uint32_t i = 0; !failure && i < count; i++) {
+		struct bng_count sum = {0};
+
+		for (unsigned cpu = 0; cpu < maps->cpus; cpu++) {
+			sum.packets += of_cpu[i * maps->cpus + cpu].packets;
+			sum.bytes += of_cpu[i * maps->cpus + cpu].bytes;
+		}
+		counts[keys[i]] = sum;
+	}
+	free(of_cpu);
 	return failure;
 }
 

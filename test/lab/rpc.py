@@ -10,7 +10,7 @@ import json
 import os
 import socket
 
-FDS_MAX = 32
+FDS_MAX = 64
 
 
 class RpcError(Exception):

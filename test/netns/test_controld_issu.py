@@ -12,7 +12,7 @@ from lab import INTERNET, Lab, wait_for
 from rpc import RpcError
 
 CONFLICT, SYSTEM = -32003, -32006
-STEPS = ["links found", "object staged", "maps adopted", "state recorded", "program swapped", "traffic watched",
+STEPS = ["links found", "object staged", "maps adopted", "packets compared", "state recorded", "program swapped", "traffic watched",
          "state compared"]
 
 

@@ -46,6 +46,7 @@ def call_the_rest(lab):
     with open(lab.object, "rb") as object_file, lab.rpc() as controld:
         controld.call("events.follow")
         controld.call("config.check", {"file": str(lab.config_file)})
+        controld.call("issu.plan", {"name": "bng"}, [object_file.fileno()])
         controld.call("issu.upgrade", {"name": "bng"}, [object_file.fileno()])
         controld.call("issu.rollback")
 

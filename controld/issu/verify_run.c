@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Packets through both programs in turn, by a clock that we set, so that whatever limits a
+ * rate or times out does so at the same packet in both.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "controld/issu/verify.h"
+
+static bool is_punted(unsigned verdict)
+{
+	return verdict < BNG_VERDICT_COUNT && !strncmp(maps_verdict_name(verdict), "punt", 4);
+}
+
+/* Two public ends of one session, which the programs have drawn by chance? */
+static bool is_other_end_of_same(const struct pair *pair)
+{
+	uint32_t old_be, new_be;
+	uint16_t old_port, new_port;
+	uint64_t owner;
+
+	if (!frame_source(&pair->old_result.out, &old_be, &old_port) ||
+	    !frame_source(&pair->new_result.out, &new_be, &new_port) ||
+	    (old_be == new_be && old_port == new_port))
+		return false;
+	owner = world_owner(&pair->old, old_be, old_port);
+	return owner && owner == world_owner(&pair->new, new_be, new_port);
+}
+
+static void compare_bytes(struct pair *pair, const char *what)
+{
+	const struct frame *old = &pair->old_result.out, *new = &pair->new_result.out;
+	const char *field = frame_differs(old, new, is_punted(pair->old_result.verdict));
+
+	if (field && is_other_end_of_same(pair))
+		field = frame_differs_beyond_source(old, new);
+	if (field)
+		difference_add(&pair->result->differences, DIFFERENCE_BYTES, field, 1, what);
+}
+
+static void compare_results(struct pair *pair, const char *what)
+{
+	static const char *const actions[] = {"xdp_aborted", "xdp_drop", "xdp_pass", "xdp_tx",
+					      "xdp_redirect"};
+	const struct world_result *old = &pair->old_result, *new = &pair->new_result;
+	char name[VERIFY_NAME];
+
+	if (old->verdict != new->verdict)
+		snprintf(name, sizeof(name), "%s>%s", maps_verdict_name(old->verdict),
+			 maps_verdict_name(new->verdict));
+	else if (old->action != new->action && old->action <= 4 && new->action <= 4)
+		snprintf(name, sizeof(name), "%s>%s", actions[old->action], actions[new->action]);
+	else {
+		compare_bytes(pair, what);
+		return;
+	}
+	difference_add(&pair->result->differences, DIFFERENCE_VERDICT, name, 1, what);
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const uint32_t *left = a, *right = b;
+
+	return (*left > *right) - (*left < *right);
+}
+
+static uint32_t median(uint32_t times[static VERIFY_ROUNDS])
+{
+	qsort(times, VERIFY_ROUNDS, sizeof(*times), by_size);
+	return times[VERIFY_ROUNDS / 2];
+}
+
+int pair_run(struct pair *pair, const struct packet *packet, const char *what)
+{
+	uint32_t old_ns[VERIFY_ROUNDS], new_ns[VERIFY_ROUNDS];
+	char text[96], example[192];
+
+	frame_describe(&packet->frame, text, sizeof(text));
+	snprintf(example, sizeof(example), "%s, %s", what, text);
+	for (int round = 0; round < VERIFY_ROUNDS; round++) {
+		int failure = world_run(&pair->old, packet, pair->now_ns, &pair->old_result);
+
+		if (!failure)
+			failure = world_run(&pair->new, packet, pair->now_ns, &pair->new_result);
+		if (failure) {
+			snprintf(pair->error, sizeof(pair->error), "running %s: %s", what,
+				 strerror(-failure));
+			return failure;
+		}
+		pair->now_ns += VERIFY_STEP_NS;
+		pair->result->runs++;
+		old_ns[round] = pair->old_result.ns;
+		new_ns[round] = pair->new_result.ns;
+		compare_results(pair, example);
+	}
+	pair->result->old_ns += median(old_ns);
+	pair->result->new_ns += median(new_ns);
+	return 0;
+}
+
+int pair_seed(struct pair *pair, struct maps *live)
+{
+	int failure = maps_copy(pair->old.maps, live);
+
+	maps_capture_ask(pair->old.maps, 0);
+	if (!failure)
+		failure = maps_copy(pair->new.maps, pair->old.maps);
+	if (failure)
+		snprintf(pair->error, sizeof(pair->error), "copying the live maps: %s", strerror(-failure));
+	pair->now_ns = maps_now_ns(live);
+	return failure;
+}
+
+void pair_compare_maps(struct pair *pair)
+{
+	for (enum map_id i = 0; i < MAP_COUNT; i++) {
+		uint64_t old, new;
+		char example[64];
+
+		if (!maps_filled(pair->old.maps, i, &old) || !maps_filled(pair->new.maps, i, &new) ||
+		    old == new)
+			continue;
+		snprintf(example, sizeof(example), "%llu entries, not %llu", (unsigned long long)new,
+			 (unsigned long long)old);
+		difference_add(&pair->result->differences, DIFFERENCE_MAP, maps_name(i),
+			       new > old ? new - old : old - new, example);
+	}
+}

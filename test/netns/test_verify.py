@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# A new object is tried with packets before it runs: a good one passes, a bad one is
+# refused with what it does wrong, and no subscriber notices either.
+import contextlib
+import json
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+import sandbox
+from lab import INTERNET, Lab, default_config, wait_for
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+MARK = 0x2174_6c75_6166_6e62  # "bnfault!"
+PACKETS, ROUNDS = 256, 9
+
+# What the data plane does wrong, by a number in the object's read-only data.
+FAULTS = """
+const volatile __u64 fault[2] SEC(".rodata.fault") = {0x%xULL, 0};
+
+static __always_inline int fault_act(struct xdp_md *ctx, __u32 verdict, __u32 length, __u32 slot)
+{
+	struct bng_subscriber *session = slot ? subscriber_get(slot) : NULL;
+	__u8 *data = (void *)(long)ctx->data;
+	__u32 key = bpf_get_prandom_u32();
+
+	if (fault[1] == 1 && verdict == BNG_FORWARD_UP && session && session->mac[5] == 0x0a && key %% 100 == 0)
+		verdict = BNG_DROP_INTERNAL;
+	if (fault[1] == 2 && verdict == BNG_FORWARD_UP && (void *)(data + 34) <= (void *)(long)ctx->data_end)
+		data[25] ^= 1;
+	for (int i = 0; fault[1] == 3 && i < 40; i++)
+		slot += bpf_ktime_get_ns() == 0;
+	if (fault[1] == 4)
+		bpf_map_update_elem(&slot_of_address, &key, &key, BPF_ANY);
+	return verdict_act(verdict, length, slot);
+}
+
+SEC("xdp")
+int bng_access(""" % MARK
+
+
+@pytest.fixture(scope="module")
+def lab():
+    config = default_config()
+    config["issu"] = {"verify": {"packets": PACKETS, "seconds": 1}}
+    with Lab(config) as lab:
+        lab.start_daemons()
+        lab.alice = lab.client("alice", "02:00:00:00:00:0a")
+        lab.alice.start_dhcp()
+        lab.alice.wait_bound()
+        lab.faults = build_faults(lab)
+        yield lab
+
+
+def build_faults(lab):
+    copy = lab.directory / "faults"
+    copy.mkdir()
+    sandbox.run(["cp", "-r", str(TOP / "dataplane"), str(copy)])
+    source = copy / "dataplane" / "bng.bpf.c"
+    text = source.read_text().replace('SEC("xdp")\nint bng_access(', FAULTS, 1)
+    text, count = re.subn(r"return verdict_act\(step_take\(ctx, outcome\)", "return fault_act(ctx, step_take(ctx, outcome)", text, count=1)
+    assert count == 1 and FAULTS in text
+    source.write_text(text)
+    return lab.second_build(name="faults", top=copy).read_bytes()
+
+
+def object_with(lab, number):
+    """The data plane with one fault, 0: none."""
+    mark = MARK.to_bytes(8, "little")
+    assert lab.faults.count(mark) == 1
+    path = lab.directory / f"fault{number}.bpf.o"
+    path.write_bytes(lab.faults.replace(mark + bytes(8), mark + number.to_bytes(8, "little")))
+    return path
+
+
+@contextlib.contextmanager
+def traffic(lab):
+    """Echoes all the time; none may be lost."""
+    log = lab.directory / "ping.log"
+    process = lab.start(lab.alice.namespace, "ping", "-n", "-q", "-i", "0.002", INTERNET, log=log.name)
+    wait_for("packets", lambda: lab.drops()["forward_up"] > 100)
+    yield
+    process.send_signal(2)
+    process.wait(10)
+    lab.processes.remove(process)
+    sent, received = map(int, re.search(r"(\d+) packets transmitted, (\d+) received", log.read_text()).groups())
+    assert received in (sent, sent - 1) and sent > 100  # one may be on its way
+
+
+def everything(lab):
+    status = lab.call("issu.status")
+    return lab.programs(), lab.digest()["sessions"], status["current"], [entry["generation"] for entry in status["generations"]]
+
+
+def plan(lab, path, *options):
+    result = lab.cli("--json", "issu", "plan", path, *options, check=False)
+    return result.returncode, json.loads(result.stdout)
+
+
+def test_a_good_object_passes_and_a_plan_changes_nothing(lab):
+    with traffic(lab):
+        before = everything(lab)
+        status, report = plan(lab, object_with(lab, 0))
+        assert (status, report["possible"], report["reason"]) == (0, True, "")
+        assert everything(lab) == before
+    verify = report["verify"]
+    assert verify["passed"] and verify["differences"] == [] and verify["captured"] > PACKETS / 2
+    assert verify["runs"] == ROUNDS * (verify["captured"] + verify["golden"])
+    assert 0.5 < verify["time"]["ratio"] < 1.5 and verify["time"]["old_ns"] > 0
+    assert {program["name"] for program in report["programs"]} >= {"bng_access", "bng_core", "bng_inject", "bng_sweep"}
+    assert all(program["verified"] > 0 and program["bytes"] > 0 for program in report["programs"])
+    assert {entry["interface"] for entry in report["links"]} >= {"access0", "core0"}
+    assert report["from"]["generation"] == before[2]
+
+
+WRONG = {
+    1: r"(\d+) runs of packets differ, /issu/verify/verdicts allows 0: most by verdict forward_up>drop_internal \(\1: captured "
+       r"packet \d+, access, 98 bytes, IP protocol 1, 10\.0\.\d+\.\d+ > 198\.18\.0\.1\)",
+    2: r"(\d+) runs of packets differ, /issu/verify/bytes allows 0: most by bytes ip\.checksum \(\1: captured packet \d+, "
+       r"access, 98 bytes, ",
+    3: r"a packet takes [\d.]+ times as long as before, /issu/verify/time_ratio allows 1\.5",
+    4: r"(\d+) entries of maps differ, /issu/verify/map_effects allows 0: most by map slot_of_address "
+       r"\(\1: (\d+) entries, not (\d+)\)",
+}
+
+
+@pytest.mark.parametrize("number", WRONG, ids=["drops-one-percent", "wrong-checksum", "three-times-slower", "leaks-an-entry"])
+def test_a_bad_object_is_refused_with_what_it_does_wrong(lab, number):
+    with traffic(lab):
+        before = everything(lab)
+        result = lab.cli("issu", "upgrade", object_with(lab, number), check=False)
+        assert everything(lab) == before
+    assert result.returncode == 1
+    message = re.search(r"^bngcli: issu.upgrade refused: packets compared: (.*); nothing was changed$", result.stderr, re.MULTILINE)
+    assert message and re.match(WRONG[number], message[1]), result.stderr
+    assert "[fail] packets compared" in result.stdout
+    if number == 2:
+        wrong = int(re.match(WRONG[2], message[1])[1])
+        assert wrong % ROUNDS == 0 and wrong > ROUNDS * PACKETS / 8  # each packet up, each time
+    if number == 4:
+        leaked = int(re.match(WRONG[4], message[1])[1])
+        assert ROUNDS * PACKETS / 8 < leaked <= ROUNDS * PACKETS * 2
+
+
+def test_what_is_meant_is_allowed_by_name_and_kept_in_the_report(lab):
+    with traffic(lab):
+        status, report = plan(lab, object_with(lab, 2), "--allow-diff", "ip.checksum", "--allow-diff", "ip.ttl")
+    assert status == 0 and report["possible"] and report["verify"]["passed"]
+    assert report["verify"]["allowed"] == ["ip.checksum", "ip.ttl"]
+    (difference,) = report["verify"]["differences"]
+    assert (difference["kind"], difference["name"], difference["allowed"]) == ("bytes", "ip.checksum", True)
