@@ -432,7 +432,7 @@ int holder_on_return(struct holder *holder, holder_returned *returned, void *con
 	return returned ? -ENOSPC : 0;
 }
 
-const char *holder_path(const struct holder *holder)
+const char *holder_socket(const struct holder *holder)
 {
 	return holder->path;
 }

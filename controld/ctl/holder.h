@@ -59,7 +59,7 @@ typedef void holder_returned(void *context);
 int holder_on_return(struct holder *holder, holder_returned *returned, void *context);
 
 /* Of its socket, for a connection of one's own. */
-const char *holder_path(const struct holder *holder);
+const char *holder_socket(const struct holder *holder);
 bool holder_connected(const struct holder *holder);
 pid_t holder_pid(const struct holder *holder); /* 0: not connected */
 

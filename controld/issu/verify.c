@@ -131,7 +131,7 @@ struct verify *verify_start(struct controld *controld, unsigned old_generation, 
 	verify->generation[0] = old_generation;
 	verify->generation[1] = new_generation;
 	verify->pair.result = &verify->result;
-	if (!rpc_client_open(holder_path(controld->holder), LOAD_TIMEOUT_MS, &verify->client)) {
+	if (!rpc_client_open(holder_socket(controld->holder), LOAD_TIMEOUT_MS, &verify->client)) {
 		if (!pthread_create(&verify->thread, NULL, run, verify))
 			return verify;
 		rpc_client_close(verify->client);

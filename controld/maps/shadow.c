@@ -71,7 +71,8 @@ int maps_copy(struct maps *to, struct maps *from)
 			failure = -ENOSPC;
 		else if (to->map[i].data)
 			memcpy(to->map[i].data, from->map[i].data, from->map[i].length);
-		else if (i != MAP_reason_count && i != MAP_events)
+		else if (from->map[i].type != BPF_MAP_TYPE_PERCPU_ARRAY &&
+			 from->map[i].type != BPF_MAP_TYPE_RINGBUF)
 			failure = copy_keys(to, from, i);
 	}
 	return failure;

@@ -26,7 +26,7 @@ struct maps_run {
 /* 0 or -errno. */
 int maps_run(int program, struct maps_run *run);
 
-/* Makes `to` what `from` is, but for counters and events. The source may change meanwhile. */
+/* Makes `to` what `from` is, but for counters of CPUs and events. The source may change meanwhile. */
 int maps_copy(struct maps *to, struct maps *from);
 /* Every key of a map that is no array goes. */
 int maps_clear(struct maps *maps, enum map_id id);
