@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * Nothing is pinned or reused: the object's maps are new and empty.
+ */
+#include "lib/bpf/shadow.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "lib/bpf/diagnose.h"
+
+#define PATH_TEXT 512
+
+static int prepare_map(struct bpf_map *map, const char *folder)
+{
+	struct bpf_map_info info = {0};
+	__u32 size = sizeof(info);
+	char path[PATH_TEXT];
+	snprintf(path, sizeof(path), "%s/%s", folder, bpf_map__name(map));
+	int fd = bpf_map__pin_path(map) ? bpf_obj_get(path) : -1;
+	int error = bpf_map__set_pin_path(map, NULL);
+	if (fd < 0)
+		return error;
+	if (!error && bpf_obj_get_info_by_fd(fd, &info, &size))
+		error = -errno;
+	close(fd);
+	return error ? error : bpf_map__set_max_entries(map, info.max_entries);
+}
+
+static int load(struct bpf_object *object, const char *folder)
+{
+	struct bpf_map *map;
+	int error = 0;
+	bpf_object__for_each_map(map, object)
+	{
+		if (!error)
+			error = prepare_map(map, folder);
+	}
+	return error ? error : bpf_object__load(object);
+}
+
+struct bpf_object *shadow_load(const char *bytes, size_t size, const char *folder, struct problem *problem)
+{
+	struct diagnosis diagnosis;
+	if (diagnose_begin(&diagnosis)) {
+		refuse_errno(problem, ENOMEM, "verifier log");
+		return NULL;
+	}
+	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "shadow",
+		    .kernel_log_buf = diagnosis.verifier_log, .kernel_log_size = diagnosis.verifier_log_size);
+	struct bpf_object *object = bpf_object__open_mem(bytes, size, &options);
+	int error = object ? load(object, folder) : -errno;
+	if (error) {
+		refuse_errno(problem, error, "loading it with maps as large as the live ones: %s",
+			     diagnosis.warning);
+		bpf_object__close(object);
+		object = NULL;
+	}
+	diagnose_end(&diagnosis);
+	return object;
+}
+
+int shadow_open(const struct bpf_object *object, const char *name)
+{
+	const struct bpf_map *map = bpf_object__find_map_by_name(object, name);
+	const struct bpf_program *program = bpf_object__find_program_by_name(object, name);
+	if (!map && !program)
+		return -ENOENT;
+	int fd = fcntl(map ? bpf_map__fd(map) : bpf_program__fd(program), F_DUPFD_CLOEXEC, 3);
+	return fd < 0 ? -errno : fd;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * An object loaded with maps of its own that are as large as others which are pinned.
+ */
+#ifndef BNG_LIB_SHADOW_H
+#define BNG_LIB_SHADOW_H
+
+#include <stddef.h>
+
+#include "lib/problem.h"
+
+struct bpf_object;
+
+/* `folder`: pinned maps, by name; what is to be pinned by name gets the size of the one
+ * there. NULL and a problem, or the object, for bpf_object__close. */
+struct bpf_object *shadow_load(const char *bytes, size_t size, const char *folder, struct problem *problem);
+/* A descriptor of one's own of a map or program, or -errno. */
+int shadow_open(const struct bpf_object *object, const char *name);
+
+#endif
