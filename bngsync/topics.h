@@ -25,7 +25,8 @@
 	X(session)                                                                                           \
 	X(lease)                                                                                             \
 	X(accounting)                                                                                        \
-	X(steering)
+	X(steering)                                                                                          \
+	X(controller)
 
 #define TOPIC_NUMBER(name) TOPIC_##name,
 enum topic_number { TOPICS(TOPIC_NUMBER) TOPIC_COUNT };

@@ -114,6 +114,11 @@ int print_config(struct cli *cli, const json_t *result, const struct invocation 
 	return CLI_OK;
 }
 
+json_t *params_reload(const struct invocation *invocation)
+{
+	return invocation_value(invocation, "--accept-empty") ? json_pack("{s:b}", "accept_empty", 1) : NULL;
+}
+
 int print_reloaded(struct cli *cli, const json_t *result, const struct invocation *invocation)
 {
 	const json_t *change;

@@ -20,6 +20,7 @@ cli_print print_sync, print_groups;
 
 /* pppoe.c */
 cli_params params_limit;
+cli_params params_reload;
 cli_print print_pppoe_stats, print_pppoe_setup;
 
 /* session.c */

@@ -18,6 +18,7 @@ struct punt;
 struct ctl;
 struct reload;
 struct startup;
+struct seen;
 struct interfaces;
 struct cgnat;
 struct forwards;
@@ -53,6 +54,7 @@ struct controld {
 	struct ctl *ctl;               /* controld/ctl: server, event subscribers */
 	struct reload *reload;         /* controld/ctl/reload.h: the file and who watches it */
 	struct startup *startup;       /* phases and times of this start */
+	struct seen *seen;             /* controld/startup/seen.h */
 	struct interfaces *interfaces; /* controld/interfaces */
 	struct cgnat *cgnat;           /* controld/cgnat */
 	struct forwards *forwards;     /* controld/cgnat/forward.c */

@@ -38,7 +38,7 @@ struct arguments {
 static void usage(FILE *stream)
 {
 	fputs("usage: bng-controld --config FILE [--state DIR] [--object FILE] [--previous FILE]\n"
-	      "                    [--log-level LEVEL]\n"
+	      "                    [--accept-empty] [--log-level LEVEL]\n"
 	      "       bng-controld --check FILE\n"
 	      "\n"
 	      "  --config FILE      the configuration (JSON), watched for changes\n"
@@ -46,6 +46,9 @@ static void usage(FILE *stream)
 	      "  --object FILE      the data plane to load where bpfholder has none\n"
 	      "  --previous FILE    the version before: takes this one's place when it failed three times\n"
 	      "                     in a row\n"
+	      "  --accept-empty     start although sessions or records are missing that were counted "
+	      "before,\n"
+	      "                     or the configuration has lost all interfaces or pools\n"
 	      "  --check FILE       say whether FILE is a good configuration, and end\n"
 	      "  --log-level LEVEL  error, warning, notice, info or debug; default info\n"
 	      "  --allow-root       run with privileges, for debugging only\n"
@@ -70,11 +73,17 @@ static bool parse_level(const char *text, enum log_level *level)
 static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
 	static const struct option options[] = {
-		{"config", required_argument, NULL, 'c'}, {"state", required_argument, NULL, 's'},
-		{"object", required_argument, NULL, 'o'}, {"previous", required_argument, NULL, 'p'},
-		{"check", required_argument, NULL, 'k'},  {"log-level", required_argument, NULL, 'l'},
-		{"allow-root", no_argument, NULL, 'r'},   {"version", no_argument, NULL, 'v'},
-		{"help", no_argument, NULL, 'h'},         {0},
+		{"config", required_argument, NULL, 'c'},
+		{"state", required_argument, NULL, 's'},
+		{"object", required_argument, NULL, 'o'},
+		{"previous", required_argument, NULL, 'p'},
+		{"check", required_argument, NULL, 'k'},
+		{"log-level", required_argument, NULL, 'l'},
+		{"accept-empty", no_argument, NULL, 'e'},
+		{"allow-root", no_argument, NULL, 'r'},
+		{"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 	bool good = true;
 	int option;
@@ -98,6 +107,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 			break;
 		case 'l':
 			good = parse_level(optarg, &arguments->level);
+			break;
+		case 'e':
+			arguments->startup.accepts_empty = true;
 			break;
 		case 'r':
 			arguments->allow_root = true;

@@ -410,6 +410,7 @@ struct config_accounting {
 	X(maps, 10)                                                                                          \
 	X(descriptors, 10)                                                                                   \
 	X(records, 60)                                                                                       \
+	X(compare, 10)                                                                                       \
 	X(sessions, 30)                                                                                      \
 	X(blocks, 10)                                                                                        \
 	X(configuration, 60)                                                                                 \

@@ -13,6 +13,7 @@
 #include "controld/controld.h"
 #include "controld/ctl/ctl.h"
 #include "controld/feature.h"
+#include "controld/startup/guard.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/watch.h"
@@ -86,14 +87,27 @@ static int check_sizes(const struct config *old, const struct config *next, char
 	return 0;
 }
 
-static int check_all(struct controld *controld, const struct config *next, char *error, size_t size)
+/* Would all interfaces or pools go? */
+static int check_kept(struct controld *controld, const struct config *next, char *error, size_t size)
+{
+	char difference[256];
+	int failure = guard_config(controld->config, next, difference, sizeof(difference));
+
+	if (failure)
+		snprintf(error, size, "%s: if this is meant, bngcli config reload --accept-empty",
+			 difference);
+	return failure;
+}
+
+static int check_all(struct controld *controld, const struct config *next, bool accepts_empty, char *error,
+		     size_t size)
 {
 	int failure = controld->config ? check_sizes(controld->config, next, error, size) : 0;
 
 	for (int i = 0; !failure && bng_features[i]; i++)
 		if (bng_features[i]->check)
 			failure = bng_features[i]->check(controld, controld->config, next, error, size);
-	return failure;
+	return failure || accepts_empty ? failure : check_kept(controld, next, error, size);
 }
 
 /* Features that have the new one get the old one again, the last first. */
@@ -106,9 +120,10 @@ static void take_back(struct controld *controld, int last, const struct config *
 			log_error("feature %s: taking the change back failed", bng_features[i]->name);
 }
 
-int reload_change(struct controld *controld, struct config *next, char *error, size_t error_size)
+int reload_change(struct controld *controld, struct config *next, bool accepts_empty, char *error,
+		  size_t error_size)
 {
-	int failure = check_all(controld, next, error, error_size);
+	int failure = check_all(controld, next, accepts_empty, error, error_size);
 
 	if (failure)
 		return failure;
@@ -129,7 +144,8 @@ int reload_change(struct controld *controld, struct config *next, char *error, s
 	return 0;
 }
 
-int reload_now(struct controld *controld, json_t **applied, char *error, size_t error_size)
+int reload_now(struct controld *controld, bool accepts_empty, json_t **applied, char *error,
+	       size_t error_size)
 {
 	struct config *next = NULL;
 	char reason[CONFIG_ERROR_TEXT];
@@ -139,7 +155,7 @@ int reload_now(struct controld *controld, json_t **applied, char *error, size_t 
 	if (failure)
 		return failure;
 	differences = config_differences(controld->config, next);
-	failure = reload_change(controld, next, reason, sizeof(reason));
+	failure = reload_change(controld, next, accepts_empty, reason, sizeof(reason));
 	if (failure) {
 		snprintf(error, error_size, "%s %s", controld->reload->file, reason);
 		config_free(next);
@@ -156,7 +172,7 @@ void reload_logged(struct controld *controld, const char *why)
 	json_t *applied = NULL, *text;
 	size_t i;
 
-	if (reload_now(controld, &applied, error, sizeof(error))) {
+	if (reload_now(controld, false, &applied, error, sizeof(error))) {
 		log_error("reload (%s) refused, the running configuration stays: %s", why, error);
 		return;
 	}
@@ -178,15 +194,19 @@ uint64_t reload_loaded_ns(const struct controld *controld)
 static void handle_reload(struct rpc_request *request, void *context)
 {
 	struct controld *controld = context;
-	static const char *const members[] = {NULL};
+	static const char *const members[] = {"accept_empty", NULL};
 	struct json_reader reader;
 	char error[2 * CONFIG_ERROR_TEXT];
-	json_t *applied = NULL;
+	json_t *applied = NULL, *params = ctl_params(request, &reader, members);
+	bool accepts_empty;
 	int failure;
 
-	if (!ctl_params(request, &reader, members))
+	if (!params)
 		return;
-	failure = reload_now(controld, &applied, error, sizeof(error));
+	accepts_empty = json_read_bool_or(&reader, params, "accept_empty", false);
+	if (ctl_refused(request, &reader))
+		return;
+	failure = reload_now(controld, accepts_empty, &applied, error, sizeof(error));
 	if (failure) {
 		rpc_fail(request, ctl_code(failure), NULL,
 			 "reload refused, the running configuration stays: %s", error);
@@ -223,7 +243,7 @@ static void handle_check(struct rpc_request *request, void *context)
 		rpc_fail(request, ctl_code(failure), NULL, "%s", error);
 		return;
 	}
-	failure = check_all(controld, next, live, sizeof(live));
+	failure = check_all(controld, next, false, live, sizeof(live));
 	config_free(next);
 	rpc_reply(request,
 		  json_pack("{s:b, s:b, s:s?}", "ok", 1, "live", !failure, "detail", failure ? live : NULL),

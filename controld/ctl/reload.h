@@ -11,6 +11,7 @@
 #define BNG_CONTROLD_RELOAD_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,10 +24,13 @@ int reload_init(struct controld *controld, const char *file);
 void reload_free(struct controld *controld);
 
 /* Makes `next` the running configuration and owns it then; on failure it stays
- * the caller's, and `error` says what was found. */
-int reload_change(struct controld *controld, struct config *next, char *error, size_t error_size);
+ * the caller's, and `error` says what was found. `accepts_empty`: also if it takes
+ * away all interfaces, or all pools. */
+int reload_change(struct controld *controld, struct config *next, bool accepts_empty, char *error,
+		  size_t error_size);
 /* The file, read again: *applied lists the differences (new reference). */
-int reload_now(struct controld *controld, json_t **applied, char *error, size_t error_size);
+int reload_now(struct controld *controld, bool accepts_empty, json_t **applied, char *error,
+	       size_t error_size);
 /* The same, with the outcome in the log. */
 void reload_logged(struct controld *controld, const char *why);
 

@@ -232,6 +232,7 @@ int ctl_code(int failure)
 	case -EEXIST:
 	case -EBUSY:
 	case -EADDRINUSE:
+	case -ESTALE:
 		return RPC_CONFLICT;
 	case -EPROTO:
 		return RPC_INCOMPATIBLE;

@@ -67,6 +67,15 @@ uint64_t maps_count_kind(const struct bng_count counts[static BNG_VERDICT_COUNT]
 	return sum;
 }
 
+uint32_t maps_sessions_count(const struct maps *maps)
+{
+	uint32_t count = 0;
+
+	for (uint32_t slot = 1; slot < maps_entries(maps, MAP_subscriber); slot++)
+		count += maps->subscriber[slot].state == BNG_SUBSCRIBER_ACTIVE;
+	return count;
+}
+
 void maps_blocks_count(const struct maps *maps, struct maps_blocks *blocks)
 {
 	uint32_t high = maps->meta->block_high;

@@ -167,6 +167,8 @@ struct maps_blocks {
 	uint64_t free;     /* of enabled and disabled addresses in use */
 	uint64_t mappings; /* live, or not yet reclaimed */
 };
+/* Sessions that are up, as the map has them. */
+uint32_t maps_sessions_count(const struct maps *maps);
 void maps_blocks_count(const struct maps *maps, struct maps_blocks *blocks);
 
 /* Has the first fragment of a datagram been noted, not longer ago than counts? `rest`:

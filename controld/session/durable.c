@@ -16,6 +16,7 @@
 #include "controld/feature.h"
 #include "controld/session/detail.h"
 #include "controld/session/sessions.h"
+#include "controld/startup/seen.h"
 #include "controld/sync/sync.h"
 #include "lib/log.h"
 
@@ -326,4 +327,5 @@ const struct sync_topic session_topic = {
 	.record = on_record,
 	.synced = on_synced,
 	.rewrite = on_rewrite,
+	.believes = seen_believes,
 };

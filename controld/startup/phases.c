@@ -21,6 +21,7 @@
 #include "controld/feature.h"
 #include "controld/maps/sizes.h"
 #include "controld/punt/socket.h"
+#include "controld/startup/seen.h"
 #include "controld/sync/resync.h"
 #include "dataplane/abi/version.h"
 #include "lib/clock.h"
@@ -309,6 +310,48 @@ static int phase_records(struct controld *controld, struct startup *startup)
 	return 0;
 }
 
+/* One start may be told to believe it by a file, which is gone then. */
+static bool accepts_empty(const struct startup *startup)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/control/accept-empty", startup->options->state);
+	return !unlink(path) || startup->options->accepts_empty;
+}
+
+/* Before anything is taken from what was found. */
+static int phase_compare(struct controld *controld, struct startup *startup)
+{
+	struct guard_counts found;
+	char error[512];
+	bool is_accepted = accepts_empty(startup);
+	int failure = seen_open(controld);
+
+	if (failure)
+		return failure;
+	guard_clear(&found);
+	guard_count_config(startup->config, &found);
+	found.of[GUARD_sessions] = maps_sessions_count(controld->maps);
+	sync_received_count(controld, SESSION_TOPIC, &found.of[GUARD_records]);
+	failure = seen_compare(controld, &found, error, sizeof(error));
+	phase_say(startup, "%" PRIu64 " sessions%s", found.of[GUARD_sessions],
+		  !failure ? ", nothing is missing" : ": accepted as it is");
+	if (is_accepted) {
+		seen_forget(controld);
+		if (failure)
+			log_warning("accepted, as --accept-empty or the file accept-empty says: %s", error);
+		return 0;
+	}
+	if (!failure)
+		return 0;
+	startup->is_refused = true;
+	phase_say(startup, "refused");
+	log_error("%s. Nothing was changed, forwarding goes on as it is. If this is meant: touch "
+		  "%s/control/accept-empty (for one start), or give --accept-empty",
+		  error, startup->options->state);
+	return failure;
+}
+
 static int init_features(struct controld *controld, struct startup *startup)
 {
 	int failure = 0;
@@ -385,7 +428,7 @@ static int phase_config(struct controld *controld, struct startup *startup)
 
 	warn_sizes(controld, startup->config);
 	if (!failure)
-		failure = reload_change(controld, startup->config, error, sizeof(error));
+		failure = reload_change(controld, startup->config, true, error, sizeof(error));
 	else
 		snprintf(error, sizeof(error), "%s", strerror(-failure));
 	if (failure) {
@@ -407,6 +450,8 @@ static int phase_ready(struct controld *controld, struct startup *startup)
 	startup->listener = -1;
 	if (!failure)
 		failure = punt_start(controld);
+	if (!failure)
+		failure = seen_ready(controld);
 	snprintf(error, sizeof(error), "%s", strerror(-failure));
 	if (!failure)
 		failure = holder_ready(controld->holder, error, sizeof(error));
@@ -434,6 +479,8 @@ const struct phase startup_phases[] = {
 	 "see journalctl -u bpfholder", phase_descriptors},
 	{"records received", CONFIG_PHASE_records, "bngsync to tell all that it keeps",
 	 "see bngcli sync status; with bngsync stopped the start goes on without it", phase_records},
+	{"state compared", CONFIG_PHASE_compare, "sessions in the map to be counted", SLOW_MACHINE,
+	 phase_compare},
 	{"sessions adopted", CONFIG_PHASE_sessions, "features to start, and sessions to be read",
 	 SLOW_MACHINE, phase_sessions},
 	{"port blocks adopted", CONFIG_PHASE_blocks, "port blocks to be counted", SLOW_MACHINE, phase_blocks},

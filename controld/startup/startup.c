@@ -20,6 +20,7 @@
 #include "controld/maps/names.h"
 #include "controld/punt/socket.h"
 #include "controld/startup/phases.h"
+#include "controld/startup/seen.h"
 #include "controld/startup/watchdog.h"
 #include "controld/sync/resync.h"
 #include "lib/clock.h"
@@ -154,6 +155,7 @@ void startup_free(struct controld *controld)
 
 	if (startup)
 		watchdog_free(startup->watchdog);
+	seen_free(controld);
 	sync_free(controld);
 	for (int i = startup ? startup->inits - 1 : -1; i >= 0; i--)
 		if (bng_features[i]->free)

@@ -9,6 +9,7 @@
 #ifndef BNG_CONTROLD_STARTUP_H
 #define BNG_CONTROLD_STARTUP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct config;
@@ -27,6 +28,7 @@ struct startup_options {
 	const char *config_file;
 	const char *state;  /* folder of the holder */
 	const char *object; /* file, or NULL: only adopt */
+	bool accepts_empty; /* where there was state */
 };
 
 /* controld->base is there, nothing else. 0, or enum startup_exit and the reason logged, in

@@ -11,6 +11,7 @@
 #include "controld/ctl/reload.h"
 #include "controld/feature.h"
 #include "controld/startup/phases.h"
+#include "controld/startup/seen.h"
 #include "controld/sync/resync.h"
 #include "lib/clock.h"
 
@@ -108,7 +109,17 @@ static const struct rpc_method methods[] = {
 	{0},
 };
 
+static int on_apply(struct controld *controld, const struct config *old, const struct config *next)
+{
+	(void)old;
+	seen_config(controld, next);
+	return 0;
+}
+
 const struct bng_feature startup_feature = {
 	.name = "startup",
+	.apply = on_apply,
+	.hooks = &seen_hooks,
+	.topic = &seen_topic,
 	.methods = methods,
 };

@@ -17,6 +17,11 @@ void sync_free(struct controld *controld);
 /* Runs the loop until everything was received. False: the bus is away, or was silent for
  * so long; it is delivered when it comes. */
 bool sync_receive(struct controld *controld, uint32_t quiet_ms);
+/* Before it is delivered: how many records of a topic there are, damaged ones too, if all of them
+ * were received; the value of one (new
+ * reference), or NULL. */
+bool sync_received_count(const struct controld *controld, const char *topic, uint64_t *count);
+json_t *sync_received(const struct controld *controld, const char *topic, const char *key);
 /* To the features: how many records. */
 uint64_t sync_deliver(struct controld *controld);
 

@@ -31,6 +31,7 @@ struct topic {
 	bool is_whole;    /* all was received */
 	bool is_other;    /* what is received is of another store than what was delivered */
 	uint64_t records;
+	uint64_t damaged;
 };
 
 struct sync {
@@ -58,7 +59,7 @@ static void deliver(struct topic *topic)
 	topic->received = topic->written = NULL;
 	json_object_foreach(received, key, text)
 	{
-		if (json_object_get(written, key))
+		if (!topic->owner->record || json_object_get(written, key))
 			continue;
 		topic->owner->record(topic->controld, key,
 				     (struct json_slice){json_string_value(text), json_string_length(text)});
@@ -93,6 +94,21 @@ static void on_record(void *context, struct json_slice key, int64_t rev, struct 
 		json_object_deln(topic->received, key.text, key.length);
 }
 
+/* A bus that was away at the start may come back with another store than it had. */
+static bool is_believed(struct topic *topic)
+{
+	uint64_t records = json_object_size(topic->received) + topic->damaged;
+	char why[256];
+
+	if (!topic->owner->believes || topic->owner->believes(topic->controld, records, why, sizeof(why)))
+		return true;
+	log_error(
+		"bngsync is there, but what it kept is not believed: %s. Give it its store back; or, if this "
+		"is meant, start bng-controld with --accept-empty",
+		why);
+	return false;
+}
+
 static void on_done(void *context, int64_t revision, int64_t damaged)
 {
 	struct topic *topic = context;
@@ -102,7 +118,8 @@ static void on_done(void *context, int64_t revision, int64_t damaged)
 		log_error("bngsync: %" PRId64 " records of the topic %s are damaged and left out", damaged,
 			  topic->owner->name);
 	topic->is_whole = true;
-	if (topic->received && topic->controld->sync->is_delivering) {
+	topic->damaged = (uint64_t)damaged;
+	if (topic->received && topic->controld->sync->is_delivering && is_believed(topic)) {
 		log_notice("bngsync is there: the topic %s has what it kept", topic->owner->name);
 		deliver(topic);
 	}
@@ -220,6 +237,24 @@ bool sync_receive(struct controld *controld, uint32_t quiet_ms)
 	return is_whole(sync);
 }
 
+bool sync_received_count(const struct controld *controld, const char *name, uint64_t *count)
+{
+	const struct topic *topic = topic_find(controld->sync, name);
+
+	if (!topic || !topic->is_whole)
+		return false;
+	*count = json_object_size(topic->received) + topic->damaged;
+	return true;
+}
+
+json_t *sync_received(const struct controld *controld, const char *name, const char *key)
+{
+	const struct topic *topic = topic_find(controld->sync, name);
+	const json_t *text = topic && topic->is_whole ? json_object_get(topic->received, key) : NULL;
+
+	return text ? json_loadb(json_string_value(text), json_string_length(text), 0, NULL) : NULL;
+}
+
 uint64_t sync_deliver(struct controld *controld)
 {
 	struct sync *sync = controld->sync;
@@ -282,6 +317,11 @@ uint64_t sync_store_room(const struct controld *controld)
 		return 0;
 	return status->max_bytes && status->max_bytes < status->disk_bytes ? status->max_bytes
 									   : status->disk_bytes;
+}
+
+size_t sync_waiting(const struct controld *controld)
+{
+	return controld->sync ? sync_client_status(controld->sync->client)->queued : 0;
 }
 
 bool sync_topic_is_synced(const struct controld *controld, const char *name)

@@ -20,7 +20,8 @@ struct controld;
 struct sync_topic {
 	const char *name;
 	/* What the bus kept (an object), once for each key, never what we wrote since this
-	 * start. After every feature's init. `value` is valid during the call. */
+	 * start. After every feature's init. `value` is valid during the call. NULL: nobody is
+	 * given it; sync_received has it. */
 	void (*record)(struct controld *controld, const char *key, struct json_slice value);
 	/* That was all of it. Called once: before the configuration is applied, or later
 	 * when the bus was away then. May be NULL. */
@@ -28,6 +29,9 @@ struct sync_topic {
 	/* The bus has an empty store now, or another one: everything that is to be kept is to
 	 * be written again. May be NULL. */
 	void (*rewrite)(struct controld *controld);
+	/* Whether so many records can be all that there were; if not, why: none is delivered
+	 * then. Asked when the bus comes late. NULL: yes. */
+	bool (*believes)(struct controld *controld, uint64_t records, char *why, size_t why_size);
 };
 
 /* The value becomes durable (steals it); `done`, which may be NULL, is told when, and is
@@ -42,6 +46,8 @@ int sync_delete(struct controld *controld, const char *topic, const char *key, s
 bool sync_is_up(const struct controld *controld);
 /* Of the disk that holds the bus's store, or as large as that may grow, in bytes; 0: not told yet. */
 uint64_t sync_store_room(const struct controld *controld);
+/* How much is not durable yet. */
+size_t sync_waiting(const struct controld *controld);
 /* Whether `synced` was called: before, a key that is not known may be on the bus. */
 bool sync_topic_is_synced(const struct controld *controld, const char *topic);
 

@@ -50,7 +50,7 @@ static void on_rewrite(struct controld *to)
 	strcat(given, "rewrite ");
 }
 
-static const struct sync_topic topic = {"session", on_record, on_synced, on_rewrite};
+static const struct sync_topic topic = {"session", on_record, on_synced, on_rewrite, NULL};
 static const struct bng_feature feature = {.name = "one", .topic = &topic};
 const struct bng_feature *const bng_features[] = {&feature, NULL};
 

@@ -4,6 +4,7 @@
  * record of failed starts is believed. And that a deadline fires while the main thread hangs.
  */
 #include <check.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -11,8 +12,10 @@
 
 #include "controld/config/config.h"
 #include "controld/startup/attempt.h"
+#include "controld/startup/guard.h"
 #include "controld/startup/phases.h"
 #include "controld/startup/watchdog.h"
+#include "run.h"
 
 START_TEST(three_failures_each_in_turn)
 {
@@ -178,6 +181,67 @@ START_TEST(a_wrong_deadline_names_its_place)
 }
 END_TEST
 
+/* sessions, records, interfaces, address_pools, nat_pools; -1: not counted */
+static const struct {
+	int64_t found[GUARD_COUNT], expected[GUARD_COUNT];
+	bool is_of_bus;
+	const char *error; /* NULL: believed */
+} compared[] = {
+	{{0, 0, 0, 0, 0}, {0, 0, 0, 0, 0}, false, NULL},
+	{{0, 0, 0, 0, 0}, {-1, -1, -1, -1, -1}, false, NULL}, /* a first boot */
+	{{10000, 10000, 2, 1, 1}, {10000, 10000, 2, 1, 1}, false, NULL},
+	{{10001, 10001, 1, 9, 9}, {10000, 10000, 9, 1, 1}, false, NULL},
+	{{9999, 0, 0, 0, 0},
+	 {10000, 0, 0, 0, 0},
+	 false,
+	 "sessions in the map subscriber: 9999 found, 10000 expected"},
+	{{0, 0, 0, 0, 0}, {1, 0, 0, 0, 0}, false, "sessions in the map subscriber: 0 found, 1 expected"},
+	{{5000, 0, 0, 0, 0}, {10000, 0, 0, 0, 0}, true, NULL}, /* the bus is some seconds behind */
+	{{4999, 0, 0, 0, 0},
+	 {10000, 0, 0, 0, 0},
+	 true,
+	 "sessions in the map subscriber: 4999 found, 10000 expected"},
+	{{0, 0, 0, 0, 0}, {1, 0, 0, 0, 0}, true, "sessions in the map subscriber: 0 found, 1 expected"},
+	{{0, 9000, 0, 0, 0}, {0, 10000, 0, 0, 0}, false, NULL},
+	{{0, 8999, 0, 0, 0},
+	 {0, 10000, 0, 0, 0},
+	 false,
+	 "session records on the bus: 8999 found, 10000 expected"},
+	{{0, -1, 0, 0, 0}, {0, 10000, 0, 0, 0}, false, NULL}, /* the bus is away */
+	{{0, 1, 0, 0, 0}, {0, 1, 0, 0, 0}, false, NULL},
+	{{0, 0, 0, 1, 1},
+	 {0, 0, 2, 1, 1},
+	 false,
+	 "interfaces in the configuration, /interfaces: 0 found, 2 expected"},
+	{{0, 0, 1, 0, 1},
+	 {0, 0, 2, 3, 1},
+	 false,
+	 "address pools in the configuration, /dhcp4/pools and /pppoe/pools: 0 found, 3 expected"},
+	{{0, 0, 1, 1, 0},
+	 {0, 0, 2, 1, 1},
+	 false,
+	 "NAT pools in the configuration, /cgnat/pools: 0 found, 1 expected"},
+};
+
+START_TEST(what_is_missing_is_named)
+{
+	struct guard_counts found, expected;
+	char error[256] = "";
+
+	guard_clear(&found);
+	guard_clear(&expected);
+	for (int i = 0; i < GUARD_COUNT; i++) {
+		if (compared[_i].found[i] >= 0)
+			found.of[i] = (uint64_t)compared[_i].found[i];
+		if (compared[_i].expected[i] >= 0)
+			expected.of[i] = (uint64_t)compared[_i].expected[i];
+	}
+	ck_assert_int_eq(guard_compare(&found, &expected, compared[_i].is_of_bus, error, sizeof(error)),
+			 compared[_i].error ? -ESTALE : 0);
+	ck_assert_str_eq(error, compared[_i].error ? compared[_i].error : "");
+}
+END_TEST
+
 static void end_late(void *context)
 {
 	_exit(*(int *)context);
@@ -234,13 +298,11 @@ int main(void)
 	tcase_add_test(tests, what_is_no_record_is_an_empty_one);
 	tcase_add_test(tests, a_long_text_is_cut);
 	tcase_add_test(tests, every_phase_has_its_deadline);
+	tcase_add_loop_test(tests, what_is_missing_is_named, 0,
+			    (int)(sizeof(compared) / sizeof(compared[0])));
 	tcase_add_test(tests, deadlines_are_the_configurations);
 	tcase_add_loop_test(tests, a_wrong_deadline_names_its_place, 0, 4);
 	tcase_add_loop_test(tests, a_deadline_fires_while_the_main_thread_hangs, 0, 3);
 	suite_add_tcase(suite, tests);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }
