@@ -3,31 +3,28 @@
  * The port: requests that come while controld is away, or starts, are answered after it
  * (controld/ctl/served.h).
  */
-#include <errno.h>
-#include <netinet/in.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
 #include "controld/coa/coa.h"
 #include "controld/controld.h"
+#include "controld/ctl/hand.h"
 #include "controld/ctl/served.h"
 
-static bool serve_one(int fd, void *context)
+static void serve_one(int fd, const struct hand_datagram *datagram, void *context)
 {
-	uint8_t packet[RADIUS_PACKET_MAX], reply[RADIUS_PACKET_MAX];
-	struct sockaddr_in from = {0};
-	socklen_t size = sizeof(from);
+	uint8_t packet[HAND_DATAGRAM_MAX], reply[RADIUS_PACKET_MAX];
 	struct coa *coa = context;
 	size_t length = 0;
-	ssize_t got = recvfrom(fd, packet, sizeof(packet), MSG_DONTWAIT, (struct sockaddr *)&from, &size);
 
-	if (got < 0)
-		return errno == EINTR;
-	if (coa_serve(coa, from.sin_addr.s_addr, packet, (size_t)got, (uint64_t)time(NULL), reply, &length) ==
-		    COA_ANSWERED &&
-	    sendto(fd, reply, length, MSG_DONTWAIT, (struct sockaddr *)&from, size) < 0)
+	/* What is in hand stays as it came, to be served again. */
+	memcpy(packet, datagram->data, datagram->length);
+	if (coa_serve(coa, datagram->from.sin_addr.s_addr, packet, datagram->length, (uint64_t)time(NULL),
+		      reply, &length) == COA_ANSWERED &&
+	    sendto(fd, reply, length, MSG_DONTWAIT, (const struct sockaddr *)&datagram->from,
+		   sizeof(datagram->from)) < 0)
 		coa->counts.drop[COA_DROP_UNSENT]++;
-	return true;
 }
 
 int coa_listen(struct coa *coa, uint32_t address_be, uint16_t port)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "controld/controld.h"
+#include "controld/ctl/hand.h"
 #include "controld/ctl/holder.h"
 #include "lib/address.h"
 #include "lib/log.h"
@@ -36,28 +37,59 @@ struct served {
 	int fd;
 	bool grouped; /* the holder knows groups */
 	bool begun;   /* ours is the working generation, or was until a successor came */
+	struct hand hand;
 	struct event *readable;
 	struct event *begin;
 };
 
+static void serve_left(struct served *served, struct hand *hand)
+{
+	struct hand_datagram datagram;
+
+	if (!hand_left(hand, &datagram))
+		return;
+	served->one(served->fd, &datagram, served->context);
+	hand_done(hand);
+}
+
+static bool serve_next(struct served *served, int fd)
+{
+	struct hand_datagram datagram;
+
+	serve_left(served, &served->hand);
+	if (!hand_receive(&served->hand, fd, &datagram))
+		return false;
+	served->one(served->fd, &datagram, served->context);
+	hand_done(&served->hand);
+	return true;
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *context)
 {
-	const struct served *served = context;
-
 	(void)what;
-	for (int i = 0; i < BATCH && served->one(fd, served->context); i++)
+	for (int i = 0; i < BATCH && serve_next(context, fd); i++)
 		;
 }
 
-static void read_empty(const struct served *served, int fd)
+static void read_empty(struct served *served, int fd)
 {
-	for (int i = 0; i < READ_MAX && served->one(fd, served->context); i++)
+	for (int i = 0; i < READ_MAX && serve_next(served, fd); i++)
 		;
 }
 
 static const char *kept_name(const struct served *served, char name[static KEPT_NAME])
 {
 	snprintf(name, KEPT_NAME, "controld.%s", served->stem);
+	return name;
+}
+
+/* Of a start; with one socket for all of them, of all. */
+static const char *hand_name(const struct served *served, json_int_t generation, char name[static KEPT_NAME])
+{
+	if (served->grouped)
+		snprintf(name, KEPT_NAME, "controld.%s.hand.%" JSON_INTEGER_FORMAT, served->stem, generation);
+	else
+		snprintf(name, KEPT_NAME, "controld.%s.hand", served->stem);
 	return name;
 }
 
@@ -101,9 +133,16 @@ static void drop(const struct served *served, json_int_t generation)
 }
 
 /* An earlier start's: nothing comes there any more, what came is served. */
-static void finish(const struct served *served, json_int_t generation)
+static void finish(struct served *served, json_int_t generation)
 {
+	char hand_text[KEPT_NAME];
 	int fds[SOCKETS], count = 0;
+	struct hand hand;
+
+	if (hand_take(served->controld, hand_name(served, generation, hand_text), &hand)) {
+		serve_left(served, &hand);
+		hand_close(&hand);
+	}
 
 	for (; count < SOCKETS; count++) {
 		char name[KEPT_NAME];
@@ -122,7 +161,7 @@ static void finish(const struct served *served, json_int_t generation)
 }
 
 /* Of other starts: all, or those that never worked. */
-static void finish_others(const struct served *served, bool only_ready)
+static void finish_others(struct served *served, bool only_ready)
 {
 	struct rpc_result result;
 	json_t *row;
@@ -145,7 +184,7 @@ static void finish_others(const struct served *served, bool only_ready)
 }
 
 /* What a version without groups left in the store: since ours is bound, nothing comes there. */
-static void finish_kept(const struct served *served)
+static void finish_kept(struct served *served)
 {
 	char name[KEPT_NAME];
 	int fd;
@@ -174,9 +213,13 @@ static void begin(struct served *served)
 
 static void on_begin(evutil_socket_t fd, short what, void *context)
 {
+	struct served *served = context;
+
 	(void)fd;
 	(void)what;
-	begin(context);
+	serve_left(served, &served->hand);
+	if (served->grouped)
+		begin(served);
 }
 
 /* The holder is back, and may have lost its copies. What works is not asked about again: it
@@ -237,25 +280,34 @@ static int share_one(struct served *served)
 	return holder_keep(holder, name, served->fd);
 }
 
-static void with_the_holder(struct served *served)
+static int open_hand(struct served *served)
 {
-	int failure;
+	char name[KEPT_NAME];
 
-	if (!served->controld->holder)
-		return;
-	failure = enlist(served);
-	if (failure == -ENOSPC) {
-		finish_others(served, true);
-		failure = enlist(served);
-	}
-	served->grouped = failure != -ENOSYS;
-	if (failure == -ENOSYS)
-		failure = share_one(served);
+	return hand_open(served->controld, hand_name(served, (json_int_t)served->controld->epoch, name),
+			 &served->hand);
+}
+
+/* 0, and the socket may be one of the holder's now, or -errno. */
+static int with_the_holder(struct served *served)
+{
+	int kept = served->controld->holder ? enlist(served) : 0, failure;
+
+	served->grouped = served->controld->holder && kept != -ENOSYS;
+	failure = open_hand(served);
 	if (failure)
+		return failure;
+	if (kept == -ENOSPC) {
+		finish_others(served, true);
+		kept = enlist(served);
+	}
+	if (kept == -ENOSYS)
+		kept = share_one(served);
+	if (kept)
 		log_warning("port %u: bpfholder does not keep the socket (%s): requests that come during a "
-			    "restart "
-			    "are lost",
-			    served->port, strerror(-failure));
+			    "restart are lost",
+			    served->port, strerror(-kept));
+	return 0;
 }
 
 /* The address is part of the name: the sockets of a group are bound alike. */
@@ -299,12 +351,13 @@ int served_open(struct controld *controld, const char *stem, uint32_t address_be
 				.port = port,
 				.one = one,
 				.context = context,
-				.fd = make_socket(address_be, port)};
+				.fd = make_socket(address_be, port),
+				.hand.kept.fd = -1};
 	failure = made->fd < 0 ? made->fd : take_names(made, stem);
-	if (!failure) {
-		with_the_holder(made);
+	if (!failure)
+		failure = with_the_holder(made);
+	if (!failure)
 		failure = watch(made);
-	}
 	if (failure)
 		served_leave(made);
 	else
@@ -331,6 +384,9 @@ void served_end(struct served *served)
 	} else if (served->controld->holder) {
 		holder_drop(served->controld->holder, kept_name(served, name));
 	}
+	if (served->controld->holder)
+		holder_drop(served->controld->holder,
+			    hand_name(served, (json_int_t)served->controld->epoch, name));
 	served_leave(served);
 }
 
@@ -346,5 +402,6 @@ void served_leave(struct served *served)
 		event_free(served->begin);
 	if (served->fd >= 0)
 		close(served->fd);
+	hand_close(&served->hand);
 	free(served);
 }

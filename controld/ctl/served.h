@@ -2,7 +2,8 @@
  *
  * A UDP port that is served, over restarts, by one start after the other: the sockets of a
  * start are a generation of a reuseport group of the holder (docs/groups.md), and its
- * successor reads what is left in them.
+ * successor reads what is left in them. A datagram is never nowhere: it is in a socket or in
+ * the hand of a start (hand.h), and the holder has both.
  *
  * For requests that stand alone: each goes to the generation that works. Where the holder
  * knows no groups, one socket in its store is handed on.
@@ -14,10 +15,12 @@
 #include <stdint.h>
 
 struct controld;
+struct hand_datagram;
 struct served;
 
-/* Reads one datagram from fd, which does not block, and answers there: false when there is none. */
-typedef bool served_one(int fd, void *context);
+/* Serves a datagram (controld/ctl/hand.h) and answers from fd, which does not block. Who is killed
+ * meanwhile has it served again. */
+typedef void served_one(int fd, const struct hand_datagram *datagram, void *context);
 
 /* Listens on an IPv4 address, which may come later. `stem`: of the group's name. Older starts'
  * datagrams are read once the event loop runs: then everything is ready. */

@@ -233,7 +233,7 @@ def test_a_request_sent_while_controld_is_away_is_answered_after_it(lab, session
 
 # ---- Sockets over generations of controld -------------------------------------------------------
 
-RESTARTS, PACE = 6, 0.01
+RESTARTS, PACE, PER_SOCKET = 6, 0.01, 100  # answers that a socket has room for
 
 
 def the_group(lab):
@@ -250,6 +250,19 @@ def restart(lab, how):
     lab.start_controld()
 
 
+def works_of(lab):
+    return [row["generation"] for row in the_group(lab)["generations"] if row["state"] == "working"]
+
+
+def start_beside(lab):
+    """The next controld comes up while the last one still serves; then that one ends."""
+    last, before = lab.controld, works_of(lab)
+    lab.start_controld(wait=False)
+    wait_for("the next one to work", lambda: works_of(lab) != before)
+    wait_for("the last one's socket to be gone", lambda: len(the_group(lab)["generations"]) == 1)
+    assert lab.stop(last) == 0
+
+
 class Requests(threading.Thread):
     """A request every PACE seconds, none sent twice; notes what was answered."""
 
@@ -262,11 +275,11 @@ class Requests(threading.Thread):
             number = len(self.sent)
             # Two requests of one second with one id would be one request: the source port tells them apart.
             self.sent.append(number)
-            self.udp[number // 256].sendto(request(self.session, number % 256, code=43), (CORE, PORT))
+            self.udp[number // PER_SOCKET].sendto(request(self.session, number % PER_SOCKET, code=43), (CORE, PORT))
             time.sleep(PACE)
 
 
-def test_every_request_is_answered_once_over_restarts_of_everybody(lab, session):
+def test_every_request_is_answered_over_restarts_of_everybody(lab, session):
     with sandbox.entered(lab.internet):
         sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(40)]
     for udp in sockets:
@@ -281,25 +294,31 @@ def test_every_request_is_answered_once_over_restarts_of_everybody(lab, session)
             lab.reap(lab.holder)
             lab.start_holder()
             wait_for("controld to be back", lambda: lab.call("status")["holder"]["connected"])
+    start_beside(lab)
     load.ending = True
     load.join()
-    assert len(load.sent) < 256 * len(sockets)
-    for start in range(0, len(load.sent), 256):
-        expected = {number % 256 for number in load.sent[start:start + 256]}
-        answers = [sockets[start // 256].recv(4096) for _ in expected]
+    again = 0
+    for start in range(0, len(load.sent), PER_SOCKET):
+        udp, expected = sockets[start // PER_SOCKET], set(range(len(load.sent[start:start + PER_SOCKET])))
+        answers = [udp.recv(4096) for _ in expected]
+        udp.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                answers.append(udp.recv(4096))
         # A CoA-Request that asks for nothing is refused, with the cause.
         assert {answer[1] for answer in answers} == expected and {answer[0] for answer in answers} == {45}
+        assert len(set(answers)) == len(expected)
+        again += len(answers) - len(expected)
+    # Who is killed with a request in hand may have sent the answer already.
+    assert again <= RESTARTS // 2
     for udp in sockets:
-        udp.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            udp.recv(4096)
         udp.close()
     group = the_group(lab)
     assert group["unrouted"] == 0 and group["mode"] == "stateless"
     (row,) = group["generations"]
     assert row["generation"] == lab.call("status")["epoch"] and row["state"] == "working"
     assert (row["kept"], row["overflowed"]) == (1, 0)
-    print(f"{RESTARTS} restarts, one of the holder: {len(load.sent)} requests, each answered once")
+    print(f"{RESTARTS} restarts, one of the holder, one beside: {len(load.sent)} requests, all answered, {again} twice")
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "controld/controld.h"
+#include "controld/ctl/hand.h"
 #include "controld/ctl/holder.h"
 #include "controld/ctl/served.h"
 #include "lib/fdstore.h"
@@ -30,7 +31,7 @@ static char path[64];
 static pid_t keeper;
 static struct controld controld;
 static struct served *served;
-static unsigned got;
+static unsigned got, dies_at;
 
 static bool permit(const struct rpc_credentials *peer, unsigned permission, void *context)
 {
@@ -63,7 +64,7 @@ static void setup(void)
 	if (!keeper)
 		keep_descriptors(fd);
 	close(fd);
-	got = 0;
+	got = dies_at = 0;
 }
 
 static void teardown(void)
@@ -73,15 +74,14 @@ static void teardown(void)
 	unlink(path);
 }
 
-static bool count_one(int fd, void *context)
+static void count_one(int fd, const struct hand_datagram *datagram, void *context)
 {
-	char byte;
-
+	(void)fd;
 	(void)context;
-	if (recv(fd, &byte, 1, MSG_DONTWAIT) != 1)
-		return false;
+	ck_assert_uint_eq(datagram->length, 1);
 	got++;
-	return true;
+	if (got == dies_at)
+		_exit(0);
 }
 
 static void start(uint16_t port)
@@ -171,6 +171,27 @@ START_TEST(what_waits_is_served_before_the_end)
 }
 END_TEST
 
+START_TEST(what_is_in_hand_is_served_again_by_the_next_start)
+{
+	pid_t child = fork();
+
+	if (!child) {
+		start(PORT);
+		send_to(PORT, 5);
+		dies_at = 2;
+		run();
+		_exit(1);
+	}
+	int status;
+	waitpid(child, &status, 0);
+	ck_assert(WIFEXITED(status) && !WEXITSTATUS(status));
+	start(PORT);
+	run();
+	ck_assert_uint_eq(got, 4);
+	stop();
+}
+END_TEST
+
 START_TEST(a_name_that_is_too_long_is_refused)
 {
 	controld.base = event_base_new();
@@ -190,6 +211,7 @@ int main(void)
 	tcase_add_test(tcase, one_socket_is_handed_on);
 	tcase_add_test(tcase, one_that_is_bound_elsewhere_is_replaced);
 	tcase_add_test(tcase, what_waits_is_served_before_the_end);
+	tcase_add_test(tcase, what_is_in_hand_is_served_again_by_the_next_start);
 	tcase_add_test(tcase, a_name_that_is_too_long_is_refused);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
