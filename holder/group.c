@@ -5,7 +5,6 @@
  * group.NAME.GENERATION.INDEX; nothing is remembered here.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "holder/holder.h"
@@ -74,28 +73,6 @@ static void add_kept(const struct holder *holder, const char *name, json_t *row)
 	json_object_set_new(row, "kept", json_integer(kept));
 	json_object_set_new(row, "waiting_bytes", json_integer(waiting));
 	json_object_set_new(row, "overflowed", json_integer(overflowed));
-}
-
-/* Whether a socket of the store is of a generation that is there. */
-static bool is_known(const struct holder *holder, const char *text)
-{
-	char name[FDSTORE_NAME], *number;
-	struct problem problem = {0};
-	struct group group;
-	snprintf(name, sizeof(name), "%s", text + strlen(PREFIX));
-	for (int i = 0; i < 2; i++) {
-		number = strrchr(name, '.');
-		if (!number)
-			return false;
-		*number = '\0';
-	}
-	int error = group_folder_open(folder(holder), name, &group, &problem);
-	json_decref(problem.data);
-	if (error)
-		return false;
-	bool known = group_find(&group, strtoll(number + 1, NULL, 10));
-	group_close(&group);
-	return known;
 }
 
 /* ---- Methods -------------------------------------------------------------------------------- */
@@ -178,36 +155,19 @@ static int set_working(struct rpc_call *call, void *context)
 	return 0;
 }
 
-static void report(json_t *list, const struct holder *holder, const char *name)
-{
-	struct problem ignored = {0};
-	struct group group;
-	json_t *row;
-	size_t i;
-	int error = group_folder_open(folder(holder), name, &group, &ignored);
-	json_decref(ignored.data);
-	if (error)
-		return;
-	json_t *whole = group_report(&group);
-	group_close(&group);
-	json_object_set_new(whole, "name", json_string(name));
-	json_array_foreach(json_object_get(whole, "generations"), i, row) add_kept(holder, name, row);
-	json_array_append_new(list, whole);
-}
-
 static int status(struct rpc_call *call, void *context)
 {
 	const char *wanted = call->argument[0].text;
-	json_t *names = group_folder_names(folder(context)), *list = json_array(), *name;
-	size_t i;
-	json_array_foreach(names, i, name)
+	json_t *groups = group_folder_report(folder(context), wanted), *group, *row;
+	size_t i, k;
+	json_array_foreach(groups, i, group)
 	{
-		if (!wanted || !strcmp(wanted, json_string_value(name)))
-			report(list, context, json_string_value(name));
+		const char *name = json_string_value(json_object_get(group, "name"));
+		json_array_foreach(json_object_get(group, "generations"), k, row)
+			add_kept(context, name, row);
 	}
-	json_decref(names);
-	call->result = json_pack("{s:o}", "groups", list);
-	return !wanted || json_array_size(list)
+	call->result = json_pack("{s:o}", "groups", groups);
+	return !wanted || json_array_size(groups)
 		       ? 0
 		       : refuse(&call->problem, RPC_NOT_FOUND, NULL, "there is no group %s", wanted);
 }
@@ -295,9 +255,9 @@ void groups_adopt(struct holder *holder)
 {
 	group_folder_tidy(folder(holder));
 	for (size_t i = 0; i < FDSTORE_MAX; i++) {
-		char name[FDSTORE_NAME];
-		snprintf(name, sizeof(name), "%s", holder->store.places[i].name);
-		if (!strncmp(name, PREFIX, strlen(PREFIX)) && !is_known(holder, name))
+		const char *name = holder->store.places[i].name;
+		if (!strncmp(name, PREFIX, strlen(PREFIX)) &&
+		    !group_folder_owns(folder(holder), name + strlen(PREFIX)))
 			fdstore_drop(&holder->store, name);
 	}
 }

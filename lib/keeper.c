@@ -108,7 +108,7 @@ static int udp_socket(struct rpc_call *call, void *context)
 	stored = fdstore_get(context, name);
 	created = stored < 0 || !netdev_is_udp_socket(stored, address_be, (uint16_t)port);
 	if (created) {
-		fd = netdev_udp_socket(address_be, (uint16_t)port);
+		fd = netdev_udp_socket(address_be, (uint16_t)port, call->argument[3].flag);
 		if (fd < 0)
 			return refuse_errno(&call->problem, fd, "UDP socket of %s port %d", text, (int)port);
 		error = put(call, context, name, fd, &replaced);
@@ -146,7 +146,7 @@ static int ensure_veth(struct rpc_call *call, void *context)
 	X(list_fds, "fd.list", 0, "")                                                                        \
 	X(drop_fd, "fd.drop", 0, "name:n")                                                                   \
 	X(packet_socket, "socket.packet", 0, "interface:i name:n")                                           \
-	X(udp_socket, "socket.udp", 0, "address:t port:u name:n")                                            \
+	X(udp_socket, "socket.udp", 0, "address:t port:u name:n reuseport?:b")                               \
 	X(ensure_veth, "veth.ensure", 0, "name:i peer:i")
 
 #define METHOD_CALL(function, name, fds, parameters)                                                         \

@@ -241,15 +241,16 @@ bool netdev_is_packet_socket(int fd, unsigned ifindex)
 	       address.sll_ifindex == (int)ifindex;
 }
 
-int netdev_udp_socket(uint32_t address_be, uint16_t port)
+int netdev_udp_socket(uint32_t address_be, uint16_t port, bool reuseport)
 {
 	struct sockaddr_in address = {
 		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = address_be};
-	int one = 1, fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int one = 1, reuse = reuseport, fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return -errno;
 	if (setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &reuse, sizeof(reuse)) ||
 	    bind(fd, (struct sockaddr *)&address, sizeof(address))) {
 		int error = -errno;
 		close(fd);

@@ -26,7 +26,7 @@ int netdev_keep_vlan_tags(const char *name);
  * it sends. The descriptor or -errno. */
 int netdev_packet_socket(unsigned ifindex);
 /* A UDP socket bound to an IPv4 address, which may come later. The descriptor or -errno. */
-int netdev_udp_socket(uint32_t address_be, uint16_t port);
+int netdev_udp_socket(uint32_t address_be, uint16_t port, bool reuseport);
 bool netdev_is_udp_socket(int fd, uint32_t address_be, uint16_t port);
 bool netdev_is_packet_socket(int fd, unsigned ifindex);
 

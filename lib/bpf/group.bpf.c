@@ -48,6 +48,14 @@ struct {
 	__type(value, struct group_count);
 } counts SEC(".maps");
 
+/* Flows to be forgotten, for group_forget. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct group_expired);
+} expired SEC(".maps");
+
 static __always_inline __u32 tick_now(void)
 {
 	return (__u32)(bpf_ktime_get_boot_ns() >> GROUP_TICK_SHIFT);
@@ -74,30 +82,6 @@ static __always_inline struct group_count *count_of(__u32 tag)
 			count_->member++;                                                                    \
 	} while (0)
 
-static __always_inline const struct group_generation *generation_of(const struct group_state *group,
-								    __u32 tag)
-{
-	const struct group_generation *generation = &group->generation[tag & GROUP_PLACE_MASK];
-
-	return tag && generation->tag == tag ? generation : NULL;
-}
-
-static __always_inline __u32 tag_of(group_flow flow)
-{
-	return (__u32)flow;
-}
-
-static __always_inline group_flow flow_make(__u32 tick, __u32 tag)
-{
-	return (__u64)tick << 32 | tag;
-}
-
-static __always_inline int is_over(const struct group_state *group, group_flow flow, __u32 tick)
-{
-	return (__s32)(tick - (__u32)(flow >> 32)) > (__s32)group->timeout ||
-	       !generation_of(group, tag_of(flow));
-}
-
 static __always_inline int key_read(struct sk_reuseport_md *md, struct group_flow_key *key)
 {
 	key->protocol_be = (__be16)md->eth_protocol;
@@ -116,12 +100,12 @@ static __always_inline int key_read(struct sk_reuseport_md *md, struct group_flo
  * forgotten. */
 static __always_inline __u32 flow_of_other(group_flow flow, __u32 working)
 {
-	return tag_of(flow) == GROUP_TAG_GOING ? working : tag_of(flow);
+	return group_flow_tag(flow) == GROUP_TAG_GOING ? working : group_flow_tag(flow);
 }
 
 static __always_inline __u32 flow_begin(const struct group_flow_key *key, __u32 tick, __u32 working)
 {
-	group_flow flow = flow_make(tick, working), *other;
+	group_flow flow = group_flow_make(tick, working), *other;
 	long failure = bpf_map_update_elem(&flows, key, &flow, BPF_NOEXIST);
 
 	if (!failure) {
@@ -141,16 +125,16 @@ static __always_inline __u32 flow_renew(const struct group_state *group, group_f
 					__u32 working)
 {
 	group_flow seen = *(volatile group_flow *)flow;
-	__u32 tag = tag_of(seen);
+	__u32 tag = group_flow_tag(seen);
 
 	if (tag == GROUP_TAG_GOING)
 		return working;
-	if (!is_over(group, seen, tick)) {
+	if (!group_flow_is_over(group, seen, tick)) {
 		if ((__u32)(seen >> 32) == tick ||
-		    __sync_val_compare_and_swap(flow, seen, flow_make(tick, tag)) == seen)
+		    __sync_val_compare_and_swap(flow, seen, group_flow_make(tick, tag)) == seen)
 			return tag;
-	} else if (__sync_val_compare_and_swap(flow, seen, flow_make(tick, working)) == seen) {
-		if (generation_of(group, tag))
+	} else if (__sync_val_compare_and_swap(flow, seen, group_flow_make(tick, working)) == seen) {
+		if (group_generation_of(group, tag))
 			COUNT(tag, ended);
 		COUNT(working, begun);
 		return working;
@@ -182,7 +166,7 @@ static __always_inline int select_target(struct sk_reuseport_md *md, __u32 targe
 /* One of the generation's sockets, by the flow's hash; the next one if that is closed. */
 static __always_inline int select_of(struct sk_reuseport_md *md, const struct group_state *group, __u32 tag)
 {
-	const struct group_generation *generation = generation_of(group, tag);
+	const struct group_generation *generation = group_generation_of(group, tag);
 	__u32 count = generation ? generation->sockets : 0, first = (tag & GROUP_PLACE_MASK) * GROUP_SOCKETS;
 
 	for (__u32 i = 0; i < GROUP_SOCKETS; i++) {
@@ -240,31 +224,38 @@ int group_select(struct sk_reuseport_md *md)
 
 /* ---- What is over --------------------------------------------------------------------------- */
 
-static long sweep_one(void *map, const struct group_flow_key *key, group_flow *flow, __u32 *tick)
+/* The holder has seen that it is over; here it is decided. */
+static long forget_one(__u32 index, __u32 *tick)
 {
 	const struct group_state *group = state_get();
-	group_flow seen = *(volatile group_flow *)flow;
+	__u32 zero = 0;
+	const struct group_expired *list = bpf_map_lookup_elem(&expired, &zero);
 	struct group_count *count;
+	group_flow *flow, seen;
 
-	if (!group || !is_over(group, seen, *tick))
+	if (!group || !list || index >= list->count || index >= GROUP_EXPIRED_MAX)
+		return 1;
+	flow = bpf_map_lookup_elem(&flows, &list->key[index]);
+	if (!flow)
 		return 0;
-	if (__sync_val_compare_and_swap(flow, seen, flow_make(*tick, GROUP_TAG_GOING)) != seen)
+	seen = *(volatile group_flow *)flow;
+	if (!group_flow_is_over(group, seen, *tick) ||
+	    __sync_val_compare_and_swap(flow, seen, group_flow_make(*tick, GROUP_TAG_GOING)) != seen)
 		return 0;
-	count = generation_of(group, tag_of(seen)) ? count_of(tag_of(seen)) : NULL;
+	count = group_generation_of(group, group_flow_tag(seen)) ? count_of(group_flow_tag(seen)) : NULL;
 	if (count)
 		__sync_fetch_and_add(&count->ended, 1); /* a datagram may interrupt us here */
-	bpf_map_delete_elem(map, key);
+	bpf_map_delete_elem(&flows, &list->key[index]);
 	return 0;
 }
 
-/* Run by the holder once a second. */
 SEC("syscall")
-int group_sweep(void *context)
+int group_forget(void *context)
 {
 	__u32 tick = tick_now();
 
 	(void)context;
-	bpf_for_each_map_elem(&flows, sweep_one, &tick, 0);
+	bpf_loop(GROUP_EXPIRED_MAX, forget_one, &tick, 0);
 	return 0;
 }
 

@@ -57,11 +57,12 @@ static int pin_all(const struct group_bpf *object, const char *folder)
 		const char *name;
 	} parts[] = {
 		{bpf_program__fd(object->progs.group_select), "select"},
-		{bpf_program__fd(object->progs.group_sweep), "sweep"},
+		{bpf_program__fd(object->progs.group_forget), "forget"},
 		{bpf_map__fd(object->maps.state), "state"},
 		{bpf_map__fd(object->maps.sockets), "sockets"},
 		{bpf_map__fd(object->maps.flows), "flows"},
 		{bpf_map__fd(object->maps.counts), "counts"},
+		{bpf_map__fd(object->maps.expired), "expired"},
 	};
 	int error = mkdir(folder, 0700) ? -errno : 0;
 
@@ -95,7 +96,7 @@ int group_create(const char *folder, const struct group_options *options, struct
 	return error;
 }
 
-static int open_pin(const char *folder, const char *name)
+int group_open_pin(const char *folder, const char *name)
 {
 	char path[512];
 	int length = snprintf(path, sizeof(path), "%s/%s", folder, name);
@@ -105,7 +106,7 @@ static int open_pin(const char *folder, const char *name)
 
 static int map_state(const char *folder, struct group *group)
 {
-	int fd = open_pin(folder, "state");
+	int fd = group_open_pin(folder, "state");
 	void *address =
 		fd < 0 ? MAP_FAILED : mmap(NULL, STATE_SPAN, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	int error = address == MAP_FAILED ? -errno : 0;
@@ -123,10 +124,10 @@ int group_open(const char *folder, struct group *group)
 	int error;
 
 	*group = (struct group){
-		.select_fd = open_pin(folder, "select"),
-		.sockets_fd = open_pin(folder, "sockets"),
-		.counts_fd = open_pin(folder, "counts"),
-		.flows_fd = open_pin(folder, "flows"),
+		.select_fd = group_open_pin(folder, "select"),
+		.sockets_fd = group_open_pin(folder, "sockets"),
+		.counts_fd = group_open_pin(folder, "counts"),
+		.flows_fd = group_open_pin(folder, "flows"),
 	};
 	error = group->select_fd < 0 || group->sockets_fd < 0 || group->counts_fd < 0 || group->flows_fd < 0
 			? -ENOENT
@@ -173,14 +174,14 @@ static __u32 place_of(const struct group *group, const struct group_generation *
 	return (__u32)(generation - group->state->generation);
 }
 
-static __u32 target_of(const struct group *group, const struct group_generation *generation, size_t index)
+__u32 group_target(const struct group *group, const struct group_generation *generation, size_t index)
 {
 	return place_of(group, generation) * GROUP_SOCKETS + (__u32)index;
 }
 
 unsigned group_cookie(const struct group *group, const struct group_generation *generation, size_t index)
 {
-	return GROUP_COOKIE + target_of(group, generation, index);
+	return GROUP_COOKIE + group_target(group, generation, index);
 }
 
 struct group_generation *group_find(const struct group *group, json_int_t number)
@@ -213,7 +214,7 @@ static struct group_generation *free_place(const struct group *group, __u32 *tag
 static void clear_targets(const struct group *group, const struct group_generation *generation)
 {
 	for (size_t i = 0; i < GROUP_SOCKETS; i++) {
-		__u32 target = target_of(group, generation, i);
+		__u32 target = group_target(group, generation, i);
 
 		bpf_map_delete_elem(group->sockets_fd, &target);
 	}
@@ -222,7 +223,7 @@ static void clear_targets(const struct group *group, const struct group_generati
 static int list(const struct group *group, const struct group_generation *generation, size_t index,
 		int socket, struct problem *problem)
 {
-	__u32 target = target_of(group, generation, index);
+	__u32 target = group_target(group, generation, index);
 	__u64 value = (__u64)socket;
 
 	if (!bpf_map_update_elem(group->sockets_fd, &target, &value, BPF_NOEXIST))
@@ -285,7 +286,8 @@ static int add_again(struct group *group, struct group_generation *generation, c
 	int error = count == generation->sockets ? 0 : -EINVAL;
 
 	for (size_t i = 0; i < count && !error; i++)
-		error = is_same(group, target_of(group, generation, i), sockets[i], &gone[i]) ? 0 : -EINVAL;
+		error = is_same(group, group_target(group, generation, i), sockets[i], &gone[i]) ? 0
+												 : -EINVAL;
 	if (error)
 		return refuse(problem, RPC_CONFLICT, NULL, "there is this generation with other sockets");
 	for (size_t i = 0; i < count && !error; i++)
@@ -388,44 +390,4 @@ void group_remove(struct group *group, struct group_generation *generation)
 	gone->stray += last.stray;
 	clear_targets(group, generation);
 	__atomic_store_n(&generation->sockets, 0, __ATOMIC_RELEASE);
-}
-
-static bool is_closed(const struct group *group, const struct group_generation *generation)
-{
-	bool closed = true;
-
-	for (size_t i = 0; i < generation->sockets && closed; i++) {
-		__u32 target = target_of(group, generation, i);
-		__u64 cookie;
-
-		closed = bpf_map_lookup_elem(group->sockets_fd, &target, &cookie) != 0;
-	}
-	return closed;
-}
-
-static void remove_closed(const char *folder)
-{
-	struct group group;
-
-	if (group_open(folder, &group))
-		return;
-	for (__u32 i = 0; i < GROUP_PLACES; i++) {
-		struct group_generation *generation = &group.state->generation[i];
-
-		if (generation->sockets && (!generation->tag || is_closed(&group, generation)))
-			group_remove(&group, generation);
-	}
-	group_close(&group);
-}
-
-int group_sweep(const char *folder)
-{
-	LIBBPF_OPTS(bpf_test_run_opts, options);
-	int program = open_pin(folder, "sweep");
-	int error = program < 0 ? program : bpf_prog_test_run_opts(program, &options);
-
-	if (program >= 0)
-		close(program);
-	remove_closed(folder);
-	return error;
 }

@@ -44,7 +44,7 @@ void group_close(struct group *group);
 void group_options_read(const struct group *group, struct group_options *options);
 /* What is said of a group that is there must be so already. */
 int group_options_check(const struct group *group, const json_t *given, struct problem *problem);
-/* Flows that are over are forgotten, and generations whose sockets are all closed. */
+/* group_sweep.c: flows that are over are forgotten, and generations whose sockets are all closed. */
 int group_sweep(const char *folder);
 
 struct group_generation *group_find(const struct group *group, json_int_t number); /* or NULL */
@@ -56,6 +56,9 @@ int group_add(struct group *group, json_int_t number, const int *sockets, size_t
 void group_work(struct group *group, struct group_generation *generation);
 /* When it returns, nothing more arrives at its sockets. */
 void group_remove(struct group *group, struct group_generation *generation);
+int group_open_pin(const char *folder, const char *name);
+/* Where a socket is in the map `sockets`. */
+__u32 group_target(const struct group *group, const struct group_generation *generation, size_t index);
 void group_count_read(const struct group *group, const struct group_generation *generation,
 		      struct group_count *sum);
 

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/bpf/bpffs.h"
@@ -90,20 +91,49 @@ int group_folder_remove(const char *folder, const char *name, struct problem *pr
 	return 0;
 }
 
-json_t *group_folder_names(const char *folder)
+json_t *group_folder_report(const char *folder, const char *wanted)
 {
 	char pattern[PATH_TEXT], name[GROUP_NAME_TEXT];
-	json_t *names = json_array();
+	json_t *list = json_array();
 	glob_t found;
 
 	snprintf(pattern, sizeof(pattern), "%s/[!+]*", folder);
 	bpffs_list(pattern, &found);
 	for (size_t i = 0; i < found.gl_pathc; i++) {
+		struct group group;
+
 		snprintf(name, sizeof(name), "%s", bpffs_name(found.gl_pathv[i]));
-		json_array_append_new(names, json_string(translate(name, ':', '.')));
+		translate(name, ':', '.');
+		if ((wanted && strcmp(wanted, name) != 0) || group_open(found.gl_pathv[i], &group))
+			continue;
+		json_t *report = group_report(&group);
+
+		json_object_set_new(report, "name", json_string(name));
+		json_array_append_new(list, report);
+		group_close(&group);
 	}
 	globfree(&found);
-	return names;
+	return list;
+}
+
+bool group_folder_owns(const char *folder, const char *socket)
+{
+	char path[PATH_TEXT], name[PATH_TEXT], *number = NULL;
+	struct group group;
+	bool owns;
+
+	snprintf(name, sizeof(name), "%s", socket);
+	for (int i = 0; i < 2; i++) {
+		number = strrchr(name, '.');
+		if (!number)
+			return false;
+		*number = '\0';
+	}
+	if (group_open(path_of(path, folder, "", name), &group))
+		return false;
+	owns = group_find(&group, strtoll(number + 1, NULL, 10));
+	group_close(&group);
+	return owns;
 }
 
 void group_folder_sweep(const char *folder)

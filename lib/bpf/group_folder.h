@@ -17,8 +17,10 @@ int group_folder_open(const char *folder, const char *name, struct group *group,
 int group_folder_need(const char *folder, const char *name, const json_t *options, struct group *group,
 		      struct problem *problem);
 int group_folder_remove(const char *folder, const char *name, struct problem *problem);
-/* Their names, sorted. */
-json_t *group_folder_names(const char *folder);
+/* Reports of all, or of the one that is named, with their names; sorted. */
+json_t *group_folder_report(const char *folder, const char *wanted);
+/* Whether there is the generation of a socket whose name is NAME.GENERATION.INDEX. */
+bool group_folder_owns(const char *folder, const char *socket);
 /* Once a second: what is over goes. */
 void group_folder_sweep(const char *folder);
 /* At a start: what is not finished goes. */

@@ -27,6 +27,7 @@
 #define GROUP_FLOWS_MAX   1048576u
 #define GROUP_OFFSET_MAX  1400u
 #define GROUP_TIMEOUT_MAX 86400u
+#define GROUP_EXPIRED_MAX 256u
 
 _Static_assert(GROUP_TARGETS == 256 - GROUP_COOKIE, "each target has its byte");
 
@@ -80,11 +81,43 @@ struct group_state {
 	__u32 timeout;       /* ticks */
 	__u32 cookie_offset; /* in the payload */
 	__u32 serial;        /* of the last tag */
-	__u64 unrouted;      /* datagrams left to the kernel's choice: no generation could take them */
+	__u32 cursor;        /* where the sweep of the flows goes on; 0: at their begin */
+	__u32 reserved;
+	__u64 unrouted; /* datagrams left to the kernel's choice: no generation could take them */
 	struct group_endpoint endpoint;
 	struct group_generation generation[GROUP_PLACES];
 	struct group_count gone; /* sums of generations that are gone */
 };
-_Static_assert(sizeof(struct group_state) == 32 + 40 + GROUP_PLACES * 24 + 40, "no hidden padding");
+_Static_assert(sizeof(struct group_state) == 40 + 40 + GROUP_PLACES * 24 + 40, "no hidden padding");
+
+struct group_expired {
+	__u32 count;
+	struct group_flow_key key[GROUP_EXPIRED_MAX];
+};
+
+static inline __u32 group_flow_tag(group_flow flow)
+{
+	return (__u32)flow;
+}
+
+static inline group_flow group_flow_make(__u32 tick, __u32 tag)
+{
+	return (__u64)tick << 32 | tag;
+}
+
+/* NULL: it is not there any more. */
+static inline const struct group_generation *group_generation_of(const struct group_state *group, __u32 tag)
+{
+	const struct group_generation *generation = &group->generation[tag & GROUP_PLACE_MASK];
+
+	return tag && generation->tag == tag ? generation : (const struct group_generation *)0;
+}
+
+/* Idle for longer than the timeout, or of a generation that is gone. */
+static inline int group_flow_is_over(const struct group_state *group, group_flow flow, __u32 tick)
+{
+	return (__s32)(tick - (__u32)(flow >> 32)) > (__s32)group->timeout ||
+	       !group_generation_of(group, group_flow_tag(flow));
+}
 
 #endif

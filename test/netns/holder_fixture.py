@@ -60,11 +60,16 @@ class HolderLab:
         while wait:
             if self.process.poll() is not None:
                 raise AssertionError(f"holder ended: {self.process.returncode}\n{self.log()}")
-            with contextlib.suppress(OSError), self.client() as client:
-                client.call("swap.status")
+            if self.is_up():
                 return
             assert time.monotonic() < deadline, self.log()
             time.sleep(0.02)
+
+    def is_up(self):
+        with contextlib.suppress(OSError), self.client() as client:
+            client.call("swap.status")
+            return True
+        return False
 
     def kill(self):
         self.sandbox.stop(self.process, signal.SIGKILL)

@@ -10,12 +10,13 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
-from holder_fixture import BUILD, HolderLab
+from holder_fixture import BINARY, BUILD, GROUP, HolderLab
 from sandbox import entered
 
 CONFLICT, LIMIT, NOT_FOUND, INVALID_PARAMS = -32003, -32005, -32002, -32602
@@ -215,6 +216,24 @@ def test_ipv6(lab, make):
     assert group.status()["address"] == "[::1]:7000"
 
 
+def test_sockets_that_the_holder_made(lab, make):
+    group = make()
+    for number in (1, 2):
+        params = {"address": HERE, "port": 67, "name": f"made.{number}", "reuseport": True}
+        with lab.client() as holder:
+            result, fds = holder.call_fds("socket.udp", params)
+        assert result == {"name": f"made.{number}", "created": True}
+        group.generations[number] = [socket.socket(fileno=fds[0])]
+        group.register(number)
+        lab.call("fd.drop", {"name": f"made.{number}"})
+    client = group.socket(port=None, reuse=False)
+    for number in (1, 2):
+        client.sendto(b"x", (HERE, 67))
+        group.work(2)
+    assert group.got() == {1: 2}
+    client.close()
+
+
 # ---- Full, and over ----------------------------------------------------------------------------
 
 
@@ -235,18 +254,23 @@ def test_a_full_table_remembers_no_more_and_evicts_nobody(make):
 
 
 def test_a_flow_that_is_idle_for_longer_than_the_timeout_is_a_new_one(make):
-    group = make(flows=4, timeout_s=1)
+    group, room = make(flows=3000, timeout_s=1), 3000
     group.register(1)
     clients = [group.client() for _ in range(4)]
     for client in clients:
         client.send(b"x")
+    for number in range(room - len(clients)):
+        with group.socket(address="127.1.0.1", port=10000 + number, reuse=False) as other:
+            other.sendto(b"x", (HERE, PORT))
+        read_all(group.generations[1][0])
+    assert group.counted(1, "flows", "full") == (room, 0)
     group.register(2, work=True)
-    deadline = time.monotonic() + 2.5
+    deadline = time.monotonic() + 3
     while time.monotonic() < deadline:
         clients[0].send(b"alive")
         time.sleep(0.1)
-    # The sweep made room, too: nothing came from the other three.
-    assert group.counted(1, "flows", "begun", "expired") == (1, 4, 3)
+    # The sweep made room, too: nothing came from all the others.
+    assert group.counted(1, "flows", "begun", "expired") == (1, room, room - 1)
     for client in clients:
         client.send(b"x")
     assert group.got()[2] == 3
@@ -439,6 +463,26 @@ def test_with_the_holder_dead_datagrams_go_where_they_went(lab, make):
     for client in (*old, *new, group.client()):
         client.send(b"x")
     assert group.got() == {1: 5, 2: 4, 3: 1}
+
+
+def test_sockets_that_the_service_manager_kept_are_kept_on(lab, make):
+    """As systemd starts it again: with what it was given, also what belongs to nobody any more."""
+    group = make()
+    group.register(1)
+    lab.kill()
+    (owned,), stray = group.generations[1], group.socket(port=7001)
+    launch = (f"import os, sys; os.dup2({stray.fileno()}, 20); os.dup2({owned.fileno()}, 3); os.dup2(20, 4); os.close(20); "
+              "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='2', LISTEN_FDNAMES='group.test.1.0:group.test.2.0'); "
+              "os.execv(sys.argv[1], sys.argv[1:])")
+    lab.process = lab.sandbox.start(lab.namespace, sys.executable, "-c", launch, BINARY, "--state", lab.state, "--group", GROUP,
+                                    log="holder.log", pass_fds=[owned.fileno(), stray.fileno()])
+    wait_until(lambda: lab.is_up())
+    stray.close()
+    owned.close()
+    assert lab.call("fd.list")["names"] == ["group.test.1.0"]
+    group.client().send(b"x")
+    row = group.row(1)
+    assert (row["kept"], row["datagrams"]) == (1, 1) and row["waiting_bytes"] > 0
 
 
 def test_a_generation_whose_sockets_are_all_closed_is_gone(lab, make):

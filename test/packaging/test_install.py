@@ -41,6 +41,25 @@ def test_files_and_modes(root):
     assert found == FILES
 
 
+PROGRAM = """
+#include <holdfast/group.h>
+int main(void)
+{
+	struct holdfast holder;
+	return holdfast_open(&holder, "/nonexistent/socket") < 0 && holder.error[0] ? 0 : 1;
+}
+"""
+
+
+@pytest.mark.parametrize("compiler", [["gcc", "-x", "c", "-std=c99"], ["g++", "-x", "c++"]], ids=["c", "c++"])
+def test_a_program_is_built_with_the_installed_header_and_library(root, tmp_path, compiler):
+    program = tmp_path / "program"
+    # With sanitizers, as the library under test was built.
+    sandbox.run([*compiler, "-Wall", "-Wextra", "-Werror", "-pedantic", f"-I{root}/usr/include", "-", "-x", "none",
+                 f"-L{root}/usr/lib", "-lholdfast", "-fsanitize=address,undefined", "-o", str(program)], input=PROGRAM)
+    sandbox.run([str(program)])
+
+
 def test_configuration_of_the_operator_stays(root):
     config = root / "etc/bng/bng.json"
     config.write_text("mine")
