@@ -1,263 +1,37 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
- * Sockets of one UDP port that belong to generations of a server (lib/bpf/group.h). Groups
- * are group/NAME among the pins, their sockets lie in the store as
- * group.NAME.GENERATION.INDEX; nothing is remembered here.
+ * Reuseport groups (lib/bpf/group_keeper.h) are group/NAME among the pins.
  */
-#include <stdio.h>
-#include <string.h>
-
 #include "holder/holder.h"
-#include "lib/bpf/group_folder.h"
-#include "lib/keeper.h"
-#include "lib/rpc_call.h"
+#include "lib/bpf/group_keeper.h"
 
-#define PREFIX "group."
-
-static const char *folder(const struct holder *holder)
+static void on_change(void *context, const char *name, json_int_t generation, const char *state)
 {
-	static char path[PIN_TEXT];
-	return pin_path(holder, path, "group");
+	holder_event(context, json_pack("{s:s, s:s, s:I, s:s}", "type", "group", "name", name, "generation",
+					generation, "state", state));
 }
 
-static const char *stored(char text[static FDSTORE_NAME], const char *name, json_int_t generation,
-			  size_t index)
+static struct group_keeper *keeper_of(struct holder *holder)
 {
-	snprintf(text, FDSTORE_NAME, PREFIX "%.*s.%lld.%zu", GROUP_NAME_TEXT - 1, name, generation, index);
-	return text;
+	static char folder[PIN_TEXT];
+	static struct group_keeper keeper = {.changed = on_change, .step = step};
+	keeper.folder = pin_path(holder, folder, "group");
+	keeper.store = &holder->store;
+	keeper.context = holder;
+	return &keeper;
 }
-
-static void tell(struct holder *holder, const char *name, json_int_t generation, const char *state)
-{
-	holder_event(holder, json_pack("{s:s, s:s, s:I, s:s}", "type", "group", "name", name, "generation",
-				       generation, "state", state));
-}
-
-/* ---- The store ------------------------------------------------------------------------------ */
-
-static void forget(struct holder *holder, const char *name, json_int_t generation)
-{
-	char text[FDSTORE_NAME];
-	for (size_t i = 0; i < GROUP_SOCKETS; i++)
-		fdstore_drop(&holder->store, stored(text, name, generation, i));
-}
-
-static int keep(struct holder *holder, struct rpc_call *call)
-{
-	char text[FDSTORE_NAME];
-	bool replaced;
-	for (size_t i = 0; i < rpc_fd_count(call->request); i++) {
-		stored(text, call->argument[0].text, call->argument[1].number, i);
-		int error = fdstore_put(&holder->store, text, rpc_fd(call->request, i), &replaced);
-		if (error)
-			return refuse_errno(&call->problem, error, "storing %s", text);
-	}
-	return 0;
-}
-
-/* What only the store knows of a generation: whether its sockets are kept, what waits in them. */
-static void add_kept(const struct holder *holder, const char *name, json_t *row)
-{
-	json_int_t number = json_integer_value(json_object_get(row, "generation"));
-	json_int_t kept = 0, waiting = 0, overflowed = 0;
-	for (size_t i = 0; i < GROUP_SOCKETS; i++) {
-		char text[FDSTORE_NAME];
-		json_int_t bytes, dropped;
-		int fd = fdstore_get(&holder->store, stored(text, name, number, i));
-		if (fd < 0 || group_socket_waiting(fd, &bytes, &dropped))
-			continue;
-		kept++;
-		waiting += bytes;
-		overflowed += dropped;
-	}
-	json_object_set_new(row, "kept", json_integer(kept));
-	json_object_set_new(row, "waiting_bytes", json_integer(waiting));
-	json_object_set_new(row, "overflowed", json_integer(overflowed));
-}
-
-/* ---- Methods -------------------------------------------------------------------------------- */
-
-static int add(struct rpc_call *call, struct holder *holder, struct group *group)
-{
-	const char *name = call->argument[0].text;
-	json_int_t number = call->argument[1].number;
-	bool is_new = !group_find(group, number);
-	int sockets[GROUP_SOCKETS];
-	size_t count = rpc_fd_count(call->request);
-	for (size_t i = 0; i < count; i++)
-		sockets[i] = rpc_fd(call->request, i);
-	int error = group_add(group, number, sockets, count, &call->problem);
-	if (error)
-		return error;
-	/* Who is not answered because we die here says it again, and nothing is missing. */
-	step("group_keep");
-	error = keep(holder, call);
-	if (!error && is_new)
-		tell(holder, name, number, "registered");
-	if (error && is_new) {
-		group_remove(group, group_find(group, number));
-		forget(holder, name, number);
-	}
-	return error;
-}
-
-static int enlist(struct rpc_call *call, void *context)
-{
-	struct holder *holder = context;
-	const char *name = call->argument[0].text;
-	struct group group;
-	if (strlen(name) >= GROUP_NAME_TEXT)
-		return refuse(&call->problem, RPC_INVALID_PARAMS, NULL,
-			      "params/name: \"%s\": must be 1-%d characters", name, GROUP_NAME_TEXT - 1);
-	if (rpc_fd_count(call->request) > GROUP_SOCKETS)
-		return refuse(&call->problem, RPC_INVALID_PARAMS, NULL,
-			      "%zu descriptors came with the line, expected 1-%d",
-			      rpc_fd_count(call->request), GROUP_SOCKETS);
-	int error = group_folder_need(folder(holder), name, call->argument[2].value, &group, &call->problem);
-	if (error)
-		return error;
-	error = add(call, holder, &group);
-	if (!error) {
-		call->result = group_report_of(&group, group_find(&group, call->argument[1].number));
-		add_kept(holder, name, call->result);
-	}
-	group_close(&group);
-	return error;
-}
-
-/* The group and the generation that a request names. */
-static int find(struct rpc_call *call, const struct holder *holder, struct group *group,
-		struct group_generation **generation)
-{
-	const char *name = call->argument[0].text;
-	json_int_t number = call->argument[1].number;
-	int error = group_folder_open(folder(holder), name, group, &call->problem);
-	if (error)
-		return error;
-	*generation = group_find(group, number);
-	if (*generation)
-		return 0;
-	group_close(group);
-	return refuse(&call->problem, RPC_NOT_FOUND, NULL, "group %s has no generation %lld", name, number);
-}
-
-static int set_working(struct rpc_call *call, void *context)
-{
-	struct group_generation *generation;
-	struct group group;
-	int error = find(call, context, &group, &generation);
-	if (error)
-		return error;
-	group_work(&group, generation);
-	group_close(&group);
-	step("group_worked");
-	tell(context, call->argument[0].text, call->argument[1].number, "working");
-	return 0;
-}
-
-static int status(struct rpc_call *call, void *context)
-{
-	const char *wanted = call->argument[0].text;
-	json_t *groups = group_folder_report(folder(context), wanted), *group, *row;
-	size_t i, k;
-	json_array_foreach(groups, i, group)
-	{
-		const char *name = json_string_value(json_object_get(group, "name"));
-		json_array_foreach(json_object_get(group, "generations"), k, row)
-			add_kept(context, name, row);
-	}
-	call->result = json_pack("{s:o}", "groups", groups);
-	return !wanted || json_array_size(groups)
-		       ? 0
-		       : refuse(&call->problem, RPC_NOT_FOUND, NULL, "there is no group %s", wanted);
-}
-
-static int drop_generation(struct rpc_call *call, struct holder *holder)
-{
-	struct group_generation *generation;
-	struct group group;
-	int error = find(call, holder, &group, &generation);
-	if (error)
-		return error;
-	if (generation->tag == group.state->working)
-		error = refuse(
-			&call->problem, RPC_CONFLICT, NULL,
-			"generation %lld is the working one: set another one to work, or drop the group",
-			call->argument[1].number);
-	else
-		group_remove(&group, generation);
-	group_close(&group);
-	if (error)
-		return error;
-	step("group_forget");
-	forget(holder, call->argument[0].text, call->argument[1].number);
-	tell(holder, call->argument[0].text, call->argument[1].number, "dropped");
-	return 0;
-}
-
-/* Whoever still has its sockets gets datagrams as the kernel chooses. */
-static int drop_group(struct rpc_call *call, struct holder *holder)
-{
-	const char *name = call->argument[0].text;
-	struct group group;
-	int error = group_folder_open(folder(holder), name, &group, &call->problem);
-	if (error)
-		return error;
-	for (struct group_generation *generation = group.state->generation;
-	     generation < group.state->generation + GROUP_PLACES; generation++) {
-		json_int_t number = (json_int_t)generation->number;
-		if (!generation->sockets)
-			continue;
-		group_remove(&group, generation);
-		forget(holder, name, number);
-		tell(holder, name, number, "dropped");
-	}
-	group_close(&group);
-	step("group_remove");
-	return group_folder_remove(folder(holder), name, &call->problem);
-}
-
-static int drop(struct rpc_call *call, void *context)
-{
-	return call->argument[1].number < 0 ? drop_group(call, context) : drop_generation(call, context);
-}
-
-#define METHODS(X)                                                                                           \
-	X(enlist, "group.register", RPC_CALL_FDS, "name:n generation:u options?:o")                          \
-	X(set_working, "group.set_working", 0, "name:n generation:u")                                        \
-	X(status, "group.status", 0, "name?:n")                                                              \
-	X(drop, "group.drop", 0, "name:n generation?:u")
-
-#define METHOD_CALL(function, name, fds, parameters)                                                         \
-	static void on_##function(struct rpc_request *request, void *context)                                \
-	{                                                                                                    \
-		rpc_call_run(request, context, &(struct rpc_call_row){name, function, fds, parameters});     \
-	}
-METHODS(METHOD_CALL)
-
-#define METHOD_ROW(function, name, ...) {name, KEEPER_PERMISSION, on_##function},
-static const struct rpc_method methods[] = {METHODS(METHOD_ROW){NULL, 0, NULL}};
 
 int groups_serve(struct holder *holder)
 {
-	return rpc_server_add(holder->server, methods, holder);
+	return rpc_server_add(holder->server, group_keeper_methods, keeper_of(holder));
 }
 
-/* ---- Without being asked -------------------------------------------------------------------- */
-
-void groups_watch(const struct holder *holder)
-{
-	group_folder_sweep(folder(holder));
-}
-
-/* What a death in the middle left is brought to its end. */
 void groups_adopt(struct holder *holder)
 {
-	group_folder_tidy(folder(holder));
-	for (size_t i = 0; i < FDSTORE_MAX; i++) {
-		const char *name = holder->store.places[i].name;
-		if (!strncmp(name, PREFIX, strlen(PREFIX)) &&
-		    !group_folder_owns(folder(holder), name + strlen(PREFIX)))
-			fdstore_drop(&holder->store, name);
-	}
+	group_keeper_adopt(keeper_of(holder));
+}
+
+void groups_watch(struct holder *holder)
+{
+	group_keeper_watch(keeper_of(holder));
 }

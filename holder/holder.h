@@ -204,7 +204,7 @@ int link_detach(struct holder *holder, struct link *link);
 /* group.c */
 int groups_serve(struct holder *holder); /* their methods */
 void groups_adopt(struct holder *holder);
-void groups_watch(const struct holder *holder);
+void groups_watch(struct holder *holder);
 
 /* adopt.c, status.c, control.c */
 int adopt(struct holder *holder);

@@ -25,7 +25,8 @@ def object_file(name):
 
 def steps():
     """Every place where the holder can be told to die, read from its source."""
-    sources = (pathlib.Path(__file__).resolve().parents[2] / "holder").glob("*.c")
+    top = pathlib.Path(__file__).resolve().parents[2]
+    sources = [*(top / "holder").glob("*.c"), top / "lib" / "bpf" / "group_keeper.c"]
     return sorted({name for source in sources for call in re.findall(r"\bstep\(([^;{]*)\);", source.read_text())
                    for name in re.findall(r'"(\w+)"', call)})
 
