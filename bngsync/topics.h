@@ -26,7 +26,8 @@
 	X(lease)                                                                                             \
 	X(accounting)                                                                                        \
 	X(steering)                                                                                          \
-	X(controller)
+	X(controller)                                                                                        \
+	X(upgrade)
 
 #define TOPIC_NUMBER(name) TOPIC_##name,
 enum topic_number { TOPICS(TOPIC_NUMBER) TOPIC_COUNT };

@@ -36,15 +36,12 @@ static size_t line_length(const char *text)
 	return length ? length : strcspn(text, " ");
 }
 
-static void print_step(const char *method, const json_t *params, void *context)
+void issu_step(const struct cli *cli, const json_t *params)
 {
-	const struct cli *cli = context;
 	const char *detail = member_string(params, "detail");
 	bool ok = strcmp(member_string(params, "outcome"), "ok") == 0;
 	char ms[32];
 
-	if (strcmp(method, "issu.step") != 0)
-		return;
 	value_text(cli, json_object_get(params, "ms"), COLUMN_TEXT, ms, sizeof(ms));
 	size_t length = line_length(detail);
 	printf("  [%s%s%s] %-16s %-*.*s %9s ms\n", cli->color ? (ok ? GREEN : RED) : "", ok ? " ok " : "fail",
@@ -55,6 +52,12 @@ static void print_step(const char *method, const json_t *params, void *context)
 		printf("  %*s%.*s\n", DETAIL_COLUMN, "", (int)length, detail);
 	}
 	fflush(stdout);
+}
+
+static void on_step(const char *method, const json_t *params, void *context)
+{
+	if (!strcmp(method, "issu.step"))
+		issu_step(context, params);
 }
 
 static bool digest_is_same(const json_t *digest, const char *part)
@@ -83,11 +86,38 @@ static void print_kept(const struct cli *cli, const json_t *digest)
 	       HASH_SHOWN, member_string(mappings, "sha256"));
 }
 
+/* {received, forwarded, dropped, lost, uncertain, overrun, reasons}. */
+static void print_traffic(const struct cli *cli, const json_t *traffic, bool with_reasons)
+{
+	const char *name;
+	json_t *packets;
+	char a[32], b[32], c[32], d[32];
+
+	if (!traffic)
+		return;
+	printf("  Packets: %s received, %s forwarded, %s dropped by name, %s lost",
+	       count_text(cli, member_integer(traffic, "received"), a, sizeof(a)),
+	       count_text(cli, member_integer(traffic, "forwarded"), b, sizeof(b)),
+	       count_text(cli, member_integer(traffic, "dropped"), c, sizeof(c)),
+	       value_text(cli, json_object_get(traffic, "lost"), COLUMN_COUNT, d, sizeof(d)));
+	printf(" (fewer than %s may be under way)",
+	       count_text(cli, member_integer(traffic, "uncertain"), a, sizeof(a)));
+	if (member_integer(traffic, "overrun"))
+		printf(", %s more than interfaces could take",
+		       count_text(cli, member_integer(traffic, "overrun"), a, sizeof(a)));
+	printf(".\n");
+	if (!with_reasons)
+		return;
+	json_object_foreach(json_object_get(traffic, "reasons"), name, packets)
+		printf("    %s %s\n", name, value_text(cli, packets, COLUMN_COUNT, a, sizeof(a)));
+}
+
 int issu_report(const struct cli *cli, const char *what, const json_t *report)
 {
 	const json_t *swap = json_object_get(report, "swap");
 	char packets[32];
 
+	print_traffic(cli, json_object_get(report, "traffic"), false);
 	if (!json_is_true(json_object_get(report, "hitless"))) {
 		printf("  %s: NOT hitless: lost %s\n", what, member_string(report, "lost"));
 		return CLI_NOT_HITLESS;
@@ -97,6 +127,16 @@ int issu_report(const struct cli *cli, const char *what, const json_t *report)
 	       json_number_value(json_object_get(swap, "longest_gap_us")) / 1000);
 	print_kept(cli, json_object_get(report, "digest"));
 	return CLI_OK;
+}
+
+static int print_upgraded(const struct cli *cli, const json_t *report)
+{
+	return issu_report(cli, "UPGRADE", report);
+}
+
+static int print_rolled_back(const struct cli *cli, const json_t *report)
+{
+	return issu_report(cli, "ROLLBACK", report);
 }
 
 int issu_call(struct cli *cli, const char *method, json_t *params, const int *fds, size_t fd_count,
@@ -110,14 +150,14 @@ int issu_call(struct cli *cli, const char *method, json_t *params, const int *fd
 		return status;
 	}
 	if (!cli->json)
-		rpc_client_watch(client, print_step, cli);
+		rpc_client_watch(client, on_step, cli);
 	status = call_method(cli, client, method, params, fds, fd_count, report);
 	rpc_client_close(client);
 	return status;
 }
 
-static int run_swap(struct cli *cli, const char *method, const char *what, json_t *params, const int *fds,
-		    size_t fd_count)
+static int run_swap(struct cli *cli, const char *method, int (*print)(const struct cli *, const json_t *),
+		    json_t *params, const int *fds, size_t fd_count)
 {
 	json_t *report;
 	int status = issu_call(cli, method, params, fds, fd_count, &report);
@@ -128,7 +168,7 @@ static int run_swap(struct cli *cli, const char *method, const char *what, json_
 		print_json(report);
 		status = json_is_true(json_object_get(report, "hitless")) ? CLI_OK : CLI_NOT_HITLESS;
 	} else {
-		status = issu_report(cli, what, report);
+		status = print(cli, report);
 	}
 	json_decref(report);
 	return status;
@@ -188,7 +228,7 @@ int run_upgrade(struct cli *cli, const struct invocation *invocation)
 		json_object_set(params, "confirm_s", json_object_get(confirm, "confirm"));
 	if (invocation_value(invocation, "--no-verify"))
 		json_object_set_new(params, "no_verify", json_true());
-	int status = run_swap(cli, "issu.upgrade", "UPGRADE", params, &fd, 1);
+	int status = run_swap(cli, "issu.upgrade", print_upgraded, params, &fd, 1);
 	if (!status && !cli->json && json_object_get(confirm, "confirm"))
 		printf("  On trial: \"%s issu confirm\" within %s keeps it, else it goes back by itself.\n",
 		       cli->name, invocation_value(invocation, "--confirm"));
@@ -199,7 +239,27 @@ int run_upgrade(struct cli *cli, const struct invocation *invocation)
 
 int run_rollback(struct cli *cli, const struct invocation *invocation)
 {
-	return run_swap(cli, "issu.rollback", "ROLLBACK", invocation_object(invocation, NULL), NULL, 0);
+	return run_swap(cli, "issu.rollback", print_rolled_back, invocation_object(invocation, NULL), NULL,
+			0);
+}
+
+static int print_verified(const struct cli *cli, const json_t *report)
+{
+	print_traffic(cli, json_object_get(report, "traffic"), true);
+	if (!json_is_true(json_object_get(report, "hitless"))) {
+		printf("  VERIFY: NOT hitless: lost %s\n", member_string(report, "lost"));
+		return CLI_NOT_HITLESS;
+	}
+	printf("  VERIFY: nothing lost in %lld s, longest gap %.1f ms. ",
+	       (long long)member_integer(report, "seconds"),
+	       json_number_value(json_object_get(report, "longest_gap_us")) / 1000);
+	print_kept(cli, json_object_get(report, "digest"));
+	return CLI_OK;
+}
+
+int run_verify(struct cli *cli, const struct invocation *invocation)
+{
+	return run_swap(cli, "issu.verify", print_verified, invocation_object(invocation, NULL), NULL, 0);
 }
 
 int print_confirmed(struct cli *cli, const json_t *result, const struct invocation *invocation)

@@ -44,7 +44,7 @@ cli_print print_reputation, print_steering, print_steering_set;
 cli_run run_plan;
 
 /* issu.c */
-cli_run run_upgrade, run_rollback;
+cli_run run_upgrade, run_rollback, run_verify;
 /* Calls a method that takes its time and shows its steps meanwhile, unless --json. */
 int issu_call(struct cli *cli, const char *method, json_t *params, const int *fds, size_t fd_count,
 	      json_t **report);
@@ -54,6 +54,10 @@ cli_print print_confirmed;
 cli_print print_issu_status;
 /* The last line of an upgrade or rollback: CLI_OK or CLI_NOT_HITLESS. */
 int issu_report(const struct cli *cli, const char *what, const json_t *report);
+void issu_step(const struct cli *cli, const json_t *step);
+
+/* upgrades.c */
+cli_run run_history;
 
 /* filter.c */
 cli_print print_filters;

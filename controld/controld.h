@@ -24,6 +24,7 @@ struct cgnat;
 struct forwards;
 struct events;
 struct issu;
+struct history;
 struct dhcp4;
 struct blocklog;
 struct refusals;
@@ -60,6 +61,7 @@ struct controld {
 	struct forwards *forwards;     /* controld/cgnat/forward.c */
 	struct events *events;         /* controld/events */
 	struct issu *issu;             /* controld/issu */
+	struct history *history;       /* controld/issu/history.h */
 	struct dhcp4 *dhcp4;           /* controld/dhcp4 */
 	struct blocklog *blocklog;     /* controld/blocklog */
 	struct refusals *refusals;     /* controld/refusals */

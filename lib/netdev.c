@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/ethtool.h>
 #include <linux/if_link.h>
 #include <linux/if_packet.h>
@@ -67,6 +68,28 @@ static int talk(struct link_request *request, char *answer, size_t size)
 	if (!error && header->nlmsg_type == NLMSG_ERROR)
 		return ((const struct nlmsgerr *)NLMSG_DATA(header))->error;
 	return error;
+}
+
+/* One line of /proc/net/dev: name: 8 receive counters, 8 transmit counters. */
+bool netdev_traffic_read(const char *name, struct netdev_traffic *traffic)
+{
+	FILE *file = fopen("/proc/self/net/dev", "re");
+	char line[512];
+	bool found = false;
+	*traffic = (struct netdev_traffic){0};
+	while (file && !found && fgets(line, sizeof(line), file)) {
+		char *start = line + strspn(line, " "), *colon = strchr(start, ':');
+		if (!colon || (size_t)(colon - start) != strlen(name) || strncmp(start, name, strlen(name)))
+			continue;
+		found = sscanf(colon + 1,
+			       "%*u %" SCNu64 " %" SCNu64 " %" SCNu64 " %*u %*u %*u %*u %*u %" SCNu64
+			       " %" SCNu64 " %" SCNu64,
+			       &traffic->rx_packets, &traffic->rx_errors, &traffic->rx_dropped,
+			       &traffic->tx_packets, &traffic->tx_errors, &traffic->tx_dropped) == 6;
+	}
+	if (file)
+		fclose(file);
+	return found;
 }
 
 static int create_veth(const char *name, const char *peer)

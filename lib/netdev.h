@@ -17,6 +17,12 @@ int netdev_veth(const char *name, const char *peer, bool *created);
 /* Offloads off, no IPv6 chatter, up. GRO stays on at `peer`: without NAPI there,
  * XDP cannot redirect into `name`. */
 int netdev_veth_for_control(const char *name, const char *peer);
+struct netdev_traffic {
+	uint64_t rx_packets, rx_errors, rx_dropped, tx_packets, tx_errors, tx_dropped;
+};
+
+/* What the kernel has counted. False: there is no such device. */
+bool netdev_traffic_read(const char *name, struct netdev_traffic *traffic);
 int netdev_mac(const char *name, uint8_t mac[static 6]);
 /* VLAN tags stay in the packet: a tag that the NIC strips is invisible to XDP.
  * Touches the NIC only when it strips them now. */

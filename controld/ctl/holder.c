@@ -47,6 +47,7 @@ struct holder {
 		holder_returned *call; /* NULL: this place is free */
 		void *context;
 	} returned[RETURNED_MAX];
+	holder_told *told;
 };
 
 static void on_readable(evutil_socket_t fd, short what, void *context);
@@ -86,6 +87,17 @@ static void lost(struct holder *holder, const char *why)
 	try_again_later(holder);
 }
 
+/* An event, perhaps in the middle of a call of ours. */
+static void on_told(const char *method, const json_t *params, void *context)
+{
+	struct holder *holder = context;
+
+	(void)method;
+	(void)params;
+	if (holder->told)
+		holder->told(holder->controld);
+}
+
 static int connect_holder(struct holder *holder)
 {
 	struct ucred peer = {0};
@@ -104,10 +116,11 @@ static int connect_holder(struct holder *holder)
 		disconnect(holder);
 		return -ENOMEM;
 	}
+	rpc_client_watch(holder->client, on_told, holder);
 	return 0;
 }
 
-/* We ask for nothing unasked: what arrives is the end of the connection. */
+/* What is not told is the end of the connection. */
 static void on_readable(evutil_socket_t fd, short what, void *context)
 {
 	struct holder *holder = context;
@@ -152,6 +165,8 @@ static void greet_again(struct holder *holder)
 	else
 		log_notice("bpfholder is back (pid %d), away %.1f ms; generation %" PRIu64, holder->pid,
 			   (double)(clock_boottime_ns() - holder->lost_ns) / 1e6, hello.generation);
+	if (!failure && holder->told)
+		holder->told(holder->controld);
 }
 
 /* A holder that accepts connections but does not answer (stopped, or stuck) costs
@@ -353,7 +368,18 @@ int holder_hello(struct holder *holder, struct holder_hello *hello, char *error,
 		.left_ns = (uint64_t)json_integer_value(json_object_get(result.value, "away_ns")),
 	};
 	rpc_result_done(&result);
+	if (failure)
+		return failure;
+	failure = holder_call(holder, "holder.subscribe", NULL, NULL, 0, &result);
+	if (failure)
+		snprintf(error, error_size, "%s", result.message);
+	rpc_result_done(&result);
 	return failure;
+}
+
+void holder_on_event(struct holder *holder, holder_told *told)
+{
+	holder->told = told;
 }
 
 int holder_ready(struct holder *holder, char *error, size_t error_size)

@@ -57,6 +57,9 @@ void holder_tell_failure(const struct controld *controld, const char *path, cons
  * for this context. 0 or -ENOSPC. */
 typedef void holder_returned(void *context);
 int holder_on_return(struct holder *holder, holder_returned *returned, void *context);
+/* Called for each of its events, and when it is back; not to call the holder from. */
+typedef void holder_told(struct controld *controld);
+void holder_on_event(struct holder *holder, holder_told *told);
 
 /* Of its socket, for a connection of one's own. */
 const char *holder_socket(const struct holder *holder);

@@ -3,7 +3,6 @@
  * The method `interfaces`: what we know, what the kernel counts, and what the
  * holder says about the program on each.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,33 +15,7 @@
 #include "controld/maps/names.h"
 #include "controld/session/session.h"
 #include "lib/address.h"
-
-struct traffic {
-	uint64_t rx_packets, rx_errors, rx_dropped, tx_packets;
-};
-
-/* One line of /proc/net/dev: name: 8 receive counters, 8 transmit counters. */
-static bool traffic_read(const char *name, struct traffic *traffic)
-{
-	FILE *file = fopen("/proc/self/net/dev", "re");
-	char line[512];
-	bool found = false;
-
-	*traffic = (struct traffic){0};
-	while (file && !found && fgets(line, sizeof(line), file)) {
-		char *start = line + strspn(line, " "), *colon = strchr(start, ':');
-
-		if (!colon || (size_t)(colon - start) != strlen(name) || strncmp(start, name, strlen(name)))
-			continue;
-		found = sscanf(colon + 1,
-			       "%*u %" SCNu64 " %" SCNu64 " %" SCNu64 " %*u %*u %*u %*u %*u %" SCNu64,
-			       &traffic->rx_packets, &traffic->rx_errors, &traffic->rx_dropped,
-			       &traffic->tx_packets) == 4;
-	}
-	if (file)
-		fclose(file);
-	return found;
-}
+#include "lib/netdev.h"
 
 static json_t *gateways_json(const struct config *config, const char *name)
 {
@@ -87,12 +60,12 @@ static json_t *interface_json(struct controld *controld, const char *name, uint1
 {
 	json_t *link = find_link(links, name), *program = json_object_get(link, "program_id");
 	struct device device = {0};
-	struct traffic traffic;
+	struct netdev_traffic traffic;
 	char mac[MAC_TEXT];
 
 	if (!device_read(name, &device))
 		device = (struct device){0};
-	traffic_read(name, &traffic);
+	netdev_traffic_read(name, &traffic);
 	return json_pack("{s:s, s:i, s:i, s:s, s:s, s:s, s:i, s:s, s:O?, s:I, s:o, s:I, s:I, s:I, s:I}",
 			 "name", name, "index", (int)index, "ifindex", (int)device.ifindex, "role", role,
 			 "mode", mode, "mac", mac_format(device.mac, mac), "mtu", (int)device.mtu, "state",

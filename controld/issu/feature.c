@@ -15,6 +15,7 @@
 #include "controld/ctl/ctl.h"
 #include "controld/ctl/holder.h"
 #include "controld/feature.h"
+#include "controld/issu/history.h"
 #include "controld/issu/upgrade.h"
 #include "controld/issu/verify.h"
 #include "lib/clock.h"
@@ -22,6 +23,10 @@
 
 #define CONFIRM_SECONDS_MAX 86400
 #define ALLOWED_MAX         32
+#define RECORD_WAIT_MS      1000
+#define RECORD_TURN_MS      5
+#define WATCH_SECONDS       5
+#define WATCH_SECONDS_MAX   120 /* what is mapped by then and ends, ends by itself only after that */
 
 struct issu {
 	struct upgrade *running; /* NULL: none */
@@ -37,6 +42,7 @@ static void upgrade_free(struct upgrade *upgrade)
 	free(upgrade->signature);
 	verify_free(upgrade->verify);
 	json_decref(upgrade->allowed);
+	sampler_stop(upgrade->sampler, &upgrade->sample);
 	json_decref(upgrade->report);
 	json_decref(upgrade->data);
 	free(upgrade);
@@ -66,16 +72,42 @@ static void drop_staged(struct upgrade *upgrade)
 	rpc_result_done(&result);
 }
 
+static void schedule(struct upgrade *upgrade, unsigned delay_ms)
+{
+	struct timeval delay = {.tv_usec = (suseconds_t)delay_ms * 1000};
+
+	event_add(upgrade->timer, &delay);
+}
+
+/* The caller hears of it when its record is durable, so that nobody's death makes it
+ * unheard of; but not much later because of that. */
+static void reply(struct upgrade *upgrade)
+{
+	if (history_waits(upgrade->controld) && upgrade->waited_ms < RECORD_WAIT_MS) {
+		upgrade->waited_ms += RECORD_TURN_MS;
+		schedule(upgrade, RECORD_TURN_MS);
+		return;
+	}
+	upgrade->controld->issu->running = NULL;
+	rpc_reply(upgrade->request, json_incref(upgrade->report), NULL, 0);
+	history_look_soon(upgrade->controld);
+	upgrade_free(upgrade);
+}
+
 static void finish(struct upgrade *upgrade)
 {
-	upgrade->controld->issu->running = NULL;
+	if (upgrade->watch_s) {
+		watch_judge(upgrade);
+		reply(upgrade);
+		return;
+	}
 	upgrade_judge(upgrade);
+	history_ended(upgrade, NULL);
 	log_notice("upgrade: generation %llu -> %llu, %s%s", (unsigned long long)upgrade->generation_before,
 		   (unsigned long long)upgrade->generation,
 		   json_is_true(json_object_get(upgrade->report, "hitless")) ? "hitless" : "NOT hitless: ",
 		   json_string_value(json_object_get(upgrade->report, "lost")));
-	rpc_reply(upgrade->request, json_incref(upgrade->report), NULL, 0);
-	upgrade_free(upgrade);
+	reply(upgrade);
 }
 
 /* Nothing was changed, and nothing stays. */
@@ -99,19 +131,16 @@ static void finish_plan(struct upgrade *upgrade)
 
 static void give_up(struct upgrade *upgrade, int failure)
 {
+	char why[600];
+
 	upgrade->controld->issu->running = NULL;
+	snprintf(why, sizeof(why), "%s: %s", upgrade->steps->name, upgrade->detail);
+	history_ended(upgrade, why);
 	drop_staged(upgrade);
 	rpc_fail(upgrade->request, upgrade->code ? upgrade->code : ctl_code(failure),
 		 json_incref(upgrade->data), "%s: %s; nothing was changed", upgrade->steps->name,
 		 upgrade->detail);
 	upgrade_free(upgrade);
-}
-
-static void schedule(struct upgrade *upgrade, unsigned delay_ms)
-{
-	struct timeval delay = {.tv_usec = (suseconds_t)delay_ms * 1000};
-
-	event_add(upgrade->timer, &delay);
 }
 
 static void on_step(evutil_socket_t fd, short what, void *context)
@@ -121,6 +150,10 @@ static void on_step(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
+	if (!upgrade->steps->name) {
+		reply(upgrade);
+		return;
+	}
 	upgrade->detail[0] = '\0';
 	if (!upgrade->begun_ns)
 		upgrade->begun_ns = clock_boottime_ns();
@@ -156,6 +189,7 @@ static struct upgrade *upgrade_new(struct controld *controld, struct rpc_request
 		.controld = controld,
 		.request = request,
 		.peer = rpc_request_peer(request),
+		.caller = *rpc_peer_credentials(rpc_request_peer(request)),
 		.steps = steps,
 		.object = -1,
 		.report = json_pack("{s:[]}", "steps"),
@@ -167,12 +201,19 @@ static struct upgrade *upgrade_new(struct controld *controld, struct rpc_request
 	return NULL;
 }
 
+static const char *running_step(const struct controld *controld)
+{
+	const struct upgrade *running = controld->issu->running;
+
+	return !running ? NULL : running->steps->name ? running->steps->name : "record kept";
+}
+
 static bool busy(struct controld *controld, struct rpc_request *request)
 {
 	if (!controld->issu->running)
 		return false;
 	rpc_fail(request, RPC_CONFLICT, NULL, "an upgrade is in progress (%s): wait until it has ended",
-		 controld->issu->running->steps->name);
+		 running_step(controld));
 	return true;
 }
 
@@ -297,6 +338,27 @@ static void handle_rollback(struct rpc_request *request, void *context)
 	start(controld, upgrade, request);
 }
 
+/* No swap, only what is measured around one. */
+static void handle_verify(struct rpc_request *request, void *context)
+{
+	static const char *const members[] = {"seconds", NULL};
+	struct controld *controld = context;
+	struct json_reader reader;
+	struct upgrade *upgrade;
+	json_t *params = ctl_params(request, &reader, members);
+	int64_t seconds;
+
+	if (!params)
+		return;
+	seconds = json_read_integer_or(&reader, params, "seconds", 1, WATCH_SECONDS_MAX, WATCH_SECONDS);
+	if (ctl_refused(request, &reader) || busy(controld, request))
+		return;
+	upgrade = upgrade_new(controld, request, watch_steps);
+	if (upgrade)
+		upgrade->watch_s = (unsigned)seconds;
+	start(controld, upgrade, request);
+}
+
 static void handle_confirm(struct rpc_request *request, void *context)
 {
 	static const char *const members[] = {NULL};
@@ -312,6 +374,8 @@ static void handle_confirm(struct rpc_request *request, void *context)
 		rpc_fail(request, result.code ? result.code : ctl_code(failure), NULL, "%s", result.message);
 	else
 		rpc_reply(request, json_object(), NULL, 0);
+	if (!failure)
+		history_confirmed(controld);
 	rpc_result_done(&result);
 }
 
@@ -336,9 +400,14 @@ static void handle_status(struct rpc_request *request, void *context)
 				    json_object_get(status.value, "generations"), "links",
 				    json_object_get(status.value, "links"), "trial",
 				    json_object_get(status.value, "trial"), "running",
-				    controld->issu->running ? controld->issu->running->steps->name : NULL),
+				    running_step(controld)),
 			  NULL, 0);
 	rpc_result_done(&status);
+}
+
+bool upgrade_runs(const struct controld *controld)
+{
+	return controld->issu && controld->issu->running;
 }
 
 static void on_closed(struct controld *controld, struct rpc_peer *peer)
@@ -360,7 +429,7 @@ static void done(struct controld *controld)
 
 	if (running) {
 		rpc_fail(running->request, RPC_UNAVAILABLE, NULL, "%s: bng-controld is ending",
-			 running->steps->name);
+			 running_step(controld));
 		upgrade_free(running);
 	}
 	free(controld->issu);
@@ -368,9 +437,13 @@ static void done(struct controld *controld)
 }
 
 static const struct rpc_method methods[] = {
-	{"issu.upgrade", 0, handle_upgrade}, {"issu.plan", 0, handle_plan},
-	{"issu.status", 0, handle_status},   {"issu.rollback", 0, handle_rollback},
-	{"issu.confirm", 0, handle_confirm}, {0},
+	{"issu.upgrade", 0, handle_upgrade},
+	{"issu.plan", 0, handle_plan},
+	{"issu.status", 0, handle_status},
+	{"issu.rollback", 0, handle_rollback},
+	{"issu.confirm", 0, handle_confirm},
+	{"issu.verify", 0, handle_verify},
+	{0},
 };
 
 const struct bng_feature issu_feature = {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
- * What the files of this folder share: the two measurements that decide whether
+ * What the files of this folder share: the measurements that decide whether
  * an upgrade was hitless.
  */
 #ifndef BNG_CONTROLD_ISSU_H
 #define BNG_CONTROLD_ISSU_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -59,5 +60,28 @@ uint64_t drops_unexpected(const struct drops_window *start, const struct drops_w
 			  const struct drops_window *end, const char **reason);
 /* All packets dropped between two readings. */
 uint64_t drops_between(const struct drops_window *from, const struct drops_window *to);
+
+/* ---- passage.c: what came in went out, or was dropped by name --------------- */
+
+struct passage {
+	struct bng_count counts[BNG_VERDICT_COUNT];
+	uint64_t received, sent;                    /* by the kernel, on all our interfaces */
+	uint64_t receive_dropped, transmit_dropped; /* by the interfaces */
+	uint64_t interfaces;
+	/* Packets that no program has judged, and judged to be forwarded but not sent:
+	 * what differs between two readings is lost. */
+	int64_t unjudged, unsent;
+	uint64_t window; /* packets that came during one look at the counters */
+};
+
+struct controld;
+
+/* 0 or -errno. */
+int passage_read(struct controld *controld, struct passage *passage);
+/* Packets that were lost without a name, beyond what the readings cannot tell apart from
+ * packets under way (*uncertain). False: the counters began anew meanwhile. */
+bool passage_lost(const struct passage *from, const struct passage *to, uint64_t *lost, uint64_t *uncertain);
+/* {received, forwarded, dropped, lost, uncertain, overrun, reasons}. */
+json_t *passage_json(const struct passage *from, const struct passage *to);
 
 #endif

@@ -173,7 +173,7 @@ static int add_digest(struct upgrade *upgrade, const char *when)
 	return 0;
 }
 
-static int step_record(struct upgrade *upgrade)
+int step_record(struct upgrade *upgrade)
 {
 	int failure = add_digest(upgrade, "before");
 
@@ -184,7 +184,7 @@ static int step_record(struct upgrade *upgrade)
 		say(upgrade, "out of memory for the list of sessions and mappings");
 		return -ENOMEM;
 	}
-	return 0;
+	return passage_read(upgrade->controld, &upgrade->passage);
 }
 
 static json_t *swap_params(const struct upgrade *upgrade)
@@ -251,6 +251,9 @@ static int step_traffic(struct upgrade *upgrade)
 
 	if (failure)
 		upgrade->end = upgrade->swap;
+	if (!passage_read(upgrade->controld, &upgrade->passage_end))
+		json_object_set_new(upgrade->report, "traffic",
+				    passage_json(&upgrade->passage, &upgrade->passage_end));
 	say(upgrade,
 	    "%" PRIu64 " packets forwarded during the swap, longest gap %.1f ms, %" PRIu64 " dropped",
 	    upgrade->sample.packets, (double)upgrade->sample.longest_gap_ns / 1e6,
@@ -266,7 +269,7 @@ static int step_traffic(struct upgrade *upgrade)
 	return 0;
 }
 
-static int step_compare(struct upgrade *upgrade)
+int step_compare(struct upgrade *upgrade)
 {
 	const struct kept_result *kept = &upgrade->kept_result;
 	int failure;
@@ -315,15 +318,19 @@ void upgrade_judge(struct upgrade *upgrade)
 	const struct kept_result *kept = &upgrade->kept_result;
 	const char *reason;
 	uint64_t dropped = drops_unexpected(&upgrade->start, &upgrade->swap, &upgrade->end, &reason);
-	bool hitless = !dropped && !kept->sessions_lost && !kept->mappings_lost;
+	uint64_t unnamed, uncertain;
+	bool hitless =
+		!passage_lost(&upgrade->passage, &upgrade->passage_end, &unnamed, &uncertain) || !unnamed;
+
+	hitless = hitless && !dropped && !kept->sessions_lost && !kept->mappings_lost;
 	char lost[256] = "";
 
 	if (!hitless)
 		snprintf(lost, sizeof(lost),
 			 "%" PRIu64 " sessions, %" PRIu64 " mappings, %" PRIu64
-			 " packets more dropped than before%s%s",
+			 " packets more dropped than before%s%s, %" PRIu64 " lost without a name",
 			 kept->sessions_lost, kept->mappings_lost, dropped, reason[0] ? ", most by " : "",
-			 reason);
+			 reason, unnamed);
 	json_object_set_new(upgrade->report, "hitless", json_boolean(hitless));
 	json_object_set_new(upgrade->report, "lost", json_string(lost));
 	json_object_set_new(upgrade->report, "swap",

@@ -28,14 +28,20 @@ struct upgrade {
 	json_t *allowed;       /* names of differences that may be, or NULL */
 	struct verify *verify; /* running, or NULL */
 	uint64_t begun_ns;     /* of the step; 0: it has not begun */
+	unsigned watch_s;      /* of a measurement without a swap */
+	struct rpc_credentials caller;
 	uint64_t generation_before;
 	uint64_t generation; /* to commit; 0: the previous one */
 	bool swapped;
+	unsigned waited_ms; /* for its record to be durable */
 	json_t *report;
 	struct kept *kept;
 	struct kept_result kept_result;
 	struct drops_window start, swap, end;
 	struct sample sample;
+	struct sampler *sampler;             /* of a measurement; NULL: it does not run */
+	struct passage passage, passage_end; /* packets in and out, before and after */
+	uint64_t watch_end_ns;
 	int code; /* of the RPC error that ends it */
 	json_t *data;
 	char detail[512]; /* of the step, or the error's message */
@@ -52,7 +58,16 @@ extern const struct upgrade_step upgrade_steps[];
 extern const struct upgrade_step rollback_steps[];
 extern const struct upgrade_step plan_steps[];
 
-int step_verify(struct upgrade *upgrade); /* verify_step.c */
+int step_verify(struct upgrade *upgrade);       /* verify_step.c */
+extern const struct upgrade_step watch_steps[]; /* watch.c */
+
+bool upgrade_runs(const struct controld *controld);
+/* {hitless, lost, seconds, longest_gap_us} into the report of a measurement. */
+void watch_judge(struct upgrade *upgrade);
+
+/* What the tables of watch.c share with steps.c. */
+int step_record(struct upgrade *upgrade);
+int step_compare(struct upgrade *upgrade);
 
 /* {hitless, lost: text} into the report: the verdict, from what was measured. */
 void upgrade_judge(struct upgrade *upgrade);

@@ -254,11 +254,12 @@ def test_events_are_followed(lab):
 
 def test_upgrade_prints_steps_and_a_verdict(lab):
     result = lab.cli("issu", "upgrade", lab.object)
-    *steps, last = result.stdout.splitlines()
+    *steps, packets, last = result.stdout.splitlines()
     timed = [step for step in steps if re.match(r"  \[ ok \] .{80} +[\d,]+\.\d ms$", step)]
     assert len(timed) >= 5
     assert all(step.startswith(24 * " ") or step in timed for step in steps)  # a long detail goes on below
     assert "[fail]" not in result.stdout
+    assert re.match(r"  Packets: \d+ received, \d+ forwarded, \d+ dropped by name, 0 lost \(", packets)
     assert re.match(r"  UPGRADE: hitless\. Forwarded meanwhile \d+ packets, lost 0", last)
     rollback = lab.cli("issu", "rollback").stdout.splitlines()
     assert rollback[-1].startswith("  ROLLBACK: hitless")

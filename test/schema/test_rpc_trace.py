@@ -17,7 +17,7 @@ HARMLESS = {
     "holder": ["holder.status", "swap.status", "fd.list"],
     "controld": ["status", "session.list", "cgnat.pools", "cgnat.reputation", "cgnat.steering", "cgnat.blocks",
                  "cgnat.mappings", "accounting.stats", "cgnat.tunnels", "cgnat.digest", "drops",
-                 "interfaces", "maps", "blocklog.status", "issu.status", "config.show", "config.reload"],
+                 "interfaces", "maps", "blocklog.status", "issu.status", "issu.history", "config.show", "config.reload"],
     "bngsync": ["sync.status"],
 }
 
@@ -49,6 +49,7 @@ def call_the_rest(lab):
         controld.call("issu.plan", {"name": "bng"}, [object_file.fileno()])
         controld.call("issu.upgrade", {"name": "bng"}, [object_file.fileno()])
         controld.call("issu.rollback")
+        controld.call("issu.verify", {"seconds": 1})
 
 
 @pytest.fixture(scope="module")

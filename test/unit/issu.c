@@ -84,6 +84,30 @@ START_TEST(drops_that_begin_with_the_swap_are_noticed)
 }
 END_TEST
 
+START_TEST(packets_without_a_name_are_lost_packets_under_way_are_not)
+{
+	struct passage from = {.interfaces = 2, .received = 1000, .sent = 1000, .window = 10}, to = from;
+	uint64_t lost, uncertain;
+
+	to.received = to.sent = 5000;
+	to.unjudged = to.unsent = 138; /* 64 for each interface, and a window */
+	ck_assert(passage_lost(&from, &to, &lost, &uncertain));
+	ck_assert_uint_eq(lost, 0);
+	to.unjudged++;
+	ck_assert(passage_lost(&from, &to, &lost, &uncertain));
+	ck_assert_uint_eq(lost, 139);
+	to.unsent = 5000;
+	ck_assert(passage_lost(&from, &to, &lost, &uncertain));
+	ck_assert_uint_eq(lost, 5139);
+	from.counts[BNG_FORWARD_UP].packets = 1000000; /* a driver that does not count what XDP sends */
+	ck_assert(passage_lost(&from, &to, &lost, &uncertain));
+	ck_assert_uint_eq(lost, 139);
+	ck_assert_uint_eq(uncertain, 138);
+	to.interfaces = 3;
+	ck_assert(!passage_lost(&from, &to, &lost, &uncertain));
+}
+END_TEST
+
 static void count_forwarded(uint64_t packets)
 {
 	uint32_t key = BNG_FORWARD_DOWN;
@@ -134,6 +158,7 @@ int main(void)
 	tcase_add_test(test, the_longest_gap_is_measured);
 	suite_add_tcase(suite, test);
 	tcase_add_test(alone, drops_that_begin_with_the_swap_are_noticed);
+	tcase_add_test(alone, packets_without_a_name_are_lost_packets_under_way_are_not);
 	suite_add_tcase(suite, alone);
 	return run_suite(suite);
 }
