@@ -5,6 +5,7 @@
  */
 #include "admit.h"
 #include "alg.h"
+#include "canary.h"
 #include "capture.h"
 #include "cgnat.h"
 #include "control.h"
@@ -509,8 +510,15 @@ static __always_inline __u32 held_take(struct xdp_md *ctx, __u64 outcome)
 	}
 }
 
-SEC("xdp")
-int bng_access(struct xdp_md *ctx)
+/* `is_canary`: known when this is compiled. */
+static __always_inline int entry_end(__u32 verdict, __u32 length, __u64 outcome, int is_canary)
+{
+	if (is_canary)
+		canary_tally(verdict & ~(TOLD | PUNTED), length);
+	return verdict_act(verdict, length, outcome_slot(outcome));
+}
+
+static __always_inline int access_entry(struct xdp_md *ctx, int is_canary)
 {
 	__u32 length = frame_length(ctx);
 	__u64 outcome;
@@ -519,24 +527,22 @@ int bng_access(struct xdp_md *ctx)
 	outcome = access_run(ctx, 0);
 	if (outcome_action(outcome))
 		outcome = access_step(ctx, access_again(ctx, outcome));
-	return verdict_act(step_take(ctx, outcome), length, outcome_slot(outcome));
+	return entry_end(step_take(ctx, outcome), length, outcome, is_canary);
 }
 
 /* Errors go back to the core, whomever the packet was for. */
-SEC("xdp")
-int bng_core(struct xdp_md *ctx)
+static __always_inline int core_entry(struct xdp_md *ctx, int is_canary)
 {
 	__u32 length = frame_length(ctx);
 	__u64 outcome;
 
 	capture_if_wanted(ctx, BNG_CAPTURE_CORE);
 	outcome = core_run(ctx);
-	return verdict_act(step_take(ctx, (__u32)outcome), length, outcome_slot(outcome));
+	return entry_end(step_take(ctx, (__u32)outcome), length, outcome, is_canary);
 }
 
 /* From controld, on the near end of the punt veth. */
-SEC("xdp")
-int bng_inject(struct xdp_md *ctx)
+static __always_inline int inject_entry(struct xdp_md *ctx, int is_canary)
 {
 	__u32 length = frame_length(ctx);
 	__u64 outcome = inject_run(ctx);
@@ -547,8 +553,26 @@ int bng_inject(struct xdp_md *ctx)
 		outcome = access_fragment(ctx, outcome);
 	if (outcome_action(outcome) == STEP_ALG_BACK)
 		outcome = access_alg(ctx, outcome);
-	return verdict_act(held_take(ctx, outcome), length, outcome_slot(outcome));
+	return entry_end(held_take(ctx, outcome), length, outcome, is_canary);
 }
+
+#define ENTRY(role)                                                                                          \
+	SEC("xdp")                                                                                           \
+	int bng_##role(struct xdp_md *ctx)                                                                   \
+	{                                                                                                    \
+		return role##_entry(ctx, 0);                                                                 \
+	}                                                                                                    \
+	SEC("xdp")                                                                                           \
+	int bng_canary_##role(struct xdp_md *ctx)                                                            \
+	{                                                                                                    \
+		if (!canary_takes(canary_place_##role(ctx)))                                                 \
+			bpf_tail_call(ctx, &canary_old_##role, 0);                                           \
+		return role##_entry(ctx, 1);                                                                 \
+	}
+
+ENTRY(access)
+ENTRY(core)
+ENTRY(inject)
 
 /* Once a second, by the holder. */
 SEC("syscall")
