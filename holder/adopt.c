@@ -47,6 +47,9 @@ int adopt(struct holder *holder)
 	int error = journal_load(holder);
 	if (error)
 		return error;
+	error = canary_adopt(holder);
+	if (error)
+		return error;
 	adopt_each(holder, "gen", adopt_generation);
 	adopt_each(holder, "if", adopt_link);
 	objects_adopt(holder);

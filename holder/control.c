@@ -56,10 +56,14 @@ static int drop(struct rpc_call *call, void *context)
 	unsigned generation = (unsigned)call->argument[0].number;
 	if (!generation_exists(holder, generation))
 		return refuse(&call->problem, RPC_NOT_FOUND, NULL, "there is no generation %u", generation);
-	if (generation == holder->current || (generation == holder->previous && trial_runs(holder)))
+	const char *in_use = generation == holder->current          ? "current"
+			     : generation == holder->journal.canary ? "a canary"
+			     : generation == holder->previous && trial_runs(holder)
+				     ? "what a trial goes back to"
+				     : NULL;
+	if (in_use)
 		return refuse(&call->problem, RPC_CONFLICT, NULL, "generation %u is %s and is kept",
-			      generation,
-			      generation == holder->current ? "current" : "what a trial goes back to");
+			      generation, in_use);
 	if (controller_is_starting(holder) &&
 	    rpc_peer_credentials(rpc_request_peer(call->request))->pid != holder->controller.pid)
 		return refuse(&call->problem, RPC_CONFLICT, NULL,
@@ -84,12 +88,18 @@ static int commit(struct rpc_call *call, void *context)
 	if (trial_runs(holder))
 		return refuse(&call->problem, RPC_CONFLICT, NULL,
 			      "generation %u is on trial: confirm it or roll it back first", holder->current);
+	if (holder->journal.canary)
+		return refuse(&call->problem, RPC_CONFLICT, NULL,
+			      "generation %u is a canary: let it end, or end it by swap.rollback",
+			      holder->journal.canary);
 	if (trial_s > TRIAL_SECONDS_MAX || (trial_s >= 0 && (!trial_s || !holder->current)))
 		return refuse(&call->problem, RPC_INVALID_PARAMS, NULL,
 			      "params/confirm_within_s: 1-%d, and not for the first generation",
 			      TRIAL_SECONDS_MAX);
 	const struct swap_order order = {.to = (unsigned)call->argument[0].number,
 					 .trial_s = trial_s < 0 ? 0 : (unsigned)trial_s};
+	if (call->argument[3].value)
+		return canary_begin(holder, &order, call->argument[3].value, &call->result, &call->problem);
 	return swap_commit(holder, &order, &call->result, &call->problem);
 }
 
@@ -98,6 +108,12 @@ static int rollback(struct rpc_call *call, void *context)
 	struct holder *holder = context;
 	json_int_t wanted = call->argument[0].number;
 	unsigned to = wanted >= 0 && wanted <= UINT_MAX ? (unsigned)wanted : holder->previous;
+	if (holder->journal.canary && (wanted < 0 || wanted == holder->current))
+		return canary_stop(holder, &call->result, &call->problem);
+	if (holder->journal.canary)
+		return refuse(&call->problem, RPC_CONFLICT, NULL,
+			      "generation %u is a canary, which goes back to %u: end it first",
+			      holder->journal.canary, holder->current);
 	if (!generation_is_kept(holder, to))
 		return refuse(&call->problem, RPC_CONFLICT, json_pack("{s:i}", "previous", holder->previous),
 			      "generation %u never ran or is not kept; the previous one (0: none) is %u", to,
@@ -113,10 +129,11 @@ static int confirm(struct rpc_call *call, void *context)
 static int swap_status(struct rpc_call *call, void *context)
 {
 	const struct holder *holder = context;
-	call->result = json_pack("{s:i, s:i, s:{s:s, s:i, s:i}, s:o}", "current", holder->current, "previous",
-				 holder->previous, "journal", "step",
-				 holder->journal.committing ? "commit" : "idle", "from", holder->journal.from,
-				 "to", holder->journal.to, "trial", trial_status(holder));
+	call->result =
+		json_pack("{s:i, s:i, s:{s:s, s:i, s:i}, s:o, s:o}", "current", holder->current, "previous",
+			  holder->previous, "journal", "step", holder->journal.committing ? "commit" : "idle",
+			  "from", holder->journal.from, "to", holder->journal.to, "trial",
+			  trial_status(holder), "canary", canary_status(holder));
 	return 0;
 }
 
@@ -226,7 +243,7 @@ static int ready(struct rpc_call *call, void *context)
 	X(stage, "object.stage", GROUP, 1, "name:t max_entries?:o signature?:s")                             \
 	X(object_shadow, "object.shadow", GROUP, 0, "generation:u names:a")                                  \
 	X(drop, "object.drop", GROUP, 0, "generation:u")                                                     \
-	X(commit, "swap.commit", GROUP, 0, "generation:u expected?:u confirm_within_s?:u")                   \
+	X(commit, "swap.commit", GROUP, 0, "generation:u expected?:u confirm_within_s?:u canary?:o")         \
 	X(rollback, "swap.rollback", GROUP, 0, "generation?:u")                                              \
 	X(confirm, "swap.confirm", GROUP, 0, "")                                                             \
 	X(swap_status, "swap.status", GROUP, 0, "")                                                          \

@@ -23,6 +23,7 @@
  *  4. A commit on trial is undone in time by whichever holder runs then, unless it
  *     is confirmed: the journal has when, from before the first link changes.
  *  5. Every refusal leaves everything as it was.
+ *  6. While links run a canary, `current` is what they go back to when the holder ends.
  */
 #ifndef BNG_HOLDER_H
 #define BNG_HOLDER_H
@@ -72,7 +73,14 @@ struct swap_order {
 	unsigned to;      /* generation */
 	unsigned trial_s; /* how long it is on trial; 0: it is for good */
 	bool is_rescue;   /* a link that was detached behind our back does not stop it */
+	enum swap_kind {
+		SWAP_COMMIT,
+		SWAP_CANARY, /* to its bng_canary_*; `current` stays */
+		SWAP_BACK,   /* from there to the current generation */
+	} kind;
 };
+
+struct canary;
 
 struct holder {
 	struct event_base *base;
@@ -84,6 +92,7 @@ struct holder {
 	unsigned current, previous; /* generations; 0: none. previous: what was current last */
 	struct link links[LINKS_MAX];
 	struct fdstore store;
+	struct canary *canary;
 	struct {
 		bool committing; /* links are being changed */
 		unsigned from, to, last_generation, commits;
@@ -91,6 +100,7 @@ struct holder {
 		 * confirmed by then. 0: none. */
 		unsigned trial;
 		json_int_t trial_end_ns;
+		unsigned canary;  /* the generation whose bng_canary_* run; 0: none */
 		json_t *new_maps; /* durable maps that this commit is the first to have */
 	} journal;
 	struct {
@@ -144,6 +154,9 @@ bool generation_is_kept(const struct holder *holder, unsigned generation);
 /* A descriptor or -errno; an id or 0. Role R is served by the program bng_R. */
 int role_open(const struct holder *holder, unsigned generation, const char *role);
 __u32 role_id(const struct holder *holder, unsigned generation, const char *role);
+/* What serves a role now: the current generation, or a canary. */
+int running_open(const struct holder *holder, const char *role);
+__u32 running_id(const struct holder *holder, const char *role);
 
 /* object.c, swap.c */
 /* *result: what it says of maps and signature. */
@@ -189,12 +202,20 @@ void controller_left(struct holder *holder);
 bool controller_is_starting(const struct holder *holder);
 void controller_watch(struct holder *holder); /* tells when a phase takes too long */
 json_t *controller_status(const struct holder *holder);
+/* canary.c */
+int canary_adopt(struct holder *holder); /* one that was under way has ended */
+void canary_done(struct holder *holder);
+int canary_begin(struct holder *holder, const struct swap_order *order, const json_t *request,
+		 json_t **result, struct problem *problem);
+int canary_stop(struct holder *holder, json_t **result, struct problem *problem);
+void canary_sample(struct holder *holder);          /* once a second: what is usual */
+json_t *canary_status(const struct holder *holder); /* null: there was none */
 
 /* link.c */
 struct link *link_find(struct holder *holder, const char *interface);
 int link_load(struct holder *holder, const char *pinned);
 void link_refresh(struct link *link);
-void links_follow(struct holder *holder); /* every attached link to the current generation */
+void links_follow(struct holder *holder); /* every attached link to what is to run */
 void links_watch(struct holder *holder);  /* events for links that changed */
 int link_attach(struct holder *holder, const char *interface, const char *role, bool generic, bool *adopted,
 		struct problem *problem);

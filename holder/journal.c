@@ -13,11 +13,15 @@
 #include "lib/log.h"
 #include "lib/rpc.h"
 
-/* BNG_HOLDER_DIE_AT=<step>: dies as by SIGKILL, for the tests of adoption. */
+/* BNG_HOLDER_DIE_AT=<step>[:<nth time>]: dies as by SIGKILL, for the tests of adoption. */
 void step(const char *name)
 {
+	static long seen;
 	const char *die_at = getenv("BNG_HOLDER_DIE_AT");
-	if (die_at && !strcmp(die_at, name))
+	size_t length = strlen(name);
+	if (!die_at || strncmp(die_at, name, length) != 0 || (die_at[length] && die_at[length] != ':'))
+		return;
+	if (!die_at[length] || ++seen == atol(die_at + length + 1))
 		raise(SIGKILL);
 }
 
@@ -29,14 +33,15 @@ int journal_load(struct holder *holder)
 	json_error_t error;
 	snprintf(path, sizeof(path), "%s/journal.json", holder->dir);
 	json_t *document = json_load_file(path, 0, &error);
-	bool bad =
-		document ? json_unpack_ex(document, &error, 0, "{s:b, s:i, s:i, s:i, s?:i, s?:i, s?:I, s:o}",
-					  "committing", &committing, "from", &holder->journal.from, "to",
-					  &holder->journal.to, "last_generation",
-					  &holder->journal.last_generation, "commits",
-					  &holder->journal.commits, "trial", &holder->journal.trial,
-					  "trial_end_ns", &holder->journal.trial_end_ns, "new_maps", &maps)
-			 : json_error_code(&error) != json_error_cannot_open_file;
+	bool bad = document ? json_unpack_ex(document, &error, 0,
+					     "{s:b, s:i, s:i, s:i, s?:i, s?:i, s?:I, s?:i, s:o}",
+					     "committing", &committing, "from", &holder->journal.from, "to",
+					     &holder->journal.to, "last_generation",
+					     &holder->journal.last_generation, "commits",
+					     &holder->journal.commits, "trial", &holder->journal.trial,
+					     "trial_end_ns", &holder->journal.trial_end_ns, "canary",
+					     &holder->journal.canary, "new_maps", &maps)
+			    : json_error_code(&error) != json_error_cannot_open_file;
 	if (bad)
 		log_error("%s: %s; going by the pins alone", path, error.text);
 	holder->journal.committing = committing;
@@ -50,11 +55,12 @@ int journal_write(struct holder *holder, bool committing)
 	char path[DIR_TEXT + 16], next[DIR_TEXT + 20];
 	snprintf(path, sizeof(path), "%s/journal.json", holder->dir);
 	snprintf(next, sizeof(next), "%s.new", path);
-	json_t *document = json_pack("{s:b, s:i, s:i, s:i, s:i, s:i, s:I, s:O}", "committing", committing,
-				     "from", holder->journal.from, "to", holder->journal.to,
-				     "last_generation", holder->journal.last_generation, "commits",
-				     holder->journal.commits, "trial", holder->journal.trial, "trial_end_ns",
-				     holder->journal.trial_end_ns, "new_maps", holder->journal.new_maps);
+	json_t *document =
+		json_pack("{s:b, s:i, s:i, s:i, s:i, s:i, s:I, s:i, s:O}", "committing", committing, "from",
+			  holder->journal.from, "to", holder->journal.to, "last_generation",
+			  holder->journal.last_generation, "commits", holder->journal.commits, "trial",
+			  holder->journal.trial, "trial_end_ns", holder->journal.trial_end_ns, "canary",
+			  holder->journal.canary, "new_maps", holder->journal.new_maps);
 	errno = ENOMEM;
 	int error = !document || json_dump_file(document, next, JSON_COMPACT) ? -errno : 0;
 	json_decref(document);

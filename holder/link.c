@@ -88,9 +88,9 @@ void links_follow(struct holder *holder)
 	for_each_link(link, holder)
 	{
 		link_refresh(link);
-		if (!link->ifindex || link->program_id == role_id(holder, holder->current, link->role))
+		if (!link->ifindex || link->program_id == running_id(holder, link->role))
 			continue;
-		int fd = role_open(holder, holder->current, link->role);
+		int fd = running_open(holder, link->role);
 		if (fd < 0 || bpf_link_update(link->fd, fd, NULL))
 			log_error("%s: going to bng_%s of generation %u: %s", link->interface, link->role,
 				  holder->current, strerror(errno));
@@ -139,7 +139,7 @@ int link_attach(struct holder *holder, const char *interface, const char *role, 
 		struct problem *problem)
 {
 	struct link *link = link_find(holder, interface);
-	int error = 0, program = role_open(holder, holder->current, role);
+	int error = 0, program = running_open(holder, role);
 	problem_context(problem, "attach %s as %s", interface, role);
 	if (program < 0)
 		return refuse(problem, RPC_CONFLICT, NULL,

@@ -49,6 +49,7 @@ static void on_second(evutil_socket_t fd, short events, void *context)
 	links_watch(context);
 	trial_watch(context);
 	controller_watch(context);
+	canary_sample(context);
 	sweep(context);
 	groups_watch(context);
 }
@@ -133,6 +134,7 @@ int main(int argc, char **argv)
 	holder.group = group->gr_gid;
 	holder.started_ns = clock_boottime_ns();
 	int error = start(&holder);
+	canary_done(&holder);
 	json_decref(holder.journal.new_maps);
 	return error ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -150,3 +150,23 @@ __u32 role_id(const struct holder *holder, unsigned generation, const char *role
 	char path[PIN_TEXT];
 	return describe_program_id(pin_path(holder, path, "gen/%u/program/bng_%s", generation, role));
 }
+
+static unsigned running(const struct holder *holder, const char *role, char canary_role[static NAME_TEXT])
+{
+	snprintf(canary_role, NAME_TEXT, "%s%.50s", holder->journal.canary ? "canary_" : "", role);
+	return holder->journal.canary ? holder->journal.canary : holder->current;
+}
+
+int running_open(const struct holder *holder, const char *role)
+{
+	char name[NAME_TEXT];
+	unsigned generation = running(holder, role, name);
+	return role_open(holder, generation, name);
+}
+
+__u32 running_id(const struct holder *holder, const char *role)
+{
+	char name[NAME_TEXT];
+	unsigned generation = running(holder, role, name);
+	return role_id(holder, generation, name);
+}

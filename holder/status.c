@@ -27,6 +27,7 @@ static json_t *generations(const struct holder *holder)
 		unsigned number = (unsigned)atoi(bpffs_name(found.gl_pathv[i]));
 		const char *state = number == holder->current            ? "current"
 				    : number == holder->previous         ? "previous"
+				    : number == holder->journal.canary   ? "canary"
 				    : generation_is_kept(holder, number) ? "kept"
 									 : "staged";
 		char name[NAME_TEXT] = "";
@@ -43,6 +44,8 @@ static json_t *generations(const struct holder *holder)
 /* The generation that a link really runs, 0 for a program that is of none. */
 static unsigned running(const struct holder *holder, const struct link *link)
 {
+	if (running_id(holder, link->role) == link->program_id)
+		return holder->journal.canary ? holder->journal.canary : holder->current;
 	if (role_id(holder, holder->current, link->role) == link->program_id)
 		return holder->current;
 	return role_id(holder, holder->previous, link->role) == link->program_id ? holder->previous : 0;
@@ -70,11 +73,13 @@ json_t *status_report(struct holder *holder)
 	json_t *sweep =
 		json_pack("{s:I, s:I, s:I}", "runs", (json_int_t)holder->sweep.runs, "errors",
 			  (json_int_t)holder->sweep.errors, "last_us", (json_int_t)holder->sweep.last_us);
-	return json_pack("{s:s, s:i, s:s, s:I, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
-			 BNG_VERSION, "pid", getpid(), "started", clock_format(holder->started_ns, started),
-			 "uptime_ns", (json_int_t)(clock_boottime_ns() - holder->started_ns), "generation",
+	return json_pack("{s:s, s:i, s:s, s:I, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "version", BNG_VERSION, "pid", getpid(), "started",
+			 clock_format(holder->started_ns, started), "uptime_ns",
+			 (json_int_t)(clock_boottime_ns() - holder->started_ns), "generation",
 			 holder->current, "previous", holder->previous, "generations", generations(holder),
 			 "links", links(holder), "maps", describe_maps(pin_path(holder, maps, "map/*")),
 			 "sockets", keeper_names(&holder->store), "controller", controller_status(holder),
-			 "sweep", sweep, "trial", trial_status(holder), "signing", sign_status(holder));
+			 "sweep", sweep, "trial", trial_status(holder), "canary", canary_status(holder),
+			 "signing", sign_status(holder));
 }

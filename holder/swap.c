@@ -66,14 +66,17 @@ static int plan_link(struct swap *swap, struct link *link)
 	if (!link->ifindex && swap->order->is_rescue)
 		return 0;
 	struct change *c = &swap->changes[swap->count++];
+	char role[NAME_TEXT];
+	snprintf(role, sizeof(role), "%s%.50s", swap->order->kind == SWAP_CANARY ? "canary_" : "",
+		 link->role);
 	c->link = link;
-	c->old_fd = role_open(swap->holder, swap->holder->current, link->role);
-	c->old_id = role_id(swap->holder, swap->holder->current, link->role);
-	c->new_fd = role_open(swap->holder, swap->to, link->role);
-	c->new_id = role_id(swap->holder, swap->to, link->role);
+	c->old_fd = running_open(swap->holder, link->role);
+	c->old_id = running_id(swap->holder, link->role);
+	c->new_fd = role_open(swap->holder, swap->to, role);
+	c->new_id = role_id(swap->holder, swap->to, role);
 	if (c->new_fd < 0)
 		return refuse(swap->problem, RPC_CONFLICT, NULL, "it has no program bng_%s, which %s needs",
-			      link->role, link->interface);
+			      role, link->interface);
 	if (c->old_id != link->program_id)
 		return refuse(swap->problem, RPC_CONFLICT, NULL,
 			      "%s runs program %u, which is none of the current generation: attach it again",
@@ -147,6 +150,7 @@ void swap_undo(struct holder *holder)
 	char path[PIN_TEXT];
 	size_t i;
 	json_t *name;
+	holder->journal.canary = 0;
 	step("undo_links");
 	links_follow(holder);
 	json_array_foreach(holder->journal.new_maps, i, name)
@@ -181,15 +185,19 @@ static int run(struct swap *swap)
 	}
 	holder->journal.from = holder->current;
 	holder->journal.to = swap->to;
-	holder->journal.commits++;
-	trial_begin(holder, swap->to, swap->order->trial_s);
+	if (swap->order->kind == SWAP_COMMIT) {
+		holder->journal.commits++;
+		trial_begin(holder, swap->to, swap->order->trial_s);
+	}
 	step("commit_intent");
 	int error = journal_write(holder, true);
-	if (error)
+	if (error && swap->order->kind != SWAP_BACK)
 		return refuse_errno(swap->problem, error, "writing the journal");
 	error = update_links(swap);
-	if (!error)
+	if (!error && swap->order->kind == SWAP_COMMIT)
 		error = commit_pins(swap);
+	if (!error)
+		holder->journal.canary = swap->order->kind == SWAP_CANARY ? swap->to : 0;
 	if (error)
 		swap_undo(holder);
 	else
@@ -224,14 +232,14 @@ int swap_commit(struct holder *holder, const struct swap_order *order, json_t **
 	problem_context(problem, "commit generation %u", to);
 	if (!generation_exists(holder, to))
 		return refuse(problem, RPC_NOT_FOUND, NULL, "there is no such generation: stage it first");
-	if (to == holder->current)
+	if (to == holder->current && order->kind != SWAP_BACK)
 		return refuse(problem, RPC_CONFLICT, NULL, "it is the current one");
 	int error = plan_maps(&swap);
 	for_each_link(link, holder) error = error ? error : plan_link(&swap, link);
 	if (!error)
 		error = run(&swap);
 	*result = finish(&swap);
-	if (!error)
+	if (!error && order->kind == SWAP_COMMIT)
 		holder_event(holder, json_pack("{s:s, s:i, s:i}", "type", "swap", "from",
 					       holder->journal.from, "to", to));
 	return error;

@@ -55,7 +55,7 @@ static char *dump_shown(const struct json_reader *reader, const json_t *found)
 	char *dump;
 
 	hide_secrets(shown);
-	dump = json_dumps(shown, JSON_COMPACT | JSON_ENCODE_ANY);
+	dump = json_dumps(shown, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
 	json_decref(shown);
 	return dump;
 }

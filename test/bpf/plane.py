@@ -397,7 +397,7 @@ class Plane:
         self._clock_set()
         action, out = self.object.run_xdp(program, frame, self.ifindex[device])
         # What controld hands back is counted as the frame it is again, without the punt header.
-        header = ctypes.sizeof(abi.bng_punt) if program == "bng_inject" else 0
+        header = ctypes.sizeof(abi.bng_punt) if program.endswith("inject") else 0
         verdict = self._counted({len(frame), len(frame) - header})
         return Result(verdict, action, out)
 

@@ -21,8 +21,9 @@ STAGE = {"stage_keep", "stage_load", "stage_pin", "stage_publish"}
 ATTACH = {"attach_create", "attach_pin"}
 UNDO = {"undo_links", "undo_done"}
 TRIAL = {"confirm"}
+CANARY = {"canary_fill", "canary_share", "canary_commit", "canary_back"}  # test/netns/test_holder_canary.py
 GROUP = {"group_keep", "group_worked", "group_forget", "group_remove"}
-COMMIT = set(steps()) - STAGE - ATTACH - UNDO - TRIAL - GROUP
+COMMIT = set(steps()) - STAGE - ATTACH - UNDO - TRIAL - CANARY - GROUP
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ def test_linux_6_1_accepts_every_program():
     assert said.startswith("6.1."), said
     assert status.split()[0] == "0", said
     assert re.findall(r"^loaded (\w+)", said, re.M) == [
-        "bng_access", "bng_core", "bng_inject", "bng_sweep", "group_select", "group_forget"]
+        "bng_access", "bng_canary_access", "bng_core", "bng_canary_core", "bng_inject", "bng_canary_inject", "bng_sweep",
+        "group_select", "group_forget"]
 
 
 def test_what_linux_6_1_refuses_is_seen():
