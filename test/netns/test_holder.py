@@ -393,13 +393,13 @@ def test_store(lab):
     for method in ("fd.take", "fd.drop"):
         assert lab.refused(method, {"name": "controld.listener"}).code == NOT_FOUND
         assert lab.refused(method, {"name": "../x"}).code == INVALID_PARAMS
-    with open(os.devnull, "rb") as null:
+    with open(os.devnull, "rb") as null, lab.client() as client:
         assert lab.refused("fd.store", {"name": "a:b"}, [null.fileno()]).code == INVALID_PARAMS
         assert lab.refused("fd.store", {"name": "a"}).code == INVALID_PARAMS
         assert lab.refused("fd.store", {"name": "a"}, [null.fileno()] * 2).code == INVALID_PARAMS
-        for index in range(64):
-            lab.call("fd.store", {"name": f"n{index}"}, [null.fileno()])
-        assert lab.refused("fd.store", {"name": "n64"}, [null.fileno()]).code == LIMIT
+        for index in range(256):
+            client.call("fd.store", {"name": f"n{index}"}, [null.fileno()])
+        assert lab.refused("fd.store", {"name": "n256"}, [null.fileno()]).code == LIMIT
         assert lab.call("fd.store", {"name": "n63"}, [null.fileno()]) == {"replaced": True}
 
 
