@@ -342,12 +342,16 @@ def bound_socket(lab, option=socket.SO_REUSEPORT):
     return made
 
 
-def test_what_waits_with_a_version_without_groups_is_answered(lab, session, sender):
+@pytest.mark.parametrize("way", ["upgrade", "downgrade and upgrade"])
+def test_what_waits_with_a_version_without_groups_is_answered(lab, session, sender, way):
+    """After a downgrade there is the group of the newer version still; the older one's socket is not in it."""
     assert lab.stop(lab.controld) == 0
-    lab.call("group.drop", {"name": the_group(lab)["name"]}, server="holder")
+    if way == "upgrade":
+        lab.call("group.drop", {"name": the_group(lab)["name"]}, server="holder")
     with bound_socket(lab, socket.SO_REUSEADDR) as old, lab.rpc("holder") as holder:
         holder.call("fd.store", {"name": "controld.coa"}, [old.fileno()])
-    sender.sendto(request(session, 1), (CORE, PORT))
+        sender.sendto(request(session, 1), (CORE, PORT))
+        assert old.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     lab.start_controld()
     assert sender.recv(4096)[0] == 41
     wait_for("it to be dropped", lambda: "controld.coa" not in lab.call("fd.list", server="holder")["names"])
@@ -375,6 +379,9 @@ def test_the_cli_shows_what_was_counted(lab):
     for line in ("disconnect_acks", "session_not_found", "bad_authenticator"):
         assert line in text
     assert lab.cli_json("coa", "stats") == stats(lab)
+    text = lab.cli("holder", "groups").stdout
+    assert f"coa.{CORE}.{PORT}" in text and "stateless" in text
+    assert [word for word in text.splitlines()[-1].split()][:3] == [str(lab.call("status")["epoch"]), "working", "1/1"]
 
 
 def test_a_reload_moves_the_socket_and_ends_it(lab, session, sender):

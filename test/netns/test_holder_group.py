@@ -2,8 +2,9 @@
 #
 # Reuseport groups of the holder, with real sockets: which generation gets a datagram, in each
 # mode, with everybody being restarted; counted exactly. The kernel cannot run this kind of
-# program by BPF_PROG_TEST_RUN.
+# program by BPF_PROG_TEST_RUN (neither 6.1 nor 6.18: ENOTSUPP).
 import contextlib
+import pathlib
 import socket
 import sys
 import time
@@ -12,6 +13,9 @@ import pytest
 
 from holder_fixture import BINARY, GROUP, HolderLab
 from sandbox import entered
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "schema"))
+import openrpc  # noqa: E402
 
 CONFLICT, LIMIT, NOT_FOUND, INVALID_PARAMS = -32003, -32005, -32002, -32602
 HERE, PORT = "127.0.0.1", 7000
@@ -358,6 +362,22 @@ def test_the_same_sockets_again_change_nothing_and_others_are_refused(lab, make)
     assert group.counted(1, "kept", "flows", "sockets") == (2, 1, 2)
     client.send(b"x")
     assert group.got() == {1: 2}
+
+
+def test_followers_are_told(lab, make):
+    group, schema = make(), openrpc.Document("holder")
+    with lab.client() as follower:
+        follower.call("holder.subscribe")
+        group.register(1)
+        group.register(2, work=True)
+        group.register(2)
+        group.drop(1)
+        told = [follower.next_notification(5)["params"] for _ in range(4)]
+        assert follower.next_notification(0.1) is None
+    assert [(event["generation"], event["state"]) for event in told] == [
+        (1, "registered"), (2, "registered"), (2, "working"), (1, "dropped")]
+    for event in told:
+        assert schema.errors_of({"$ref": "#/components/schemas/event"}, event) == [] and event["name"] == "test"
 
 
 def test_eight_generations_at_a_time(lab, make):
