@@ -233,13 +233,22 @@ static int list(const struct group *group, const struct group_generation *genera
 	return refuse_errno(problem, errno, "taking socket %zu", index);
 }
 
-/* Sockets that are bound like those of the group, or like each other when they are the first. */
+static bool has_generations(const struct group *group)
+{
+	bool has = false;
+
+	for (__u32 i = 0; i < GROUP_PLACES; i++)
+		has = has || group->state->generation[i].sockets;
+	return has;
+}
+
+/* Sockets that are bound like those of the group, or like each other when there are none. */
 static int check_sockets(const struct group *group, const int *sockets, size_t count,
 			 struct group_endpoint *endpoint, struct problem *problem)
 {
 	char found[GROUP_ENDPOINT_TEXT], wanted[GROUP_ENDPOINT_TEXT];
 
-	*endpoint = group->state->endpoint;
+	*endpoint = has_generations(group) ? group->state->endpoint : (struct group_endpoint){0};
 	for (size_t i = 0; i < count; i++) {
 		struct group_endpoint bound;
 		int error = group_endpoint_read(sockets[i], &bound, problem);
@@ -251,9 +260,8 @@ static int check_sockets(const struct group *group, const int *sockets, size_t c
 		if (!memcmp(endpoint, &bound, sizeof(bound)))
 			continue;
 		return refuse(problem, RPC_CONFLICT, NULL,
-			      "socket %zu is bound to %s (made by user %u, device %u), those of the group to "
-			      "%s (user "
-			      "%u, device %u), in the same network namespace",
+			      "socket %zu is bound to %s (by user %u, device %u), those of the group to %s "
+			      "(user %u, device %u): they must be bound alike, in one network namespace",
 			      i, group_endpoint_format(&bound, found), bound.uid, bound.ifindex,
 			      group_endpoint_format(endpoint, wanted), endpoint->uid, endpoint->ifindex);
 	}

@@ -63,12 +63,13 @@ static int make(const char *folder, const char *name, const json_t *given, struc
 }
 
 int group_folder_need(const char *folder, const char *name, const json_t *options, struct group *group,
-		      struct problem *problem)
+		      bool *made, struct problem *problem)
 {
 	char path[PATH_TEXT];
 	int error = group_open(path_of(path, folder, "", name), group);
 
-	if (error == -ENOENT) {
+	*made = error == -ENOENT;
+	if (*made) {
 		error = make(folder, name, options, problem);
 		return error ? error : group_folder_open(folder, name, group, problem);
 	}

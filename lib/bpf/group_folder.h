@@ -13,9 +13,9 @@
 
 /* Each returns 0, or not 0 and a problem. */
 int group_folder_open(const char *folder, const char *name, struct group *group, struct problem *problem);
-/* Makes it when it is not there; what is given as options must be true of one that is. */
+/* Makes it when it is not there (*made); what is given as options must be true of one that is. */
 int group_folder_need(const char *folder, const char *name, const json_t *options, struct group *group,
-		      struct problem *problem);
+		      bool *made, struct problem *problem);
 int group_folder_remove(const char *folder, const char *name, struct problem *problem);
 /* Reports of all, or of the one that is named, with their names; sorted. */
 json_t *group_folder_report(const char *folder, const char *wanted);

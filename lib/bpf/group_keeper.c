@@ -89,6 +89,14 @@ static int add(struct rpc_call *call, struct group_keeper *keeper, struct group 
 	return error;
 }
 
+/* A group that its first generation did not get into. */
+static void unmake(const struct group_keeper *keeper, const char *name)
+{
+	struct problem ignored = {0};
+	group_folder_remove(keeper->folder, name, &ignored);
+	json_decref(ignored.data);
+}
+
 static int enlist(struct rpc_call *call, void *context)
 {
 	struct group_keeper *keeper = context;
@@ -101,7 +109,9 @@ static int enlist(struct rpc_call *call, void *context)
 		return refuse(&call->problem, RPC_INVALID_PARAMS, NULL,
 			      "%zu descriptors came with the line, expected 1-%d",
 			      rpc_fd_count(call->request), GROUP_SOCKETS);
-	int error = group_folder_need(keeper->folder, name, call->argument[2].value, &group, &call->problem);
+	bool made;
+	int error = group_folder_need(keeper->folder, name, call->argument[2].value, &group, &made,
+				      &call->problem);
 	if (error)
 		return error;
 	error = add(call, keeper, &group);
@@ -110,6 +120,8 @@ static int enlist(struct rpc_call *call, void *context)
 		add_kept(keeper, name, call->result);
 	}
 	group_close(&group);
+	if (error && made)
+		unmake(keeper, name);
 	return error;
 }
 

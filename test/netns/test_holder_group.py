@@ -451,6 +451,7 @@ def test_a_socket_is_in_one_group_only(lab, make):
     group.register(1)
     error = lab.refused("group.register", other.params(1), [group.generations[1][0].fileno()])
     assert error.code == CONFLICT and "in a group already" in error.message
+    assert [entry["name"] for entry in lab.call("group.status")["groups"]] == ["test"]
 
 
 # ---- The holder dies ---------------------------------------------------------------------------
@@ -508,9 +509,14 @@ def test_a_generation_whose_sockets_are_all_closed_is_gone(lab, make):
         group.generations.pop(number)[0].close()
     lab.start()
     wait_until(lambda: group.status()["generations"] == [])
+    # Nobody is there: the next ones may be bound elsewhere.
+    group.generations[3] = [group.socket(port=PORT + 1)]
     group.register(3)
-    group.client().send(b"x")
-    assert group.got() == {3: 1} and group.counted(3, "state") == ("working",)
+    client = group.socket(port=None, reuse=False)
+    group.clients.append(client)
+    client.sendto(b"x", (HERE, PORT + 1))
+    assert group.got() == {3: 1} and group.counted(3, "state", "datagrams") == ("working", 1)
+    assert group.status()["address"] == f"{HERE}:{PORT + 1}"
 
 
 def test_what_a_death_left_half_made_is_removed(lab, make):
