@@ -317,3 +317,44 @@ int print_issu_status(struct cli *cli, const json_t *result, const struct invoca
 	putchar('\n');
 	return status ? status : print_table(cli, json_object_get(result, "links"), links);
 }
+
+json_t *params_orphans(const struct invocation *invocation)
+{
+	return json_pack("{s:b}", "dry_run", invocation_value(invocation, "--dry-run") != NULL);
+}
+
+int print_orphans(struct cli *cli, const json_t *result, const struct invocation *invocation)
+{
+	static const struct column columns[] = {
+		{"KIND", "kind", COLUMN_TEXT, NULL},
+		{"ID", "id", COLUMN_NUMBER, NULL},
+		{"NAME", "name", COLUMN_TEXT, NULL},
+		{"WHOSE", "class", COLUMN_TEXT, NULL},
+		{"REMOVED", "removed", COLUMN_TEXT, NULL},
+		{"WHY", "why", COLUMN_TEXT, NULL},
+		{0},
+	};
+	bool all = strcmp(invocation->command->path, "issu orphans") == 0 &&
+		   invocation_value(invocation, "--all");
+	bool only_ours = strcmp(invocation->command->path, "issu orphans") != 0;
+	const json_t *rows = json_object_get(result, "orphans");
+	json_t *shown = json_array(), *row;
+	size_t i, live = 0;
+
+	json_array_foreach(rows, i, row)
+	{
+		bool is_live = strcmp(member_string(row, "class"), "ours-live") == 0;
+		bool is_stale = strcmp(member_string(row, "class"), "ours-stale") == 0;
+
+		live += is_live;
+		if (all || is_stale || (!is_live && !only_ours))
+			json_array_append(shown, row);
+	}
+	int status = json_array_size(shown) ? print_table(cli, shown, columns) : CLI_OK;
+	if (!json_array_size(shown))
+		puts(only_ours ? "nothing of ours is stale" : "no orphans");
+	if (!all)
+		printf("%zu objects in use are not shown\n", live);
+	json_decref(shown);
+	return status;
+}

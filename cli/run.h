@@ -51,7 +51,8 @@ int issu_call(struct cli *cli, const char *method, json_t *params, const int *fd
 /* Opens FILE and makes {name, allow_diff}: the descriptor, or -1 after telling why. */
 int issu_object(const struct cli *cli, const struct invocation *invocation, json_t **params);
 cli_print print_confirmed;
-cli_print print_issu_status;
+cli_print print_issu_status, print_orphans;
+cli_params params_orphans;
 /* The last line of an upgrade or rollback: CLI_OK or CLI_NOT_HITLESS. */
 int issu_report(const struct cli *cli, const char *what, const json_t *report);
 void issu_step(const struct cli *cli, const json_t *step);

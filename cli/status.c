@@ -70,7 +70,8 @@ int print_status(struct cli *cli, const json_t *result, const struct invocation 
 	const json_t *sessions = json_object_get(result, "sessions"),
 		     *blocks = json_object_get(result, "blocks");
 	const json_t *config = json_object_get(result, "config"), *holder = json_object_get(result, "holder");
-	const json_t *sync = json_object_get(result, "sync");
+	const json_t *sync = json_object_get(result, "sync"), *interface;
+	size_t i;
 	char a[32], b[32], c[32], up[32];
 
 	(void)invocation;
@@ -80,6 +81,9 @@ int print_status(struct cli *cli, const json_t *result, const struct invocation 
 		   member_string(result, "started"));
 	print_fact("holder", "process %lld, %s", (long long)member_integer(holder, "pid"),
 		   json_is_true(json_object_get(holder, "connected")) ? "connected" : "NOT CONNECTED");
+	json_array_foreach(json_object_get(result, "detached"), i, interface)
+		print_fact("DETACHED", "%s runs no program: restart bng-controld to attach it again",
+			   json_string_value(interface));
 	if (json_is_true(json_object_get(sync, "up")))
 		print_fact("bngsync", "takes records, %lld wait", (long long)member_integer(sync, "waiting"));
 	else

@@ -236,6 +236,24 @@ static int ready(struct rpc_call *call, void *context)
 	return 0;
 }
 
+static int orphans(struct rpc_call *call, void *context, bool clean)
+{
+	json_t *rows;
+	int error = orphans_report(context, clean, &rows);
+	call->result = json_pack("{s:o}", "orphans", rows);
+	return error ? refuse_errno(&call->problem, error, "looking for orphans") : 0;
+}
+
+static int orphans_list(struct rpc_call *call, void *context)
+{
+	return orphans(call, context, false);
+}
+
+static int orphans_clean(struct rpc_call *call, void *context)
+{
+	return orphans(call, context, !call->argument[0].flag);
+}
+
 /* function, name, permission, descriptors that come with it, parameters (lib/rpc_call.h) */
 #define METHODS(X)                                                                                           \
 	X(status, "holder.status", GROUP, 0, "")                                                             \
@@ -251,6 +269,8 @@ static int ready(struct rpc_call *call, void *context)
 	X(detach, "link.detach", ROOT, 0, "interface:i force?:b")                                            \
 	X(open_maps, "map.open", GROUP, 0, "names:a")                                                        \
 	X(open_programs, "program.open", GROUP, 0, "names:a")                                                \
+	X(orphans_list, "orphans.list", GROUP, 0, "")                                                        \
+	X(orphans_clean, "orphans.clean", ROOT, 0, "dry_run?:b")                                             \
 	X(hello, "controller.hello", GROUP, 0, "version:t epoch:u")                                          \
 	X(phase, "controller.phase", GROUP, 0, "epoch:u phase:t deadline_s:u")                               \
 	X(failed, "controller.failed", GROUP, 0, "epoch:u reason:l")                                         \

@@ -14,6 +14,7 @@
  *                                      left it (symbolic link)
  *       map/M                          durable maps, from the first commit that had them
  *       if/I/link, if/I/role           where programs run (role: symbolic link)
+ *       if/I/generic                   it is to run in generic mode (symbolic link)
  *       group/G/...                    reuseport groups (lib/bpf/group.h)
  *     What a generation was loaded from is beside them: DIR/objects/N.
  *  2. `current` changes after every link runs the new generation and before the
@@ -49,7 +50,8 @@
 
 /* Every link in use. */
 #define for_each_link(link, holder)                                                                          \
-	for (struct link *link = (holder)->links; link < (holder)->links + LINKS_MAX; link++)                \
+	for (__typeof__(&(holder)->links[0]) link = (holder)->links; link < (holder)->links + LINKS_MAX;     \
+	     link++)                                                                                         \
 		if (link->interface[0])
 
 struct link {
@@ -60,6 +62,9 @@ struct link {
 	__u32 ifindex; /* 0: detached behind our back */
 	__u32 program_id;
 	bool generic;
+	/* With --reattach, while it is detached: */
+	uint64_t mend_ns; /* not before */
+	bool mend_failed;
 };
 
 struct stage_order {
@@ -87,6 +92,7 @@ struct holder {
 	struct rpc_server *server;
 	char dir[DIR_TEXT];
 	gid_t group;
+	bool reattach; /* what was detached behind our back */
 	int lock_fd;
 	uint64_t started_ns;
 	unsigned current, previous; /* generations; 0: none. previous: what was current last */
@@ -213,6 +219,7 @@ json_t *canary_status(const struct holder *holder); /* null: there was none */
 
 /* link.c */
 struct link *link_find(struct holder *holder, const char *interface);
+struct link *link_of_pin(struct holder *holder, const char *pinned);
 int link_load(struct holder *holder, const char *pinned);
 void link_refresh(struct link *link);
 void links_follow(struct holder *holder); /* every attached link to what is to run */
@@ -226,6 +233,9 @@ int link_detach(struct holder *holder, struct link *link);
 int groups_serve(struct holder *holder); /* their methods */
 void groups_adopt(struct holder *holder);
 void groups_watch(struct holder *holder);
+
+/* orphans.c: what was left behind; `clean` removes what is ours and stale */
+int orphans_report(struct holder *holder, bool clean, json_t **rows);
 
 /* adopt.c, status.c, control.c */
 int adopt(struct holder *holder);

@@ -15,8 +15,11 @@
 #include "holder/holder.h"
 #include "lib/bpf/bpffs.h"
 #include "lib/bpf/xdp.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/rpc.h"
+
+#define MEND_NS 1000000000ULL
 
 /* bpffs takes no dots in names, interfaces no colons: one stands for the other. */
 static const char *translate(const char *interface, char name[static IF_NAMESIZE], char from, char to)
@@ -42,6 +45,12 @@ struct link *link_find(struct holder *holder, const char *interface)
 	return NULL;
 }
 
+struct link *link_of_pin(struct holder *holder, const char *pinned)
+{
+	char interface[IF_NAMESIZE];
+	return link_find(holder, translate(pinned, interface, ':', '.'));
+}
+
 void link_refresh(struct link *link)
 {
 	struct bpf_link_info info = {0};
@@ -58,6 +67,7 @@ void link_refresh(struct link *link)
 int link_load(struct holder *holder, const char *pinned)
 {
 	char path[PIN_TEXT];
+	char first;
 	struct link *link = link_find(holder, "");
 	int fd = bpf_obj_get(pin_path(holder, path, "if/%s/link", pinned));
 	if (fd < 0 || !link)
@@ -66,8 +76,58 @@ int link_load(struct holder *holder, const char *pinned)
 	translate(pinned, link->interface, ':', '.');
 	if (readlink(pin_path(holder, path, "if/%s/role", pinned), link->role, sizeof(link->role) - 1) < 0)
 		link->role[0] = '\0';
+	link->generic = readlink(pin_path(holder, path, "if/%s/generic", pinned), &first, 1) == 1;
+	/* Of a holder that died while it attached again. */
+	unlink(pin_path(holder, path, "if/%s/again", pinned));
 	link_refresh(link);
 	return 0;
+}
+
+/* The old pin stays until the new link is pinned beside it. */
+static int attach_again(struct holder *holder, struct link *link, struct problem *problem)
+{
+	char path[PIN_TEXT], again[PIN_TEXT], name[IF_NAMESIZE];
+	translate(link->interface, name, '.', ':');
+	int program = running_open(holder, link->role);
+	if (program < 0)
+		return refuse_errno(problem, program, "bng_%s of generation %u", link->role, holder->current);
+	int fd = xdp_attach(link->interface, program, link->generic, problem);
+	close(program);
+	if (fd < 0)
+		return fd;
+	step("again_pin");
+	int error = bpffs_pin(fd, pin_path(holder, path, "if/%s", name), "again");
+	step("again_rename");
+	pin_path(holder, path, "if/%s/link", name);
+	if (!error && rename(pin_path(holder, again, "if/%s/again", name), path))
+		error = -errno;
+	if (error) {
+		close(fd);
+		return refuse_errno(problem, error, "pinning the link");
+	}
+	close(link->fd);
+	link->fd = fd;
+	link_refresh(link);
+	return 0;
+}
+
+/* What was detached behind our back, with --reattach: once a second, told once. */
+static void mend(struct holder *holder, struct link *link)
+{
+	struct problem problem = {0};
+	uint64_t now_ns = clock_boottime_ns();
+	if (now_ns < link->mend_ns || !if_nametoindex(link->interface))
+		return;
+	link->mend_ns = now_ns + MEND_NS;
+	problem_context(&problem, "attach %s again as %s", link->interface, link->role);
+	if (!attach_again(holder, link, &problem)) {
+		log_warning("%s: attached again", link->interface);
+		link_event(holder, link->interface, "attached");
+	} else if (!link->mend_failed) {
+		log_error("%s; tried again every second", problem.text);
+	}
+	link->mend_failed = problem.code != 0;
+	json_decref(problem.data);
 }
 
 void links_watch(struct holder *holder)
@@ -76,10 +136,13 @@ void links_watch(struct holder *holder)
 	{
 		__u32 before = link->ifindex;
 		link_refresh(link);
-		if (before == link->ifindex)
-			continue;
-		log_warning("%s: the link was detached behind our back: attach it again", link->interface);
-		link_event(holder, link->interface, "detached");
+		if (before && !link->ifindex) {
+			log_warning("%s: the link was detached behind our back%s", link->interface,
+				    holder->reattach ? "" : ": attach it again");
+			link_event(holder, link->interface, "detached");
+		}
+		if (!link->ifindex && holder->reattach)
+			mend(holder, link);
 	}
 }
 
@@ -100,7 +163,7 @@ void links_follow(struct holder *holder)
 	}
 }
 
-static int pin_link(struct holder *holder, const char *interface, const char *role, int fd)
+static int pin_link(struct holder *holder, const char *interface, const char *role, bool generic, int fd)
 {
 	char path[PIN_TEXT], folder[PIN_TEXT], name[IF_NAMESIZE];
 	translate(interface, name, '.', ':');
@@ -108,6 +171,8 @@ static int pin_link(struct holder *holder, const char *interface, const char *ro
 	int error = mkdir(folder, 0700) ? -errno : 0;
 	if (!error)
 		error = bpffs_link(pin_path(holder, path, "if/%s/role", name), role);
+	if (!error && generic)
+		error = bpffs_link(pin_path(holder, path, "if/%s/generic", name), "yes");
 	step("attach_pin");
 	if (!error)
 		error = bpffs_pin(fd, folder, "link");
@@ -127,7 +192,7 @@ static int create_link(struct holder *holder, const char *interface, const char 
 	int fd = xdp_attach(interface, program, generic, problem);
 	if (fd < 0)
 		return fd;
-	int error = pin_link(holder, interface, role, fd);
+	int error = pin_link(holder, interface, role, generic, fd);
 	close(fd);
 	if (error)
 		return refuse_errno(problem, error, "pinning the link");

@@ -42,11 +42,17 @@ static void sweep(struct holder *holder)
 	holder->sweep.failing = error;
 }
 
-static void on_second(evutil_socket_t fd, short events, void *context)
+static void on_look(evutil_socket_t fd, short events, void *context)
 {
 	(void)fd;
 	(void)events;
 	links_watch(context);
+}
+
+static void on_second(evutil_socket_t fd, short events, void *context)
+{
+	(void)fd;
+	(void)events;
 	trial_watch(context);
 	controller_watch(context);
 	canary_sample(context);
@@ -63,7 +69,7 @@ static void on_signal(evutil_socket_t number, short events, void *context)
 
 static int serve(struct holder *holder)
 {
-	static const struct timeval second = {.tv_sec = 1};
+	static const struct timeval second = {.tv_sec = 1}, look = {.tv_usec = 250000};
 	fdstore_take_back(&holder->store);
 	groups_adopt(holder);
 	holder->base = event_base_new();
@@ -71,16 +77,18 @@ static int serve(struct holder *holder)
 		return -ENOMEM;
 	struct event *events[] = {event_new(holder->base, -1, EV_PERSIST, on_second, holder),
 				  evsignal_new(holder->base, SIGTERM, on_signal, holder),
-				  evsignal_new(holder->base, SIGINT, on_signal, holder)};
+				  evsignal_new(holder->base, SIGINT, on_signal, holder),
+				  event_new(holder->base, -1, EV_PERSIST, on_look, holder)};
+	const struct timeval *const times[] = {&second, NULL, NULL, &look};
 	int error = control_start(holder);
-	for (size_t i = 0; i < 3 && !error; i++)
-		error = !events[i] || event_add(events[i], i ? NULL : &second) ? -ENOMEM : 0;
+	for (size_t i = 0; i < 4 && !error; i++)
+		error = !events[i] || event_add(events[i], times[i]) ? -ENOMEM : 0;
 	if (!error) {
 		service_ready();
 		event_base_dispatch(holder->base);
 	}
 	rpc_server_free(holder->server);
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 4; i++)
 		event_free(events[i]);
 	event_base_free(holder->base);
 	return error;
@@ -102,7 +110,7 @@ static int start(struct holder *holder)
 
 static int usage(void)
 {
-	fputs("usage: bpfholder --state DIR --group GROUP [--key FILE]...\n", stderr);
+	fputs("usage: bpfholder --state DIR --group GROUP [--key FILE]... [--reattach]\n", stderr);
 	return 2;
 }
 
@@ -112,12 +120,15 @@ int main(int argc, char **argv)
 	static const struct option options[] = {{"state", required_argument, NULL, 's'},
 						{"group", required_argument, NULL, 'g'},
 						{"key", required_argument, NULL, 'k'},
+						{"reattach", no_argument, NULL, 'r'},
 						{NULL, 0, NULL, 0}};
 	const char *group_name = "bng";
 	log_init("bpfholder", LOG_LEVEL_INFO);
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (c == 'g')
 			group_name = optarg;
+		else if (c == 'r')
+			holder.reattach = true;
 		else if (c == 'k')
 			sign_add_key(&holder, optarg);
 		else if (c != 's' || snprintf(holder.dir, DIR_TEXT, "%s", optarg) >= DIR_TEXT)

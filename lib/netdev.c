@@ -115,6 +115,16 @@ static int create_veth(const char *name, const char *peer)
 	return talk(&request, answer, sizeof(answer));
 }
 
+int netdev_remove(const char *name)
+{
+	_Alignas(struct nlmsghdr) char answer[4096];
+	struct link_request request = {.header = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct ifinfomsg)),
+						  .nlmsg_type = RTM_DELLINK,
+						  .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK}};
+	add(&request, IFLA_IFNAME, name, strlen(name) + 1);
+	return talk(&request, answer, sizeof(answer));
+}
+
 /* The interface index of the other end (IFLA_LINK), or -errno. */
 static int link_of(const char *name)
 {

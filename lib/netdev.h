@@ -14,6 +14,7 @@
 /* A veth pair, made if `name` is absent. -EEXIST: `name` or `peer` is something
  * else; -errno. Neither end is brought up. */
 int netdev_veth(const char *name, const char *peer, bool *created);
+int netdev_remove(const char *name); /* of a veth pair, both ends */
 /* Offloads off, no IPv6 chatter, up. GRO stays on at `peer`: without NAPI there,
  * XDP cannot redirect into `name`. */
 int netdev_veth_for_control(const char *name, const char *peer);

@@ -33,6 +33,9 @@ bool ctl_followed(const struct controld *controld);
 void ctl_follow(struct controld *controld, struct rpc_peer *peer);
 void ctl_event(struct controld *controld, json_t *params);
 
+/* What the holder tells, if an operator must hear of it. */
+void ctl_holder_event(struct controld *controld, const json_t *event);
+
 /* Called when a connection ends. At most 4. */
 typedef void ctl_closed(struct controld *controld, struct rpc_peer *peer);
 int ctl_on_close(struct controld *controld, ctl_closed *closed);

@@ -43,6 +43,7 @@ struct holder {
 	const char *asking; /* of the main thread, read by another one */
 	struct kept kept[KEPT_MAX];
 	size_t kept_count;
+	holder_alarm *alarm; /* or NULL, as told */
 	struct {
 		holder_returned *call; /* NULL: this place is free */
 		void *context;
@@ -92,10 +93,15 @@ static void on_told(const char *method, const json_t *params, void *context)
 {
 	struct holder *holder = context;
 
-	(void)method;
-	(void)params;
 	if (holder->told)
 		holder->told(holder->controld);
+	if (holder->alarm && !strcmp(method, "holder.event"))
+		holder->alarm(holder->controld, params);
+}
+
+void holder_on_alarm(struct holder *holder, holder_alarm *alarm)
+{
+	holder->alarm = alarm;
 }
 
 static int connect_holder(struct holder *holder)
@@ -108,6 +114,7 @@ static int connect_holder(struct holder *holder)
 		holder->client = NULL;
 		return failure;
 	}
+	rpc_client_watch(holder->client, on_told, holder);
 	fd = rpc_client_fd(holder->client);
 	if (!getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length))
 		holder->pid = peer.pid;

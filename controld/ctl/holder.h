@@ -34,6 +34,10 @@ void holder_close(struct controld *controld);
 int holder_call(struct holder *holder, const char *method, json_t *params, const int *fds, size_t fd_count,
 		struct rpc_result *result);
 
+/* Told each event of the holder (docs/protocol.md, holder.event). One at a time. */
+typedef void holder_alarm(struct controld *controld, const json_t *event);
+void holder_on_alarm(struct holder *holder, holder_alarm *alarm);
+
 int holder_hello(struct holder *holder, struct holder_hello *hello, char *error, size_t error_size);
 /* From now on a returning holder is told that we are ready. */
 int holder_ready(struct holder *holder, char *error, size_t error_size);

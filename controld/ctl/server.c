@@ -15,6 +15,7 @@
 #include "controld/ctl/ctl.h"
 #include "controld/ctl/holder.h"
 #include "controld/feature.h"
+#include "lib/clock.h"
 #include "lib/log.h"
 
 #define PEERS_MAX     256
@@ -249,4 +250,33 @@ int ctl_code(int failure)
 	default:
 		return RPC_SYSTEM;
 	}
+}
+
+static void link_event(struct controld *controld, const char *interface, const char *state)
+{
+	char when[CLOCK_TEXT], type[32];
+
+	if (!strcmp(state, "detached"))
+		log_error("interface %s: its program was detached behind bpfholder's back: nothing is "
+			  "forwarded "
+			  "there",
+			  interface);
+	snprintf(type, sizeof(type), "link_%s", state);
+	ctl_event(controld, json_pack("{s:s, s:s, s:s}", "time", clock_format(clock_boottime_ns(), when),
+				      "type", type, "interface", interface));
+}
+
+void ctl_holder_event(struct controld *controld, const json_t *event)
+{
+	const char *type = json_string_value(json_object_get(event, "type"));
+	const char *state = json_string_value(json_object_get(event, "state"));
+	const char *interface = json_string_value(json_object_get(event, "interface"));
+	char when[CLOCK_TEXT];
+
+	if (type && !strcmp(type, "link") && state && interface)
+		link_event(controld, interface, state);
+	else if (type && !strcmp(type, "signature_refused"))
+		ctl_event(controld,
+			  json_pack("{s:s, s:s, s:O*}", "time", clock_format(clock_boottime_ns(), when),
+				    "type", type, "reason", json_object_get(event, "reason")));
 }

@@ -63,6 +63,7 @@ static int phase_hello(struct controld *controld, struct startup *startup)
 	failure = holder_open(controld, path);
 	if (failure)
 		return failure;
+	holder_on_alarm(controld->holder, ctl_holder_event);
 	failure = holder_hello(controld->holder, &startup->hello, error, sizeof(error));
 	if (failure) {
 		log_error("greeting bpfholder failed: %s", error);

@@ -44,6 +44,22 @@ static json_t *totals_json(struct maps *maps)
 			 (json_int_t)maps_count_kind(counts, "drop"));
 }
 
+/* Interfaces whose program was detached behind the holder's back. */
+static json_t *detached_json(const json_t *links)
+{
+	json_t *names = json_array(), *link;
+	size_t i;
+
+	json_array_foreach(links, i, link)
+	{
+		const char *state = json_string_value(json_object_get(link, "state"));
+
+		if (state && !strcmp(state, "detached"))
+			json_array_append(names, json_object_get(link, "interface"));
+	}
+	return names;
+}
+
 /* Programs of the current generation; null while the holder is away. */
 static void set_generation(struct controld *controld, json_t *object)
 {
@@ -59,6 +75,7 @@ static void set_generation(struct controld *controld, json_t *object)
 		programs = json_object_get(generation, "programs");
 	json_object_set(object, "generation", current ? current : json_null());
 	json_object_set(object, "programs", programs);
+	json_object_set_new(object, "detached", detached_json(json_object_get(status.value, "links")));
 	rpc_result_done(&status);
 }
 

@@ -114,7 +114,7 @@ int xdp_park(struct xdp_park *park, __u32 program_id, int program_fd)
 	if (park->count == XDP_PARK_MAX)
 		return 0;
 	for (size_t i = 0; i < 2; i++)
-		snprintf(names[i], IF_NAMESIZE, "bngpark%u",
+		snprintf(names[i], IF_NAMESIZE, XDP_PARK_NAME,
 			 (unsigned)((park->count & ~(size_t)1) + i) % XDP_PARK_MAX);
 	int error = netdev_veth(names[0], names[1], &created);
 	if (error)

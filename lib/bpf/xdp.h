@@ -19,7 +19,8 @@ int xdp_attach(const char *interface, int program_fd, bool generic, struct probl
 /* Programs attached to spare veth ends (bngpark0...). While both are parked, the
  * kernel's XDP dispatcher knows them already and replacing one by the other on a
  * real interface takes microseconds instead of 11 ms. */
-#define XDP_PARK_MAX 8
+#define XDP_PARK_MAX  8
+#define XDP_PARK_NAME "bngpark%u"
 struct xdp_park {
 	size_t count;
 	int link[XDP_PARK_MAX];

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# A link that was detached behind the holder's back: noticed within a second, told, and
+# attached again where that was asked for. What the operator detached stays so.
+import json
+import time
+
+import pytest
+
+from holder_fixture import HolderLab
+from lab import Lab
+
+
+@pytest.fixture
+def lab():
+    with HolderLab() as made:
+        made.arguments = ["--reattach"]
+        made.start()
+        made.begin()
+        yield made
+        if made.process.poll() is None:
+            made.stop()
+        assert "Sanitizer" not in made.log() and "runtime error" not in made.log()
+
+
+def wait_attached(lab, names=("a0", "c0"), seconds=3):
+    deadline = time.monotonic() + seconds
+    while set(lab.attached_programs()) != set(names):
+        assert time.monotonic() < deadline, lab.log()
+        time.sleep(0.02)
+
+
+def states(lab):
+    return {link["interface"]: (link["state"], link["mode"]) for link in lab.call("holder.status")["links"]}
+
+
+def test_noticed_within_a_second_and_left_alone():
+    with HolderLab() as lab:
+        lab.start()
+        lab.begin()
+        with lab.client() as follower:
+            follower.call("holder.subscribe")
+            for interface in ("c0", "a0"):
+                lab.detach_behind_its_back(interface)
+                begun = time.monotonic()
+                assert follower.next_notification(5)["params"] == {"type": "link", "interface": interface,
+                                                                   "state": "detached"}
+                assert time.monotonic() - begun < 1
+        time.sleep(1.5)
+        assert lab.attached_programs() == {}
+        assert states(lab) == {"a0": ("detached", "native"), "c0": ("detached", "native")}
+        lab.attach("c0", "core")
+        assert set(lab.attached_programs()) == {"c0"}
+        lab.stop()
+
+
+def test_attached_again_and_again(lab):
+    with lab.client() as follower:
+        follower.call("holder.subscribe")
+        for _ in range(3):
+            lab.detach_behind_its_back("c0")
+            told = [follower.next_notification(5)["params"] for _ in range(2)]
+            assert [event["state"] for event in told] == ["detached", "attached"]
+            lab.assert_runs(1)
+    generation = lab.stage_and_commit("holder_v2")
+    lab.assert_runs(generation)
+    lab.kill()
+    lab.start()
+    lab.assert_runs(generation)
+
+
+def test_what_the_operator_detached_stays_so(lab):
+    lab.call("link.detach", {"interface": "c0", "force": True})
+    time.sleep(1.5)
+    assert set(lab.attached_programs()) == {"a0"} and "attached again" not in lab.log()
+
+
+def test_the_mode_is_kept_over_a_restart(lab):
+    lab.call("link.detach", {"interface": "c0", "force": True})
+    lab.attach("c0", "core", mode="generic")
+    lab.detach_behind_its_back("c0")
+    wait_attached(lab)
+    lab.kill()
+    lab.detach_behind_its_back("c0")
+    lab.start()
+    wait_attached(lab)
+    assert states(lab) == {"a0": ("attached", "native"), "c0": ("attached", "generic")}
+
+
+def test_somebody_elses_program_is_left_and_told_once(lab):
+    lab.kill()
+    lab.detach_behind_its_back("c0")
+    foreign = lab.sandbox.directory / "foreign.o"
+    source = "int pass(void *x) { return 2; } char _license[] __attribute__((section(\"license\"))) = \"GPL\";"
+    lab.sandbox.run(lab.namespace, "sh", "-c", f"echo '__attribute__((section(\"xdp\"))) {source}' | "
+                    f"clang -O2 -target bpf -c -x c - -o {foreign}")
+    lab.sandbox.run(lab.namespace, "ip", "link", "set", "c0", "xdpdrv", "obj", str(foreign), "sec", "xdp")
+    other = lab.attached_programs()["c0"]
+    lab.start()
+    time.sleep(2.5)
+    assert lab.attached_programs()["c0"] == other
+    assert lab.log().count("tried again every second") == 1 and f"XDP program {other}, not ours" in lab.log()
+    lab.sandbox.run(lab.namespace, "ip", "link", "set", "c0", "xdpdrv", "off")
+    wait_attached(lab)
+    lab.assert_runs(1)
+
+
+def test_an_interface_that_comes_back(lab):
+    lab.sandbox.run(lab.namespace, "ip", "link", "del", "c0")
+    time.sleep(1.2)
+    lab.sandbox.veth(lab.outside, "c1", lab.namespace, "c0")
+    wait_attached(lab)
+    lab.assert_runs(1)
+
+
+@pytest.mark.parametrize("step", ["again_pin", "again_rename"])
+def test_death_while_attaching_again(lab, step):
+    lab.kill()
+    lab.start(die_at=step)
+    lab.detach_behind_its_back("c0")
+    assert lab.process.wait(10) == -9
+    lab.start()
+    wait_attached(lab)
+    lab.assert_runs(1)
+    assert {path.name for path in lab.pin("if/c0").iterdir()} == {"link", "role"}
+
+
+def test_the_operator_hears_of_it():
+    with Lab() as lab:
+        lab.start_holder()
+        lab.start_controld()
+        interface = next(iter(lab.programs()))
+        link = next(row for row in json.loads(lab.run(lab.gateway, "bpftool", "-j", "link").stdout)
+                    if row.get("prog_id") == lab.programs()[interface])
+        with lab.rpc() as follower:
+            follower.call("events.follow")
+            lab.run(lab.gateway, "bpftool", "link", "detach", "id", str(link["id"]))
+            event = follower.next_notification(5)["params"]
+            assert (event["type"], event["interface"]) == ("link_detached", interface)
+            assert lab.call("status")["detached"] == [interface]
+            assert f"{interface} runs no program" in lab.cli("status").stdout
+            assert f"interface {interface}: its program was detached" in lab.log("controld")
+            lab.stop(lab.holder)
+            lab.start_holder(arguments=["--reattach"])
+            types = []
+            while "link_attached" not in types:
+                types.append(follower.next_notification(10)["params"]["type"])
+        assert lab.call("status")["detached"] == []
+        assert interface in lab.programs()
