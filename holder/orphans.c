@@ -24,7 +24,7 @@
 #include "lib/log.h"
 #include "lib/netdev.h"
 
-enum class { LIVE, STALE, FOREIGN };
+enum whose { LIVE, STALE, FOREIGN };
 
 struct orphans {
 	struct holder *holder;
@@ -70,7 +70,7 @@ static int remove_link(const struct orphans *orphans, __u32 id, const char *name
 }
 
 __attribute__((format(printf, 7, 8))) static void add(struct orphans *orphans, const char *kind, __u32 id,
-						      const char *name, enum class class, remove_one *remove,
+						      const char *name, enum whose whose, remove_one *remove,
 						      const char *why, ...)
 {
 	static const char *const names[] = {"ours-live", "ours-stale", "foreign"};
@@ -80,8 +80,8 @@ __attribute__((format(printf, 7, 8))) static void add(struct orphans *orphans, c
 	vsnprintf(text, sizeof(text), why, arguments);
 	va_end(arguments);
 	json_t *row = json_pack("{s:s, s:i, s:o, s:s, s:o}", "kind", kind, "id", id, "name", rpc_text(name),
-				"class", names[class], "why", rpc_text(text));
-	if (orphans->clean && class == STALE && remove) {
+				"class", names[whose], "why", rpc_text(text));
+	if (orphans->clean && whose == STALE && remove) {
 		step("orphans_remove");
 		int error = remove(orphans, id, name);
 		log_notice("orphan %s %s (%s): %s", kind, name, text, error ? strerror(-error) : "removed");
@@ -93,16 +93,19 @@ __attribute__((format(printf, 7, 8))) static void add(struct orphans *orphans, c
 /* ---- What is pinned ------------------------------------------------------- */
 
 /* A staged generation is waited for while nothing that was staged later has run. */
-static enum class of_generation(const struct holder *holder, unsigned number, const char **why) {
+static enum whose of_generation(const struct holder *holder, unsigned number, const char **why)
+{
 	unsigned commit = UINT_MAX, newest = holder->current, kept;
-	while ((kept = generation_left_before(holder, &commit))) newest = kept > newest ? kept : newest;
+	while ((kept = generation_left_before(holder, &commit)))
+		newest = kept > newest ? kept : newest;
 	bool ran = number == holder->current || generation_is_kept(holder, number) ||
 		   (number && number == holder->journal.canary);
-	*why = !number                     ? "unfinished"
-	       : number == holder->current ? "current"
-	       : ran                       ? "kept"
-	       : number > newest           ? "staged"
-					   : "staged, never ran, and a later one did";
+	*why = !number                            ? "unfinished"
+	       : number == holder->current        ? "current"
+	       : number == holder->journal.canary ? "canary"
+	       : ran                              ? "kept"
+	       : number > newest                  ? "staged"
+						  : "staged, never ran, and a later one did";
 	return ran || number > newest ? LIVE : STALE;
 }
 
@@ -222,8 +225,8 @@ static void look_at_object(struct orphans *orphans, const struct inventory_objec
 	unsigned generation = 0;
 	if (pin && !strncmp(pin, "gen/", 4)) {
 		generation = (unsigned)strtoul(pin + 4, NULL, 10);
-		enum class class = of_generation(orphans->holder, generation, &why);
-		add(orphans, kind, object->id, object->name, class, NULL, "generation %u, %s: pin %s",
+		enum whose whose = of_generation(orphans->holder, generation, &why);
+		add(orphans, kind, object->id, object->name, whose, NULL, "generation %u, %s: pin %s",
 		    generation, why, pin);
 	} else if (pin) {
 		add(orphans, kind, object->id, object->name, LIVE, NULL, "pin %s", pin);
