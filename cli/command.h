@@ -14,7 +14,7 @@
 
 #define ARGUMENTS_MAX 12
 #define WORDS_MAX     64
-#define FILES_MAX     32
+#define REPEATED_MAX  64
 
 enum cli_exit {
 	CLI_OK = 0,
@@ -32,12 +32,16 @@ enum argument_kind {
 	ARGUMENT_NUMBER,
 	ARGUMENT_DURATION, /* 90s, 5m, 2h, 1d; min and max in seconds */
 	ARGUMENT_FILE,
-	ARGUMENT_FILES, /* an option that may be given several times */
-	ARGUMENT_TEXTS, /* the same with texts */
 	ARGUMENT_FOLDER,
 	ARGUMENT_CHOICE,
 	ARGUMENT_FLAG, /* an option without value */
 	ARGUMENT_REST, /* all words that follow */
+	/* Options that may be given several times: */
+	ARGUMENT_FILES,
+	ARGUMENT_TEXTS,
+	ARGUMENT_DURATIONS,
+	ARGUMENT_SHARES, /* 1%, 0.5%, 100% */
+	ARGUMENT_BOUNDS, /* NAME=VALUE; the value 0.005, 0.5% or a number of packets */
 };
 
 /* "--name" is an option, anything else a positional argument that must be given. */
@@ -83,9 +87,11 @@ struct invocation {
 	const char *value[ARGUMENTS_MAX]; /* by place in command->arguments; NULL: not given */
 	char *const *rest;                /* of ARGUMENT_REST */
 	size_t rest_count;
-	/* of ARGUMENT_FILES or ARGUMENT_TEXTS, of which a command has one */
-	const char *files[FILES_MAX];
-	size_t file_count;
+	/* options that may be given several times, in the order of the command line */
+	struct repeated {
+		const char *name, *value;
+	} repeated[REPEATED_MAX];
+	size_t repeated_count;
 };
 
 extern const struct command commands[];     /* ends with path NULL */
@@ -105,13 +111,21 @@ struct parsed {
 /* Options for every command go into `cli`. 0, or -EINVAL and `error`. */
 int cli_parse(struct cli *cli, int count, char *const *words, struct parsed *parsed);
 bool argument_is_option(const struct argument *argument);
+bool argument_is_repeated(const struct argument *argument);
 /* 0, or -EINVAL and what is wrong with `text`. */
 int argument_check(const struct argument *argument, const char *text, char *error, size_t error_size);
+/* Seconds of "5m", and hundredths of a per cent of "0.5%"; -1: it is none. */
+int64_t duration_seconds(const char *text);
+int64_t share_of(const char *text);
+/* A share or, of `packets`, a number; NULL: it is none. */
+json_t *bound_value(const char *text);
 /* The row whose path is the first words; *used says how many. NULL: none. */
 const struct command *command_find(char *const *words, size_t count, size_t *used);
 
 /* The value of an argument by name, NULL when it was not given. */
 const char *invocation_value(const struct invocation *invocation, const char *name);
+/* The nth value, from 0, of an option that may be given several times; NULL: there is none. */
+const char *invocation_repeated(const struct invocation *invocation, const char *name, size_t nth);
 int64_t invocation_number(const struct invocation *invocation, const char *name, int64_t fallback);
 /* {"outer_vid": 7, ...} from the options that were given; options named in
  * `without` (ends with NULL) are left out, and flags. */

@@ -66,7 +66,8 @@ static bool was_given(const struct completion *completion, const char *option)
 static void complete_options(const struct completion *completion, const struct argument *arguments)
 {
 	for (size_t i = 0; arguments && arguments[i].name; i++)
-		if (argument_is_option(&arguments[i]) && !was_given(completion, arguments[i].name))
+		if (argument_is_option(&arguments[i]) &&
+		    (argument_is_repeated(&arguments[i]) || !was_given(completion, arguments[i].name)))
 			candidate(completion, arguments[i].name);
 }
 

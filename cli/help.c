@@ -20,7 +20,12 @@ static const char *placeholder(const struct argument *argument)
 	case ARGUMENT_NUMBER:
 		return " N";
 	case ARGUMENT_DURATION:
+	case ARGUMENT_DURATIONS:
 		return " TIME";
+	case ARGUMENT_SHARES:
+		return " SHARE";
+	case ARGUMENT_BOUNDS:
+		return " NAME=VALUE";
 	case ARGUMENT_FILE:
 	case ARGUMENT_FILES:
 		return " FILE";
@@ -65,7 +70,7 @@ static void append_argument(char *text, size_t size, const struct argument *argu
 		append_value(text, size, argument);
 	append(text, size, argument->kind == ARGUMENT_REST ? "..." : "");
 	append(text, size, may ? "]" : "");
-	append(text, size, argument->kind == ARGUMENT_FILES || argument->kind == ARGUMENT_TEXTS ? "..." : "");
+	append(text, size, argument_is_repeated(argument) ? "..." : "");
 }
 
 void command_synopsis(const struct command *command, char *text, size_t size)

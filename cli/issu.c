@@ -206,9 +206,9 @@ int issu_object(const struct cli *cli, const struct invocation *invocation, json
 	}
 	snprintf(name, sizeof(name), "%s", file);
 	*params = json_pack("{s:s, s:[]}", "name", basename(name), "allow_diff");
-	for (size_t i = 0; i < invocation->file_count; i++)
-		json_array_append_new(json_object_get(*params, "allow_diff"),
-				      json_string(invocation->files[i]));
+	const char *allowed;
+	for (size_t i = 0; (allowed = invocation_repeated(invocation, "--allow-diff", i)); i++)
+		json_array_append_new(json_object_get(*params, "allow_diff"), json_string(allowed));
 	if (!add_signature(cli, invocation, *params))
 		return fd;
 	json_decref(*params);
@@ -223,6 +223,13 @@ int run_upgrade(struct cli *cli, const struct invocation *invocation)
 
 	if (fd < 0)
 		return CLI_USAGE;
+	if (canary_params(cli, invocation, params)) {
+		json_decref(params);
+		close(fd);
+		return CLI_USAGE;
+	}
+	if (!cli->timeout_ms)
+		cli->timeout_ms = UPGRADE_TIMEOUT_MS + 1000 * canary_seconds(params);
 	json_t *confirm = invocation_object(invocation, NULL);
 	if (json_object_get(confirm, "confirm"))
 		json_object_set(params, "confirm_s", json_object_get(confirm, "confirm"));
@@ -314,6 +321,7 @@ int print_issu_status(struct cli *cli, const json_t *result, const struct invoca
 		       (long long)member_integer(trial, "generation"),
 		       (long long)member_integer(trial, "back"),
 		       (long long)member_integer(trial, "left_ms") / 1000);
+	print_canary(cli, json_object_get(result, "canary"));
 	putchar('\n');
 	return status ? status : print_table(cli, json_object_get(result, "links"), links);
 }

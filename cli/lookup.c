@@ -133,7 +133,7 @@ static int read_config(struct lookup *lookup)
 		lookup->config = file;
 		return CLI_OK;
 	}
-	if (!asked && lookup->invocation->file_count)
+	if (!asked && invocation_repeated(lookup->invocation, "--log", 0))
 		return CLI_OK;
 	return refuse_lookup(lookup,
 			     "%s: %s; --config names another configuration, --log a log of port blocks", file,
@@ -172,12 +172,13 @@ static int find_files(struct lookup *lookup)
 {
 	const json_t *log = json_object_get(json_object_get(lookup->document, "cgnat"), "log");
 	const char *path = json_string_value(json_object_get(json_object_get(log, "file"), "path"));
+	const char *given;
 	char error[LOGFILE_ERROR];
 
-	for (size_t i = 0; i < lookup->invocation->file_count; i++)
-		if (logfile_find(lookup->invocation->files[i], lookup->files, error))
+	for (size_t i = 0; (given = invocation_repeated(lookup->invocation, "--log", i)); i++)
+		if (logfile_find(given, lookup->files, error))
 			return refuse_lookup(lookup, "%s", error);
-	if (lookup->invocation->file_count)
+	if (invocation_repeated(lookup->invocation, "--log", 0))
 		return CLI_OK;
 	if (!path)
 		note(lookup, "%s names no log file (/cgnat/log/file): answered from the configuration alone",
@@ -384,7 +385,7 @@ int run_lookup(struct cli *cli, const struct invocation *invocation)
 
 	sscanf(invocation_value(invocation, "PUBLIC-IP:PORT"), "%15[0-9.]:%d", lookup.address, &lookup.port);
 	if (invocation_value(invocation, "--at") || invocation_value(invocation, "--offline") ||
-	    invocation_value(invocation, "--config") || invocation->file_count)
+	    invocation_value(invocation, "--config") || invocation_repeated(invocation, "--log", 0))
 		return run_offline(&lookup);
 	return run_live(&lookup);
 }

@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,11 @@
 bool argument_is_option(const struct argument *argument)
 {
 	return argument->name[0] == '-';
+}
+
+bool argument_is_repeated(const struct argument *argument)
+{
+	return argument->kind >= ARGUMENT_FILES;
 }
 
 /* ---- One value ---------------------------------------------------------------- */
@@ -42,8 +48,7 @@ static int check_number(const struct argument *argument, const char *text, char 
 	return -EINVAL;
 }
 
-/* Seconds, or -1. */
-static int64_t seconds_of(const char *text)
+int64_t duration_seconds(const char *text)
 {
 	static const struct {
 		char unit;
@@ -60,13 +65,49 @@ static int64_t seconds_of(const char *text)
 
 static int check_duration(const struct argument *argument, const char *text, char *error, size_t size)
 {
-	int64_t seconds = seconds_of(text);
+	int64_t seconds = duration_seconds(text);
 
 	if (seconds >= argument->min && seconds <= argument->max)
 		return 0;
 	snprintf(error, size, "%s: \"%s\": must be a time such as 90s, 5m, 2h or 1d, of %lld-%lld seconds",
 		 argument->name, text, (long long)argument->min, (long long)argument->max);
 	return -EINVAL;
+}
+
+static double fraction_of(const char *text, const char *unit)
+{
+	char *end;
+	double value = isdigit((unsigned char)text[0]) ? strtod(text, &end) : -1;
+
+	return value < 0 || strcmp(end, unit) != 0 ? -1 : value;
+}
+
+int64_t share_of(const char *text)
+{
+	double hundredths = fraction_of(text, "%") * 100;
+	int64_t share = hundredths >= 0 && hundredths <= 10000 ? (int64_t)(hundredths + 0.5) : -1;
+
+	return share >= 1 && fabs(hundredths - (double)share) < 1e-6 ? share : -1;
+}
+
+json_t *bound_value(const char *text)
+{
+	double per_cent = fraction_of(text, "%"), plain = fraction_of(text, "");
+
+	if (per_cent >= 0)
+		return json_real(per_cent / 100);
+	if (plain < 0)
+		return NULL;
+	return strspn(text, "0123456789") == strlen(text) ? json_integer(atoll(text)) : json_real(plain);
+}
+
+static bool is_bound(const char *text)
+{
+	const char *equals = strchr(text, '=');
+	json_t *value = equals && equals != text ? bound_value(equals + 1) : NULL;
+
+	json_decref(value);
+	return value != NULL;
 }
 
 static int check_choice(const struct argument *argument, const char *text, char *error, size_t size)
@@ -104,6 +145,7 @@ int argument_check(const struct argument *argument, const char *text, char *erro
 	case ARGUMENT_NUMBER:
 		return check_number(argument, text, error, size);
 	case ARGUMENT_DURATION:
+	case ARGUMENT_DURATIONS:
 		return check_duration(argument, text, error, size);
 	case ARGUMENT_CHOICE:
 		return check_choice(argument, text, error, size);
@@ -118,6 +160,14 @@ int argument_check(const struct argument *argument, const char *text, char *erro
 	case ARGUMENT_ENDPOINT:
 		if (endpoint_check(text))
 			expected = "an address and a port such as 203.0.113.7:40000";
+		break;
+	case ARGUMENT_SHARES:
+		if (share_of(text) < 0)
+			expected = "a share such as 1%, 0.5% or 100%, at least 0.01%";
+		break;
+	case ARGUMENT_BOUNDS:
+		if (!is_bound(text))
+			expected = "a name and a value such as drops=0.5% or packets=5000";
 		break;
 	default:
 		if (!text[0])
@@ -174,13 +224,13 @@ static int fail(struct parsed *parsed, const char *format, const char *what)
 	return -EINVAL;
 }
 
-static int take_file(struct parsed *parsed, const struct argument *option, const char *value)
+static int take_repeated(struct parsed *parsed, const struct argument *option, const char *value)
 {
 	struct invocation *invocation = &parsed->invocation;
 
-	if (invocation->file_count == FILES_MAX)
+	if (invocation->repeated_count == REPEATED_MAX)
 		return fail(parsed, "%s: given too often", option->name);
-	invocation->files[invocation->file_count++] = value;
+	invocation->repeated[invocation->repeated_count++] = (struct repeated){option->name, value};
 	return 0;
 }
 
@@ -204,8 +254,8 @@ static int take_option(struct cli *cli, struct parsed *parsed, const char *name,
 		return -EINVAL;
 	if (general)
 		set_general(cli, parsed, option->name, value);
-	else if (option->kind == ARGUMENT_FILES || option->kind == ARGUMENT_TEXTS)
-		return take_file(parsed, option, value);
+	else if (argument_is_repeated(option))
+		return take_repeated(parsed, option, value);
 	else
 		parsed->invocation.value[option - command->arguments] = value ? value : "";
 	return 0;
@@ -333,6 +383,14 @@ const char *invocation_value(const struct invocation *invocation, const char *na
 	return NULL;
 }
 
+const char *invocation_repeated(const struct invocation *invocation, const char *name, size_t nth)
+{
+	for (size_t i = 0; i < invocation->repeated_count; i++)
+		if (strcmp(invocation->repeated[i].name, name) == 0 && !nth--)
+			return invocation->repeated[i].value;
+	return NULL;
+}
+
 int64_t invocation_number(const struct invocation *invocation, const char *name, int64_t fallback)
 {
 	const char *value = invocation_value(invocation, name);
@@ -351,7 +409,7 @@ static bool is_named(const char *const *names, const char *name)
 static json_t *value_json(const struct argument *argument, const char *value)
 {
 	if (argument->kind == ARGUMENT_DURATION)
-		return json_integer(seconds_of(value));
+		return json_integer(duration_seconds(value));
 	return argument->kind == ARGUMENT_NUMBER ? json_integer(atoll(value)) : json_string(value);
 }
 

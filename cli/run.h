@@ -63,6 +63,12 @@ cli_run run_history;
 /* filter.c */
 cli_print print_filters;
 
+/* canary.c */
+/* `canary` of an upgrade's params, from the options; CLI_OK, or CLI_USAGE after saying why. */
+int canary_params(const struct cli *cli, const struct invocation *invocation, json_t *params);
+int canary_seconds(const json_t *params); /* how long all its steps take */
+void print_canary(const struct cli *cli, const json_t *canary);
+
 /* qos.c */
 cli_params params_routes;
 cli_print print_qos, print_routes;

@@ -15,6 +15,7 @@
 #include "controld/ctl/ctl.h"
 #include "controld/ctl/holder.h"
 #include "controld/feature.h"
+#include "controld/issu/canary.h"
 #include "controld/issu/history.h"
 #include "controld/issu/upgrade.h"
 #include "controld/issu/verify.h"
@@ -42,6 +43,8 @@ static void upgrade_free(struct upgrade *upgrade)
 	free(upgrade->signature);
 	verify_free(upgrade->verify);
 	json_decref(upgrade->allowed);
+	json_decref(upgrade->canary);
+	json_decref(upgrade->canary_seen);
 	sampler_stop(upgrade->sampler, &upgrade->sample);
 	json_decref(upgrade->report);
 	json_decref(upgrade->data);
@@ -49,12 +52,15 @@ static void upgrade_free(struct upgrade *upgrade)
 }
 
 /* The step's line in the report, and to the caller at once. */
-static void step_done(struct upgrade *upgrade, const char *outcome, double ms)
+void upgrade_step_done(struct upgrade *upgrade, const char *name, const char *outcome)
 {
-	json_t *step = json_pack("{s:s, s:s, s:s, s:f}", "step", upgrade->steps->name, "outcome", outcome,
-				 "detail", upgrade->detail, "ms", ms);
+	uint64_t now_ns = clock_boottime_ns();
+	double ms = (double)(now_ns - upgrade->begun_ns) / 1e6;
+	json_t *step = json_pack("{s:s, s:s, s:s, s:f}", "step", name, "outcome", outcome, "detail",
+				 upgrade->detail, "ms", ms);
 
-	log_info("upgrade: %-16s %s  %s  %.1f ms", upgrade->steps->name, outcome, upgrade->detail, ms);
+	upgrade->begun_ns = now_ns;
+	log_info("upgrade: %-16s %s  %s  %.1f ms", name, outcome, upgrade->detail, ms);
 	if (upgrade->peer)
 		rpc_notify(upgrade->peer, "issu.step", json_incref(step));
 	json_array_append_new(json_object_get(upgrade->report, "steps"), step);
@@ -138,8 +144,8 @@ static void give_up(struct upgrade *upgrade, int failure)
 	history_ended(upgrade, why);
 	drop_staged(upgrade);
 	rpc_fail(upgrade->request, upgrade->code ? upgrade->code : ctl_code(failure),
-		 json_incref(upgrade->data), "%s: %s; nothing was changed", upgrade->steps->name,
-		 upgrade->detail);
+		 json_incref(upgrade->data), "%s: %s; %s", upgrade->steps->name, upgrade->detail,
+		 upgrade->left ? upgrade->left : "nothing was changed");
 	upgrade_free(upgrade);
 }
 
@@ -162,8 +168,7 @@ static void on_step(evutil_socket_t fd, short what, void *context)
 		schedule(upgrade, (unsigned)failure);
 		return;
 	}
-	step_done(upgrade, failure || upgrade->code ? "failed" : "ok",
-		  (double)(clock_boottime_ns() - upgrade->begun_ns) / 1e6);
+	upgrade_step_done(upgrade, upgrade->steps->name, failure || upgrade->code ? "failed" : "ok");
 	upgrade->begun_ns = 0;
 	if (failure) {
 		give_up(upgrade, failure);
@@ -278,22 +283,25 @@ static struct upgrade *of_object(struct controld *controld, struct rpc_request *
 
 static void handle_upgrade(struct rpc_request *request, void *context)
 {
-	static const char *const members[] = {"name",      "confirm_s",  "signature",
-					      "no_verify", "allow_diff", NULL};
+	static const char *const members[] = {"name",       "confirm_s", "signature", "no_verify",
+					      "allow_diff", "canary",    NULL};
 	struct controld *controld = context;
 	struct json_reader reader;
 	struct upgrade *upgrade;
 	json_t *params = ctl_params(request, &reader, members);
+	json_t *canary;
 	int64_t confirm_s;
 	bool no_verify;
 
 	if (!params)
 		return;
+	canary = canary_read(&reader, params);
 	confirm_s = json_read_integer_or(&reader, params, "confirm_s", 1, CONFIRM_SECONDS_MAX, 0);
 	no_verify = json_read_bool_or(&reader, params, "no_verify", false);
-	upgrade = of_object(controld, request, upgrade_steps, &reader, params);
+	upgrade = of_object(controld, request, canary ? canary_steps : upgrade_steps, &reader, params);
 	if (!upgrade)
 		return;
+	upgrade->canary = json_incref(canary);
 	upgrade->confirm_s = (unsigned)confirm_s;
 	upgrade->no_verify = no_verify;
 	start(controld, upgrade, request);
@@ -394,12 +402,13 @@ static void handle_status(struct rpc_request *request, void *context)
 		rpc_fail(request, status.code ? status.code : ctl_code(failure), NULL, "%s", status.message);
 	else
 		rpc_reply(request,
-			  json_pack("{s:O?, s:O?, s:O?, s:O?, s:O?, s:s?}", "current",
+			  json_pack("{s:O?, s:O?, s:O?, s:O?, s:O?, s:O?, s:s?}", "current",
 				    json_object_get(status.value, "generation"), "previous",
 				    json_object_get(status.value, "previous"), "generations",
 				    json_object_get(status.value, "generations"), "links",
 				    json_object_get(status.value, "links"), "trial",
-				    json_object_get(status.value, "trial"), "running",
+				    json_object_get(status.value, "trial"), "canary",
+				    json_object_get(status.value, "canary"), "running",
 				    running_step(controld)),
 			  NULL, 0);
 	rpc_result_done(&status);

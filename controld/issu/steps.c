@@ -13,6 +13,7 @@
 #include "controld/controld.h"
 #include "controld/ctl/ctl.h"
 #include "controld/ctl/holder.h"
+#include "controld/issu/canary.h"
 #include "controld/issu/upgrade.h"
 #include "controld/maps/sizes.h"
 #include "controld/session/digest.h"
@@ -197,6 +198,8 @@ static json_t *swap_params(const struct upgrade *upgrade)
 		json_object_set_new(params, "expected", json_integer((json_int_t)upgrade->generation_before));
 	if (upgrade->confirm_s)
 		json_object_set_new(params, "confirm_within_s", json_integer(upgrade->confirm_s));
+	if (upgrade->canary)
+		json_object_set(params, "canary", upgrade->canary);
 	return params;
 }
 
@@ -234,7 +237,7 @@ static int step_swap(struct upgrade *upgrade)
 	sampler_stop(sampler, &upgrade->sample);
 	if (failure)
 		return failure;
-	upgrade->swapped = true;
+	upgrade->swapped = !upgrade->canary;
 	to = integer_of(result.value, "to");
 	json_object_set(upgrade->report, "skew_us", json_object_get(result.value, "skew_us"));
 	describe_swap(upgrade, result.value);
@@ -294,6 +297,19 @@ const struct upgrade_step upgrade_steps[] = {
 	{"packets compared", step_verify, 0},
 	{"state recorded", step_record, SETTLE_MS},
 	{"program swapped", step_swap, 0},
+	{"traffic watched", step_traffic, SETTLE_MS},
+	{"state compared", step_compare, 0},
+	{0},
+};
+
+const struct upgrade_step canary_steps[] = {
+	{"links found", step_links, 0},
+	{"object staged", step_stage, 0},
+	{"maps adopted", step_maps, 0},
+	{"packets compared", step_verify, 0},
+	{"state recorded", step_record, SETTLE_MS},
+	{"canary begun", step_swap, 0},
+	{"canary", step_canary, 0},
 	{"traffic watched", step_traffic, SETTLE_MS},
 	{"state compared", step_compare, 0},
 	{0},

@@ -27,6 +27,10 @@ struct upgrade {
 	bool no_verify;        /* packets are not compared */
 	json_t *allowed;       /* names of differences that may be, or NULL */
 	struct verify *verify; /* running, or NULL */
+	json_t *canary;        /* as swap.commit takes it, or NULL */
+	json_t *canary_seen;   /* when it was looked at last */
+	unsigned canary_away;  /* looks in vain */
+	const char *left;      /* how it is after a failure; NULL: nothing was changed */
 	uint64_t begun_ns;     /* of the step; 0: it has not begun */
 	unsigned watch_s;      /* of a measurement without a swap */
 	struct rpc_credentials caller;
@@ -57,10 +61,13 @@ struct upgrade_step {
 extern const struct upgrade_step upgrade_steps[];
 extern const struct upgrade_step rollback_steps[];
 extern const struct upgrade_step plan_steps[];
+extern const struct upgrade_step canary_steps[];
 
 int step_verify(struct upgrade *upgrade);       /* verify_step.c */
 extern const struct upgrade_step watch_steps[]; /* watch.c */
 
+/* A line in the report, and to the caller at once; the detail is the upgrade's. */
+void upgrade_step_done(struct upgrade *upgrade, const char *name, const char *outcome);
 bool upgrade_runs(const struct controld *controld);
 /* {hitless, lost, seconds, longest_gap_us} into the report of a measurement. */
 void watch_judge(struct upgrade *upgrade);

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# Upgrades by way of a canary, with the real data plane under load: a good object gets
+# everybody in the end, a bad one is taken back, and only the chosen noticed.
+import json
+import pathlib
+import socket
+import struct
+
+import pytest
+
+import sandbox
+from lab import Lab, wait_for
+from meter import FIRST_ADDRESS, FIRST_MAC, Meter, add_sessions, faults, mac_text
+
+SUBSCRIBERS = 200
+FLOWS = 1000
+RATE = 20000
+TOP = pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def lab():
+    with Lab() as made:
+        made.start_daemons()
+        add_sessions(made, SUBSCRIBERS)
+        yield made
+
+
+@pytest.fixture
+def load(lab):
+    with Meter(lab, SUBSCRIBERS, FLOWS) as meter:
+        assert meter.prime()["up"]["lost"] == 0
+        meter.start("both", RATE)
+        yield meter
+
+
+def mix(word):
+    for shift, factor in ((16, 0x85ebca6b), (13, 0xc2b2ae35)):
+        word = (word ^ word >> shift) * factor & 0xffffffff
+    return word ^ word >> 16
+
+
+def chosen(share):
+    """Numbers of the meter's subscribers that a share of 10,000 takes, as dataplane/canary.h chooses them."""
+    def place(number):
+        first, last = struct.unpack("<IH", (FIRST_MAC + number).to_bytes(6, "big"))
+        return mix(mix(first) ^ last) * 10000 >> 32
+    return {number for number in range(SUBSCRIBERS) if place(number) < share}
+
+
+def drops_of_sessions(lab):
+    """What each subscriber lost so far."""
+    with lab.rpc() as client:
+        return [client.call("session.show", {"address": str(FIRST_ADDRESS + number)})["drop_packets"]
+                for number in range(SUBSCRIBERS)]
+
+
+def bad_build(lab, name, old, new):
+    """The data plane with one fault."""
+    copy = lab.directory / name
+    copy.mkdir(exist_ok=True)
+    sandbox.run(["cp", "-r", str(TOP / "dataplane"), str(copy)])
+    source = copy / "dataplane" / "bng.bpf.c"
+    text = source.read_text()
+    assert text.count(old) == 1
+    source.write_text(text.replace(old, new))
+    return lab.second_build(name=name, top=copy)
+
+
+def generation(lab):
+    return lab.call("swap.status", server="holder")["current"]
+
+
+def test_a_good_object_gets_everybody_and_loses_nothing(lab, load):
+    before, current = lab.digest(), generation(lab)
+    result = lab.cli("issu", "upgrade", lab.second_build(), "--no-verify", "--canary", "10%", "--bake", "2s",
+                     "--then", "50%", "--bake", "1s", "--then", "100%")
+    assert "canary 10 %" in result.stdout and "canary 50 %" in result.stdout
+    assert "no figure left its bound" in result.stdout and "UPGRADE: hitless" in result.stdout
+    assert generation(lab) == current + 1
+    canary = lab.call("swap.status", server="holder")["canary"]
+    assert canary["state"] == "passed" and canary["share"] == 5000
+    part = canary["packets"] / (canary["packets"] + canary["rest_packets"])
+    assert abs(part - len(chosen(5000)) / SUBSCRIBERS) < 0.02
+    assert "passed" in lab.cli("issu", "status").stdout
+    report = load.stop()
+    assert faults(report) == {} and lab.digest() == before
+    assert sum(drops_of_sessions(lab)) == 0
+
+
+DROPS = ("drops", "\thit = range_public(ranges, destination);\n\treturn hit ? access_hairpin",
+         "\tif (!(bpf_get_prandom_u32() & 7))\n\t\treturn BNG_DROP_ADDRESS;\n"
+         "\thit = range_public(ranges, destination);\n\treturn hit ? access_hairpin")
+PLAIN = ("plain", "\tif ((entry && !exempt_comes_late(pkt, entry)) || exempt_by_port(pkt))\n\t\treturn BNG_FORWARD_UP_EXEMPT;",
+         "\tif (entry || !exempt_by_port(pkt))\n\t\treturn BNG_FORWARD_UP_EXEMPT;")
+
+
+def test_an_object_that_drops_is_taken_back_and_only_the_chosen_lost(lab, load):
+    current, before = generation(lab), drops_of_sessions(lab)
+    result = lab.cli("issu", "upgrade", bad_build(lab, *DROPS), "--no-verify", "--canary", "20%", "--bake", "60s",
+                     "--then", "100%", "--bound", "packets=8000", check=False)
+    assert result.returncode == 1
+    assert "breached: drop_address: " in result.stderr and "bound 0.50 %" in result.stderr
+    assert "everybody is back on the old program" in result.stderr
+    assert generation(lab) == current and "breached: drop_address" in lab.cli("issu", "status").stdout
+    programs = next(entry for entry in lab.call("holder.status", server="holder")["generations"]
+                    if entry["generation"] == current)["programs"]
+    assert set(lab.programs().values()) <= {program["id"] for program in programs}
+    report = load.stop()
+    lost = [after - first for after, first in zip(drops_of_sessions(lab), before)]
+    assert {number for number in range(SUBSCRIBERS) if lost[number]} == chosen(2000)
+    assert faults(report) == {"up lost": sum(lost)}
+
+
+def test_an_object_that_does_not_translate_is_taken_back(lab, load):
+    current = generation(lab)
+    result = lab.cli("issu", "upgrade", bad_build(lab, *PLAIN), "--no-verify", "--canary", "20%", "--bake", "60s",
+                     "--then", "100%", check=False)
+    assert result.returncode == 1 and "breached: forward_up_exempt: " in result.stderr
+    assert generation(lab) == current
+    load.stop()
+
+
+def test_the_canary_goes_on_when_controld_dies(lab, load):
+    current, steps = generation(lab), [{"share": 1000, "bake_s": 4}]
+    with lab.rpc() as client, open(lab.object, "rb") as file:
+        client.socket.settimeout(30)
+        begin(client, file, {"name": "left", "no_verify": True, "canary": {"steps": steps}})
+        wait_for("the canary", lambda: running(lab))
+        lab.controld.kill()
+        lab.reap(lab.controld)
+    lab.start_controld()
+    assert running(lab)  # as it was: a start attaches nothing anew
+    assert "is a canary: 10 % of the subscribers, step 1 of 1" in lab.cli("issu", "status").stdout
+    wait_for("everybody", lambda: generation(lab) == current + 1 or generation(lab) > current)
+    assert lab.call("issu.status")["canary"]["state"] == "passed"
+    assert faults(load.stop()) == {}
+
+
+def begin(client, file, params):
+    """Sends the request and does not wait for the reply."""
+    request = {"jsonrpc": "2.0", "id": 1, "method": "issu.upgrade", "params": params}
+    socket.send_fds(client.socket, [json.dumps(request).encode() + b"\n"], [file.fileno()])
+
+
+def running(lab):
+    canary = lab.call("swap.status", server="holder")["canary"]
+    return canary and canary["state"] == "running"
+
+
+def test_the_holders_death_takes_everybody_back_and_the_upgrade_says_so(lab, load):
+    current = generation(lab)
+    with lab.rpc() as client, open(lab.object, "rb") as file:
+        begin(client, file, {"name": "left", "no_verify": True, "canary": {"steps": [{"share": 1000, "bake_s": 60}]}})
+        wait_for("the canary", lambda: running(lab))
+        lab.holder.kill()
+        lab.reap(lab.holder)
+        lab.start_holder()
+        line = client._read_line()
+        while "method" in line:
+            line = client._read_line()
+    assert "interrupted: the holder ended" in line["error"]["message"]
+    assert generation(lab) == current and not running(lab)
+    assert faults(load.stop()) == {}
+
+
+WRONG = {
+    ("--canary", "0%"): "--canary: \"0%\": must be a share such as 1%",
+    ("--canary", "101%"): "must be a share such as 1%",
+    ("--canary", "1"): "must be a share such as 1%",
+    ("--canary", "1%", "--then", "100%"): "--bake is missing",
+    ("--canary", "1%", "--bake", "5s"): "--then: the last share must be 100%",
+    ("--canary", "1%", "--bake", "5s", "--then", "50%"): "--then: the last share must be 100%",
+    ("--canary", "100%"): "--bake is missing",
+    ("--then", "100%"): "--canary names the first share",
+    ("--bake", "5s"): "--bake: must follow the share",
+    ("--canary", "1%", "--bake", "5s", "--bake", "5s", "--then", "100%"): "--bake: must follow the share",
+    ("--canary", "1%", "--canary", "2%"): "given twice",
+    ("--bound", "drops=1%"): "--bound: is for a canary",
+    ("--canary", "1%", "--bake", "1s", "--then", "100%", "--bound", "drops"): "must be a name and a value",
+}
+
+
+def test_what_makes_no_sense_is_refused_at_once(lab):
+    before = lab.call("issu.status")
+    for options, text in WRONG.items():
+        result = lab.cli("issu", "upgrade", lab.object, *options, check=False)
+        assert result.returncode == 2 and text in result.stderr, (options, result.stderr)
+    for options, text in {("--canary", "5%", "--bake", "1s", "--then", "2%", "--bake", "1s", "--then", "100%"):
+                          "/canary/steps/1/share: 200: must be an integer 501-10000",
+                          ("--canary", "5%", "--bake", "1s", "--then", "100%", "--bound", "drops=2"):
+                          "/canary/bounds/drops: 2: must be a number 0-1"}.items():
+        result = lab.cli("issu", "upgrade", lab.object, *options, check=False)
+        assert result.returncode == 1 and text in result.stderr, (options, result.stderr)
+    assert lab.call("issu.status") == before
+    result = lab.cli("issu", "upgrade", lab.object, "--no-verify", "--canary", "5%", "--bake", "1s", "--then", "100%",
+                     "--bound", "drop_nothing=1%", check=False)
+    assert result.returncode == 1 and "/canary/bounds/drop_nothing: 0.01: is no bound" in result.stderr
+    assert lab.call("issu.status")["current"] == before["current"]
