@@ -132,6 +132,8 @@ static const struct {
 	{"drops --all", "drops", "--all", ""},
 	{"issu upgrade bng.bpf.o", "issu upgrade", "FILE", "bng.bpf.o"},
 	{"issu upgrade -", "issu upgrade", "FILE", "-"},
+	{"issu upgrade --canary 1% --bake 60s --then 100% x.o --bound drops=1%", "issu upgrade", "FILE",
+	 "x.o"},
 	{"cgnat mappings --protocol tcp", "cgnat mappings", "--protocol", "tcp"},
 	{"--state /x --timeout 3 help session show", "help", NULL, NULL},
 };
@@ -144,6 +146,26 @@ START_TEST(good_lines)
 		ck_assert_str_eq(invocation_value(&parsed.invocation, good[_i].name), good[_i].value);
 	else if (good[_i].name)
 		ck_assert_ptr_null(invocation_value(&parsed.invocation, good[_i].name));
+}
+END_TEST
+
+START_TEST(what_may_be_repeated_keeps_its_order)
+{
+	static const char *const order[] = {"--canary", "1%",  "--bake", "60s",
+					    "--then",   "10%", "--bake", "90s"};
+
+	ck_assert_int_eq(parse("issu upgrade --canary 1% --bake=60s x.o --then 10% --bake 90s"), 0);
+	ck_assert_uint_eq(parsed.invocation.repeated_count, 4);
+	for (size_t i = 0; i < 4; i++) {
+		ck_assert_str_eq(parsed.invocation.repeated[i].name, order[2 * i]);
+		ck_assert_str_eq(parsed.invocation.repeated[i].value, order[2 * i + 1]);
+	}
+	ck_assert_str_eq(invocation_repeated(&parsed.invocation, "--bake", 1), "90s");
+	ck_assert_ptr_null(invocation_repeated(&parsed.invocation, "--bake", 2));
+	ck_assert_int_eq(share_of("0.01%"), 1);
+	ck_assert_int_eq(share_of("100%"), 10000);
+	ck_assert_int_eq(share_of("100.01%"), -1);
+	ck_assert_int_eq(share_of("0.015%"), -1);
 }
 END_TEST
 
@@ -162,6 +184,17 @@ static const struct {
 	 "PUBLIC-IP:PORT: \"203.0.113.7:65536\": must be an address and a port such as 203.0.113.7:40000"},
 	{"cgnat forward add 10.0.0.7 icmp 22", "PROTOCOL: \"icmp\": must be one of tcp udp"},
 	{"status now", "now: one word too many"},
+	{"issu upgrade x.o --canary 0.001%",
+	 "--canary: \"0.001%\": must be a share such as 1%, 0.5% or 100%, at least 0.01%"},
+	{"issu upgrade x.o --then 1%%",
+	 "--then: \"1%%\": must be a share such as 1%, 0.5% or 100%, at least 0.01%"},
+	{"issu upgrade x.o --bound drops=",
+	 "--bound: \"drops=\": must be a name and a value such as drops=0.5% or "
+	 "packets=5000"},
+	{"issu upgrade x.o --bound =1%",
+	 "--bound: \"=1%\": must be a name and a value such as drops=0.5% or packets=5000"},
+	{"issu upgrade x.o --bake 1",
+	 "--bake: \"1\": must be a time such as 90s, 5m, 2h or 1d, of 1-86400 seconds"},
 	{"session show", "ID|ADDRESS|MAC|USER is missing"},
 	{"session show -7", "-7: this command has no such option"},
 	{"session show 1 2", "2: one word too many"},
@@ -367,6 +400,7 @@ int main(void)
 	tcase_add_test(tests, arguments_are_whole);
 	tcase_add_test(tests, option_takes_a_value_everywhere_or_nowhere);
 	tcase_add_loop_test(tests, good_lines, 0, COUNT(good));
+	tcase_add_test(tests, what_may_be_repeated_keeps_its_order);
 	tcase_add_loop_test(tests, bad_lines, 0, COUNT(bad));
 	tcase_add_test(tests, options_for_every_command);
 	tcase_add_test(tests, too_many_words);
