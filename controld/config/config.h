@@ -407,7 +407,7 @@ struct config_accounting {
 #define CONFIG_PHASES(X)                                                                                     \
 	X(hello, 10)                                                                                         \
 	X(object, 60)                                                                                        \
-	X(maps, 10)                                                                                          \
+	X(maps, 60)                                                                                          \
 	X(descriptors, 10)                                                                                   \
 	X(records, 60)                                                                                       \
 	X(compare, 10)                                                                                       \
