@@ -32,6 +32,7 @@ for unit in packaging/systemd/*.service; do
 done
 [ -e "$root$sysconfdir/bng/bng.json" ] || install -m 644 packaging/bng.json "$root$sysconfdir/bng/bng.json"
 install -D -m 644 -t "$root$prefix/share/bng/radius" packaging/radius/dictionary packaging/radius/dictionary.holdfast
+install -D -m 644 -t "$root$prefix/share/bng/golden" test/golden/*.json test/golden/*.pcap
 install -D -m 644 packaging/completion/bngcli "$root$prefix/share/bash-completion/completions/bngcli"
 install -D -m 644 packaging/man/bngcli.8 "$root$prefix/share/man/man8/bngcli.8"
 

@@ -12,7 +12,7 @@
 
 #include "controld/controld.h"
 #include "controld/ctl/holder.h"
-#include "controld/issu/verify.h"
+#include "controld/issu/golden.h"
 #include "lib/rpc.h"
 
 #define LOAD_TIMEOUT_MS 120000
@@ -99,6 +99,8 @@ static int compare(struct verify *verify)
 		failure = load(verify);
 	if (!failure)
 		failure = run_captured(verify);
+	if (!failure)
+		failure = golden_run(&verify->pair, verify->bounds.golden, verify->live, &verify->stop);
 	if (failure)
 		return say_failure(verify, "comparing packets", failure);
 	if (verify->result.runs)

@@ -54,7 +54,8 @@ enum world_entry {
 struct packet {
 	struct frame frame;
 	uint32_t ifindex;
-	uint8_t entry; /* enum world_entry */
+	uint8_t entry;     /* enum world_entry */
+	uint16_t expected; /* 1 + the verdict that it must have the first time; 0: the old one's */
 };
 
 struct world {
@@ -107,10 +108,13 @@ struct differences {
 
 struct verify_result {
 	struct differences differences;
-	size_t golden, captured, golden_elsewhere; /* packets; golden_elsewhere: see golden.h */
-	uint64_t runs;                             /* of both together */
-	uint64_t old_ns, new_ns;                   /* of all packets, medians */
-	char note[160];                            /* what could not be done */
+	size_t golden, captured; /* packets */
+	size_t elsewhere;        /* golden ones that both end otherwise here, by the machine's routes */
+	size_t mended;           /* that only the new one ends as it should */
+	uint64_t runs;           /* of both together */
+	double log_ratio;        /* sum of the packets', new to old */
+	uint64_t old_ns, new_ns; /* of all packets, medians */
+	char note[160];          /* what could not be done */
 };
 
 void difference_add(struct differences *differences, enum difference_kind kind, const char *name,

@@ -3,6 +3,7 @@
  * Differences, gathered by what they are, and the bounds that decide.
  */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -45,7 +46,9 @@ static bool is_allowed(const json_t *allowed, const char *name)
 
 static double ratio_of(const struct verify_result *result)
 {
-	return result->old_ns ? (double)result->new_ns / (double)result->old_ns : 1;
+	size_t packets = result->golden + result->captured;
+
+	return packets ? exp(result->log_ratio / (double)packets) : 1;
 }
 
 static bool judge_kind(const struct verify_result *result, enum difference_kind kind, uint64_t bound,
@@ -115,10 +118,11 @@ json_t *verify_json(const struct verify_result *result, const struct config_veri
 						      (json_int_t)item->count, "example", item->example,
 						      "allowed", is_allowed(allowed, item->name)));
 	}
-	return json_pack("{s:b, s:s, s:I, s:I, s:I, s:I, s:o, s:{s:I, s:I, s:f}, s:O, s:s}", "passed", passed,
-			 "reason", reason, "golden", (json_int_t)result->golden, "golden_elsewhere",
-			 (json_int_t)result->golden_elsewhere, "captured", (json_int_t)result->captured,
-			 "runs", (json_int_t)result->runs, "differences", list, "time", "old_ns",
+	return json_pack("{s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:{s:I, s:I, s:f}, s:O, s:s}", "passed",
+			 passed, "reason", reason, "golden", (json_int_t)result->golden, "golden_elsewhere",
+			 (json_int_t)result->elsewhere, "golden_mended", (json_int_t)result->mended,
+			 "captured", (json_int_t)result->captured, "runs", (json_int_t)result->runs,
+			 "differences", list, "time", "old_ns",
 			 (json_int_t)per_packet(result, result->old_ns), "new_ns",
 			 (json_int_t)per_packet(result, result->new_ns), "ratio", ratio_of(result), "allowed",
 			 allowed, "note", result->note);

@@ -27,6 +27,13 @@ int maps_run(int program, struct maps_run *run)
 	return 0;
 }
 
+bool maps_is_table(const struct maps *maps, enum map_id id)
+{
+	const struct map *map = &maps->map[id];
+
+	return !map->data && map->type != BPF_MAP_TYPE_PERCPU_ARRAY && map->type != BPF_MAP_TYPE_RINGBUF;
+}
+
 int maps_clear(struct maps *maps, enum map_id id)
 {
 	uint32_t size = maps->map[id].key_size, count = 0;
@@ -71,8 +78,7 @@ int maps_copy(struct maps *to, struct maps *from)
 			failure = -ENOSPC;
 		else if (to->map[i].data)
 			memcpy(to->map[i].data, from->map[i].data, from->map[i].length);
-		else if (from->map[i].type != BPF_MAP_TYPE_PERCPU_ARRAY &&
-			 from->map[i].type != BPF_MAP_TYPE_RINGBUF)
+		else if (maps_is_table(from, i))
 			failure = copy_keys(to, from, i);
 	}
 	return failure;

@@ -28,7 +28,9 @@ int maps_run(int program, struct maps_run *run);
 
 /* Makes `to` what `from` is, but for counters of CPUs and events. The source may change meanwhile. */
 int maps_copy(struct maps *to, struct maps *from);
-/* Every key of a map that is no array goes. */
+/* A map with keys: neither an array nor a ring. */
+bool maps_is_table(const struct maps *maps, enum map_id id);
+/* Every key of such a map goes. */
 int maps_clear(struct maps *maps, enum map_id id);
 /* Entries in use: as maps_used has it, else records that are not all zero. False where
  * neither makes sense. */

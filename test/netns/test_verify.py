@@ -6,7 +6,7 @@ import contextlib
 import json
 import pathlib
 import re
-import subprocess
+import shutil
 
 import pytest
 
@@ -47,6 +47,8 @@ def lab():
     config = default_config()
     config["issu"] = {"verify": {"packets": PACKETS, "seconds": 1}}
     with Lab(config) as lab:
+        config["issu"]["verify"]["golden"] = str(lab.directory / "golden")
+        shutil.copytree(TOP / "test" / "golden", lab.directory / "golden")
         lab.start_daemons()
         lab.alice = lab.client("alice", "02:00:00:00:00:0a")
         lab.alice.start_dhcp()
@@ -109,6 +111,9 @@ def test_a_good_object_passes_and_a_plan_changes_nothing(lab):
     verify = report["verify"]
     assert verify["passed"] and verify["differences"] == [] and verify["captured"] > PACKETS / 2
     assert verify["runs"] == ROUNDS * (verify["captured"] + verify["golden"])
+    packets = sum(len(json.loads(path.read_text())["packets"]) for path in (TOP / "test" / "golden").glob("*.json"))
+    assert verify["golden"] == packets > 150 and verify["golden_mended"] == 0
+    assert verify["golden_elsewhere"] == 0
     assert 0.5 < verify["time"]["ratio"] < 1.5 and verify["time"]["old_ns"] > 0
     assert {program["name"] for program in report["programs"]} >= {"bng_access", "bng_core", "bng_inject", "bng_sweep"}
     assert all(program["verified"] > 0 and program["bytes"] > 0 for program in report["programs"])

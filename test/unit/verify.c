@@ -6,10 +6,11 @@
 #include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "controld/issu/verify.h"
+#include "controld/issu/golden.h"
 
 #define IP_AT  14
 #define UDP_AT 34
@@ -152,7 +153,7 @@ static char reason[512];
 
 START_TEST(what_differs_is_added_up_and_judged)
 {
-	struct verify_result result = {.old_ns = 1000, .new_ns = 1500, .captured = 10};
+	struct verify_result result = {.log_ratio = 10 * log(1.499), .captured = 10};
 	struct config_verify bounds = strict;
 	json_t *allowed = json_pack("[s]", "forward_up>drop_ttl");
 
@@ -180,7 +181,7 @@ END_TEST
 
 START_TEST(slower_is_told_by_the_ratio)
 {
-	struct verify_result result = {.old_ns = 1000, .new_ns = 1501, .captured = 10};
+	struct verify_result result = {.log_ratio = 10 * log(1.501), .captured = 10};
 	json_t *allowed = json_pack("[s]", "time");
 
 	ck_assert(!verify_judge(&result, &strict, NULL, reason, sizeof(reason)));
@@ -268,6 +269,73 @@ START_TEST(every_error_names_its_place)
 }
 END_TEST
 
+#define HEADER "\xd4\xc3\xb2\xa1\2\0\4\0\0\0\0\0\0\0\0\0\xff\xff\0\0\1\0\0\0"
+#define RECORD                                                                                               \
+	"\0\0\0\0\0\0\0\0\16\0\0\0\16\0\0\0"                                                                 \
+	"fourteen bytes"
+#define PACKET(verdict, set)                                                                                 \
+	"{\"what\": \"w\", \"program\": \"core\", \"interface\": 3, \"verdict\": \"" verdict                 \
+	"\", \"clock_ns\": 7, \"set\": " set "}"
+
+static int parse_golden(const char *packets, size_t records, struct golden **golden, char error[static 512])
+{
+	const size_t record = sizeof(RECORD) - 1, header = sizeof(HEADER) - 1;
+	char *capture = malloc(header + records * record), text[512];
+
+	memcpy(capture, HEADER, header);
+	for (size_t i = 0; i < records; i++)
+		memcpy(capture + header + i * record, RECORD, record);
+	snprintf(text, sizeof(text), "{\"world\": {}, \"packets\": [%s]}", packets);
+	*golden = NULL;
+	return golden_parse(strdup(text), strlen(text), capture, header + records * record, golden, error,
+			    512);
+}
+
+START_TEST(golden_packets_are_read)
+{
+	struct golden *golden;
+	char error[512] = "";
+
+	ck_assert_msg(!parse_golden(PACKET("drop_ttl", "{\"pool\": {\"0\": \"01ff\"}}"), 1, &golden, error),
+		      "%s", error);
+	ck_assert_uint_eq(golden->count, 1);
+	ck_assert(golden->packet[0].verdict == BNG_DROP_TTL && golden->packet[0].entry == WORLD_CORE);
+	ck_assert(golden->packet[0].interface == 3 && golden->packet[0].clock_ns == 7);
+	ck_assert_uint_eq(golden->packet[0].frame.length, 14);
+	ck_assert_mem_eq(golden->packet[0].frame.bytes, "fourteen bytes", 14);
+	golden_free(golden);
+}
+END_TEST
+
+static const struct {
+	const char *packets;
+	size_t records;
+	const char *expected;
+} wrong_golden[] = {
+	{PACKET("drop_all", "{}"), 1, "/packets/0/verdict: \"drop_all\": is not known here"},
+	{PACKET("drop_ttl", "{\"pools\": {}}"), 1,
+	 "/packets/0/set/pools: {}: must be an object with the entries of a map"},
+	{PACKET("drop_ttl", "{\"pool\": {\"0\": \"0g\"}}"), 1,
+	 "/packets/0/set/pool/0: \"0g\": must be bytes in hexadecimal, or null"},
+	{PACKET("drop_ttl", "{}"), 0,
+	 "/packets/0: missing: a whole frame of 14-2032 bytes for it in the pcap file"},
+	{PACKET("drop_ttl", "{}"), 2, "/packets: missing: a packet for each frame of the pcap file"},
+	{"7", 1, "/packets/0: 7: must be an object"},
+};
+
+START_TEST(an_error_in_golden_packets_names_its_place)
+{
+	struct golden *golden;
+	char error[512] = "";
+
+	ck_assert_int_eq(parse_golden(wrong_golden[_i].packets, wrong_golden[_i].records, &golden, error),
+			 -EINVAL);
+	ck_assert_ptr_null(golden);
+	ck_assert_msg(strstr(error, wrong_golden[_i].expected) != NULL, "expected %s, found %s",
+		      wrong_golden[_i].expected, error);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("verify");
@@ -285,6 +353,9 @@ int main(void)
 	tcase_add_test(test, more_kinds_than_are_told_apart_never_pass);
 	tcase_add_test(test, the_configuration_is_read_and_filled_in);
 	tcase_add_loop_test(test, every_error_names_its_place, 0, sizeof(wrong) / sizeof(*wrong));
+	tcase_add_test(test, golden_packets_are_read);
+	tcase_add_loop_test(test, an_error_in_golden_packets_names_its_place, 0,
+			    sizeof(wrong_golden) / sizeof(*wrong_golden));
 	suite_add_tcase(suite, test);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
