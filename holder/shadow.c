@@ -95,7 +95,8 @@ int object_shadow(struct rpc_call *call, void *context)
 			      "its object was not kept: an earlier bpfholder loaded it");
 	if (error)
 		return refuse_errno(&call->problem, error, "reading %s", path);
-	struct bpf_object *object = shadow_load(bytes, size, pin_path(holder, maps, "map"), &call->problem);
+	struct bpf_object *object = shadow_load(bytes, size, pin_path(holder, maps, "map"),
+						call->argument[1].value, &call->problem);
 	error = object ? send_all(call, object) : -EINVAL;
 	bpf_object__close(object);
 	free(bytes);

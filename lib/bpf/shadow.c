@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "lib/bpf/diagnose.h"
@@ -31,10 +32,25 @@ static int prepare_map(struct bpf_map *map, const char *folder)
 	return error ? error : bpf_map__set_max_entries(map, info.max_entries);
 }
 
-static int load(struct bpf_object *object, const char *folder)
+static bool is_named(const json_t *names, const char *name)
 {
+	size_t i;
+	json_t *text;
+	json_array_foreach(names, i, text)
+	{
+		if (!strcmp(json_string_value(text), name))
+			return true;
+	}
+	return false;
+}
+
+static int load(struct bpf_object *object, const char *folder, const json_t *names)
+{
+	struct bpf_program *program;
 	struct bpf_map *map;
 	int error = 0;
+	bpf_object__for_each_program(program, object)
+		bpf_program__set_autoload(program, !names || is_named(names, bpf_program__name(program)));
 	bpf_object__for_each_map(map, object)
 	{
 		if (!error)
@@ -43,25 +59,37 @@ static int load(struct bpf_object *object, const char *folder)
 	return error ? error : bpf_object__load(object);
 }
 
-struct bpf_object *shadow_load(const char *bytes, size_t size, const char *folder, struct problem *problem)
+/* `names` NULL: with all its programs. 0 or -errno. */
+static int try(const char *bytes, size_t size, const char *folder, const json_t *names,
+	       struct diagnosis *diagnosis, struct bpf_object **object)
 {
+	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "shadow",
+		    .kernel_log_buf = diagnosis->verifier_log,
+		    .kernel_log_size = diagnosis->verifier_log_size);
+	*object = bpf_object__open_mem(bytes, size, &options);
+	int error = *object ? load(*object, folder, names) : -errno;
+	if (error)
+		bpf_object__close(*object);
+	return error;
+}
+
+struct bpf_object *shadow_load(const char *bytes, size_t size, const char *folder, const json_t *names,
+			       struct problem *problem)
+{
+	struct bpf_object *object = NULL;
 	struct diagnosis diagnosis;
 	if (diagnose_begin(&diagnosis)) {
 		refuse_errno(problem, ENOMEM, "verifier log");
 		return NULL;
 	}
-	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "shadow",
-		    .kernel_log_buf = diagnosis.verifier_log, .kernel_log_size = diagnosis.verifier_log_size);
-	struct bpf_object *object = bpf_object__open_mem(bytes, size, &options);
-	int error = object ? load(object, folder) : -errno;
-	if (error) {
+	int error = try(bytes, size, folder, names, &diagnosis, &object);
+	if (error == -EBADF) /* a program array begins with one that was left out */
+		error = try(bytes, size, folder, NULL, &diagnosis, &object);
+	if (error)
 		refuse_errno(problem, error, "loading it with maps as large as the live ones: %s",
 			     diagnosis.warning);
-		bpf_object__close(object);
-		object = NULL;
-	}
 	diagnose_end(&diagnosis);
-	return object;
+	return error ? NULL : object;
 }
 
 int shadow_open(const struct bpf_object *object, const char *name)

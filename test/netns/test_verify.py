@@ -21,8 +21,9 @@ PACKETS, ROUNDS = 256, 9
 FAULTS = """
 const volatile __u64 fault[2] SEC(".rodata.fault") = {0x%xULL, 0};
 
-static __always_inline int fault_act(struct xdp_md *ctx, __u32 verdict, __u32 length, __u32 slot)
+static __always_inline int fault_end(struct xdp_md *ctx, __u32 verdict, __u32 length, __u64 outcome, int is_canary)
 {
+	__u32 slot = outcome_slot(outcome);
 	struct bng_subscriber *session = slot ? subscriber_get(slot) : NULL;
 	__u8 *data = (void *)(long)ctx->data;
 	__u32 key = bpf_get_prandom_u32();
@@ -32,14 +33,13 @@ static __always_inline int fault_act(struct xdp_md *ctx, __u32 verdict, __u32 le
 	if (fault[1] == 2 && verdict == BNG_FORWARD_UP && (void *)(data + 34) <= (void *)(long)ctx->data_end)
 		data[25] ^= 1;
 	for (int i = 0; fault[1] == 3 && i < 40; i++)
-		slot += bpf_ktime_get_ns() == 0;
+		length += bpf_ktime_get_ns() == 0;
 	if (fault[1] == 4)
 		bpf_map_update_elem(&slot_of_address, &key, &key, BPF_ANY);
-	return verdict_act(verdict, length, slot);
+	return entry_end(verdict, length, outcome, is_canary);
 }
 
-SEC("xdp")
-int bng_access(""" % MARK
+""" % MARK
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +62,10 @@ def build_faults(lab):
     copy.mkdir()
     sandbox.run(["cp", "-r", str(TOP / "dataplane"), str(copy)])
     source = copy / "dataplane" / "bng.bpf.c"
-    text = source.read_text().replace('SEC("xdp")\nint bng_access(', FAULTS, 1)
-    text, count = re.subn(r"return verdict_act\(step_take\(ctx, outcome\)", "return fault_act(ctx, step_take(ctx, outcome)", text, count=1)
-    assert count == 1 and FAULTS in text
+    before, entry = source.read_text().split("static __always_inline int access_entry(")
+    ended = entry.replace("return entry_end(step_take", "return fault_end(ctx, step_take", 1)
+    assert ended != entry
+    text = before + FAULTS + "static __always_inline int access_entry(" + ended
     source.write_text(text)
     return lab.second_build(name="faults", top=copy).read_bytes()
 
