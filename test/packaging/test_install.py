@@ -22,6 +22,7 @@ FILES = {
     "lib/systemd/system/bngsync.service": 0o644,
     "usr/share/bng/radius/dictionary": 0o644, "usr/share/bng/radius/dictionary.holdfast": 0o644,
     "usr/share/bash-completion/completions/bngcli": 0o644, "usr/share/man/man8/bngcli.8": 0o644,
+    **{f"usr/share/bng/golden/{path.name}": 0o644 for path in (TOP / "test" / "golden").iterdir() if path.suffix in (".json", ".pcap")},
 }
 
 
