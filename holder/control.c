@@ -39,7 +39,8 @@ static int stage(struct rpc_call *call, void *context)
 	const struct stage_order order = {.fd = rpc_fd(call->request, 0),
 					  .name = call->argument[0].text,
 					  .sizes = call->argument[1].value,
-					  .signature = call->argument[2].text};
+					  .signature = call->argument[2].text,
+					  .canary = call->argument[3].flag};
 	if (object_stage(holder, &order, &call->result, &call->problem))
 		return -EINVAL;
 	unsigned generation = holder->journal.last_generation;
@@ -258,7 +259,7 @@ static int orphans_clean(struct rpc_call *call, void *context)
 #define METHODS(X)                                                                                           \
 	X(status, "holder.status", GROUP, 0, "")                                                             \
 	X(subscribe, "holder.subscribe", GROUP, 0, "")                                                       \
-	X(stage, "object.stage", GROUP, 1, "name:t max_entries?:o signature?:s")                             \
+	X(stage, "object.stage", GROUP, 1, "name:t max_entries?:o signature?:s canary?:b")                   \
 	X(object_shadow, "object.shadow", GROUP, 0, "generation:u names:a")                                  \
 	X(drop, "object.drop", GROUP, 0, "generation:u")                                                     \
 	X(commit, "swap.commit", GROUP, 0, "generation:u expected?:u confirm_within_s?:u canary?:o")         \

@@ -72,6 +72,7 @@ struct stage_order {
 	const char *name;
 	const json_t *sizes;   /* max_entries of maps, or NULL */
 	const char *signature; /* or NULL */
+	bool canary;           /* with its bng_canary_R */
 };
 
 struct swap_order {

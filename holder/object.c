@@ -176,7 +176,7 @@ static int pin_all(struct staging *staging)
 	pin_path(staging->holder, path, "gen/new/program");
 	bpf_object__for_each_program(program, staging->object)
 	{
-		if (!error)
+		if (!error && bpf_program__autoload(program))
 			error = bpffs_pin(bpf_program__fd(program), path, bpf_program__name(program));
 	}
 	bpf_object__for_each_map(map, staging->object)
@@ -208,6 +208,17 @@ static int publish(struct staging *staging)
 	return 0;
 }
 
+/* The verifier takes as long for them as for all the others. */
+static void leave_out_canary(const struct staging *staging)
+{
+	struct bpf_program *program;
+	bpf_object__for_each_program(program, staging->object)
+	{
+		if (!strncmp(bpf_program__name(program), "bng_canary_", 11))
+			bpf_program__set_autoload(program, staging->order->canary);
+	}
+}
+
 static int load(struct staging *staging)
 {
 	const struct holder *holder = staging->holder;
@@ -228,6 +239,7 @@ static int load(struct staging *staging)
 		btf__free(staging->kept[i]);
 	if (error)
 		return error;
+	leave_out_canary(staging);
 	step("stage_load");
 	error = bpf_object__load(staging->object);
 	return error ? refuse_load(staging, error) : publish(staging);

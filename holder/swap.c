@@ -75,8 +75,11 @@ static int plan_link(struct swap *swap, struct link *link)
 	c->new_fd = role_open(swap->holder, swap->to, role);
 	c->new_id = role_id(swap->holder, swap->to, role);
 	if (c->new_fd < 0)
-		return refuse(swap->problem, RPC_CONFLICT, NULL, "it has no program bng_%s, which %s needs",
-			      role, link->interface);
+		return refuse(swap->problem, RPC_CONFLICT, NULL, "it has no program bng_%s, which %s needs%s",
+			      role, link->interface,
+			      swap->order->kind == SWAP_CANARY
+				      ? ": it offers none, or was staged without canary"
+				      : "");
 	if (c->old_id != link->program_id)
 		return refuse(swap->problem, RPC_CONFLICT, NULL,
 			      "%s runs program %u, which is none of the current generation: attach it again",

@@ -111,8 +111,8 @@ static int step_stage(struct upgrade *upgrade)
 	sizes = maps_sizes(upgrade->controld->config, upgrade->object, json_object_get(status.value, "maps"));
 	rpc_result_done(&status);
 	failure = ask(upgrade, "object.stage",
-		      json_pack("{s:s, s:o, s:s*}", "name", upgrade->name, "max_entries", sizes, "signature",
-				upgrade->signature),
+		      json_pack("{s:s, s:o, s:s*, s:b}", "name", upgrade->name, "max_entries", sizes,
+				"signature", upgrade->signature, "canary", upgrade->canary != NULL),
 		      upgrade->object, &result);
 	if (failure)
 		return failure;

@@ -97,8 +97,8 @@ class HolderLab:
             return error
         raise AssertionError(f"{method} was not refused: {result}")
 
-    def stage(self, name, **sizes):
-        params = {"name": name}
+    def stage(self, name, canary=False, **sizes):
+        params = {"name": name, "canary": canary}
         if sizes:
             params["max_entries"] = sizes
         with open(object_file(name), "rb") as file:

@@ -90,7 +90,7 @@ def chosen(share):
 
 
 def begin_canary(lab, *steps, name="canary_v2", bounds=None, **more):
-    generation = lab.stage(name)["generation"]
+    generation = lab.stage(name, canary=True)["generation"]
     canary = {"steps": [{"share": share, "bake_s": bake} for share, bake in steps]}
     if bounds:
         canary["bounds"] = bounds
@@ -180,7 +180,7 @@ def test_a_bad_program_is_taken_back_and_told_why(lab, name):
     dropped = sum(packets for verdict, packets in reasons(lab).items() if verdict >= 3)
     assert sum(load.lost()) == dropped and dropped <= sum(after)
     assert [one + two for one, two in zip(served(lab, 1), after)] == [2 * sent for sent in load.sent]
-    lab.commit(lab.stage("canary_v2")["generation"])
+    lab.commit(lab.stage("canary_v2", canary=True)["generation"])
 
 
 def test_a_breach_takes_less_than_a_second(lab):
@@ -213,7 +213,7 @@ def test_few_packets_are_no_breach(lab):
 
 def test_ends_on_request_and_lets_nothing_between(lab):
     begin_canary(lab, (100, 600))
-    third = lab.stage("canary_v2")["generation"]
+    third = lab.stage("canary_v2", canary=True)["generation"]
     for method, params, what in (("swap.commit", {"generation": third}, "generation 2 is a canary"),
                                  ("swap.commit", {"generation": third, "canary": {"steps": []}}, "generation 2 is a canary"),
                                  ("swap.rollback", {"generation": third}, "generation 2 is a canary"),
@@ -247,12 +247,14 @@ def test_the_commit_after_it_may_be_on_trial(lab):
 
 
 def test_a_kept_generation_may_be_the_canary(lab):
-    lab.stage_and_commit("canary_v2")
-    lab.call("swap.commit", {"generation": 1, "canary": {"steps": [{"share": 5000, "bake_s": 1}]}})
-    assert running(lab) == canary_programs(lab, 1)
+    kept = lab.stage("canary_v2", canary=True)["generation"]
+    lab.commit(kept)
+    lab.call("swap.rollback")
+    lab.call("swap.commit", {"generation": kept, "canary": {"steps": [{"share": 5000, "bake_s": 1}]}})
+    assert running(lab) == canary_programs(lab, kept)
     wait_for_state(lab, "passed")
-    lab.assert_runs(1)
-    assert lab.call("swap.status")["previous"] == 2
+    lab.assert_runs(kept)
+    assert lab.call("swap.status")["previous"] == 1
 
 
 STEP = {"share": 100, "bake_s": 1}
@@ -272,7 +274,7 @@ WRONG = {
 
 
 def test_what_makes_no_sense_is_refused_and_changes_nothing(lab):
-    generation = lab.stage("canary_v2")["generation"]
+    generation = lab.stage("canary_v2", canary=True)["generation"]
     before = lab.call("swap.status"), running(lab)
     for canary, text in WRONG.values():
         error = lab.refused("swap.commit", {"generation": generation, "canary": canary})
@@ -280,7 +282,11 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(lab):
     for other, text in ((1, "must be one that is staged or kept"), (77, "must be one that is staged or kept")):
         error = lab.refused("swap.commit", {"generation": other, "canary": {"steps": [STEP]}})
         assert error.code == CONFLICT and text in error.message
-    none = lab.stage("canary_none")["generation"]
+    without = lab.stage("canary_v2")["generation"]
+    error = lab.refused("swap.commit", {"generation": without, "canary": {"steps": [STEP]}})
+    assert error.code == CONFLICT and "it has no program bng_canary_access" in error.message
+    assert "staged without canary" in error.message
+    none = lab.stage("canary_none", canary=True)["generation"]
     error = lab.refused("swap.commit", {"generation": none, "canary": {"steps": [STEP]}})
     assert error.code == CONFLICT and "it has no map canary: it offers no canary" in error.message
     assert (lab.call("swap.status"), running(lab)) == before
@@ -318,7 +324,7 @@ def assert_old_everywhere(lab, load):
 
 @pytest.mark.parametrize("step", BEGIN)
 def test_death_while_it_begins(lab, step):
-    generation = lab.stage("canary_v2")["generation"]
+    generation = lab.stage("canary_v2", canary=True)["generation"]
     lab.kill()
     lab.start(die_at=step)
     with Load(lab) as load:
@@ -333,7 +339,7 @@ def test_death_while_it_begins(lab, step):
 @pytest.mark.parametrize("step", RUN)
 def test_death_while_it_runs(lab, step):
     """The next start takes everybody back, and says so."""
-    generation = lab.stage("canary_v2")["generation"]
+    generation = lab.stage("canary_v2", canary=True)["generation"]
     lab.kill()
     lab.start(die_at=step)
     with Load(lab) as load:
