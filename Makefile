@@ -4,6 +4,11 @@
 #   make demo [KEEP=1]   the gateway at work, upgraded under load (as root)
 #   make test            every test, one summary line (as root)
 #   make test-kernel-6.1 the data plane on the oldest kernel, under QEMU (as root)
+#   make test-restart-connectivity  each daemon stopped and killed under load: 0 lost
+#   make test-ha-crash   the same CYCLES=20 times, and killed at every step of swaps and upgrades
+#   make test-upgrade-downgrade     every data plane kept in test/abi/ to the newest and back, under load
+#   make test-chaos      whoever is killed whenever, while swapping under load: ROUNDS=20 (0: for ever) SEED=n
+#   make test-swaps      COUNT=10000 swaps under full load
 #   make test-pppd       the subscriber emulator, and the gateway, against Debian's pppd under QEMU (as root)
 #   make conformance     docs/conformance.md anew, from the tests it lists (as root)
 #   make bench           the benchmark (docs/performance.md)
@@ -20,7 +25,8 @@ UNITDIR ?= /lib/systemd/system
 NINJA_FLAGS ?=
 PYTHON := /usr/bin/python3
 
-.PHONY: all deps build demo demo-stop test test-kernel-6.1 test-pppd conformance bench bench-sync bench-start bench-sessions test-sessions \
+.PHONY: all deps build demo demo-stop test test-restart-connectivity test-ha-crash test-upgrade-downgrade test-chaos \
+	test-swaps test-kernel-6.1 test-pppd conformance bench bench-sync bench-start bench-sessions test-sessions \
 	install clean
 
 all: build
@@ -48,6 +54,21 @@ test: deps
 
 test-kernel-6.1: deps
 	@test/run test/kernel/test_kernel.py
+
+test-restart-connectivity: deps
+	@test/run -- -s -k restart_of test/fault/test_kills.py
+
+test-ha-crash: deps
+	@BNG_TEST_CYCLES=$(or $(CYCLES),20) test/run -- -s test/fault/test_kills.py test/fault/test_holder_crash.py
+
+test-upgrade-downgrade: deps
+	@test/run -- -s test/netns/test_upgrade_downgrade.py
+
+test-chaos: deps
+	@BNG_CHAOS_ROUNDS=$(or $(ROUNDS),20) BNG_CHAOS_SEED=$(or $(SEED),0) test/run -- -s test/fault/test_chaos.py
+
+test-swaps: deps
+	@BNG_TEST_SWAPS=$(or $(COUNT),10000) test/run -- -s -k thousand test/netns/test_swap.py
 
 test-pppd: deps
 	@test/run test/emulator/check_pppd.py test/emulator/check_pppd_client.py

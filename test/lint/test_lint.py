@@ -13,7 +13,7 @@ LICENCE = "SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only"
 # JSON has no comments, and the configuration no member for one.
 NO_LICENCE_LINE = {"LICENSE", "packaging/bng.json"}
 # Recorded inputs: a licence line would change what they are.
-DATA = re.compile(r"^test/(fuzz/corpus/|.*\.(pcap|png|bin)$)")
+DATA = re.compile(r"^test/(fuzz/corpus/|.*\.(pcap|png|bin|xz)$)")
 MAX_FUNCTION = 80
 MAX_FILE = 600
 

@@ -3,6 +3,7 @@
 # The data plane is exchanged under full load both ways, a thousand times and with every
 # feature on, and refuses to be exchanged for something that does not fit.
 import json
+import os
 import pathlib
 import re
 
@@ -16,7 +17,7 @@ from rpc import RpcError
 
 SUBSCRIBERS = 200
 FLOWS = 2000
-SWAPS = 1000
+SWAPS = int(os.environ.get("BNG_TEST_SWAPS", "1000"))
 
 
 @pytest.fixture(scope="module")
