@@ -37,7 +37,7 @@ __noinline int capture_take(struct xdp_md *ctx, __u32 entry)
 	if (length > BNG_CAPTURE_FRAME)
 		return 0;
 	asm volatile("" : "+r"(length)); /* two comparisons: of one the verifier learns nothing */
-	if (!length || !facts || !capture_claim(facts))
+	if (length < sizeof(struct ethhdr) || !facts || !capture_claim(facts))
 		return 0;
 	record = bpf_ringbuf_reserve(&capture, sizeof(*record), 0);
 	if (!record)

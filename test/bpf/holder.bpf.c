@@ -147,9 +147,31 @@ int bng_access(struct xdp_md *ctx)
 }
 
 #ifndef NO_CORE
+#ifdef DEEP
+/* A chain of calls that a kernel which counts stack in units of 32 bytes finds too deep. */
+#define DEEPER(name, next)                                                                                   \
+	static __attribute__((noinline)) __u64 name(__u64 seed)                                              \
+	{                                                                                                    \
+		volatile __u64 room[9] = {seed};                                                             \
+                                                                                                             \
+		room[8] = next;                                                                              \
+		return room[0] + room[8];                                                                    \
+	}
+DEEPER(deep_5, seed + 5)
+DEEPER(deep_4, deep_5(seed + 4))
+DEEPER(deep_3, deep_4(seed + 3))
+DEEPER(deep_2, deep_3(seed + 2))
+DEEPER(deep_1, deep_2(seed + 1))
+DEEPER(deep_0, deep_1(seed))
+#endif
+
 SEC(XDP_SECTION)
 int bng_core(struct xdp_md *ctx)
 {
+#ifdef DEEP
+	if (deep_0(ctx->ingress_ifindex) == 1)
+		return XDP_DROP;
+#endif
 #ifdef REFUSED
 	return *(volatile __u8 *)(long)ctx->data;
 #else

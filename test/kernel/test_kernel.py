@@ -4,6 +4,7 @@
 import os
 import pathlib
 import re
+import subprocess
 
 import boot
 
@@ -23,3 +24,13 @@ def test_linux_6_1_accepts_every_program():
 def test_what_linux_6_1_refuses_is_seen():
     said, _, status = boot.boot(BUILD, BUILD / "bpf" / "holder_refused.bpf.o")
     assert status.split()[0] == "1" and "refused" in said.split("\n")
+
+
+def test_what_only_linux_6_1_refuses_is_refused_there_with_the_reason():
+    """So that staging refuses it (test_holder.py): stack counts in larger units there."""
+    path = BUILD / "bpf" / "holder_deep.bpf.o"
+    said, _, status = boot.boot(BUILD, path)
+    assert status.split()[0] == "1" and "refused" in said.split("\n")
+    assert re.search(r"combined stack size of \d calls is \d+\. Too large", said), said
+    here = subprocess.run([BUILD / "bin" / "bng-kernel-load", path], capture_output=True, text=True)
+    assert here.returncode == 0 and "loaded bng_core" in here.stdout
