@@ -92,8 +92,6 @@ def test_a_good_object_gets_everybody_and_loses_nothing(lab, load):
 DROPS = ("drops", "\thit = range_public(ranges, destination);\n\treturn hit ? access_hairpin",
          "\tif (!(bpf_get_prandom_u32() & 7))\n\t\treturn BNG_DROP_ADDRESS;\n"
          "\thit = range_public(ranges, destination);\n\treturn hit ? access_hairpin")
-PLAIN = ("plain", "\tif ((entry && !exempt_comes_late(pkt, entry)) || exempt_by_port(pkt))\n\t\treturn BNG_FORWARD_UP_EXEMPT;",
-         "\tif (entry || !exempt_by_port(pkt))\n\t\treturn BNG_FORWARD_UP_EXEMPT;")
 
 
 def test_an_object_that_drops_is_taken_back_and_only_the_chosen_lost(lab, load):
@@ -111,15 +109,6 @@ def test_an_object_that_drops_is_taken_back_and_only_the_chosen_lost(lab, load):
     lost = [after - first for after, first in zip(drops_of_sessions(lab), before)]
     assert {number for number in range(SUBSCRIBERS) if lost[number]} == chosen(2000)
     assert faults(report) == {"up lost": sum(lost)}
-
-
-def test_an_object_that_does_not_translate_is_taken_back(lab, load):
-    current = generation(lab)
-    result = lab.cli("issu", "upgrade", bad_build(lab, *PLAIN), "--no-verify", "--canary", "20%", "--bake", "60s",
-                     "--then", "100%", check=False)
-    assert result.returncode == 1 and "breached: forward_up_exempt: " in result.stderr
-    assert generation(lab) == current
-    load.stop()
 
 
 def test_the_canary_goes_on_when_controld_dies(lab, load):
