@@ -25,6 +25,9 @@ static void print_failed(const json_t *status, const json_t *start)
 			   member_string(status, "version"), member_string(failed, "version"),
 			   (long long)member_integer(failed, "failures"), member_string(failed, "phase"),
 			   member_string(failed, "reason"));
+	else if (json_is_object(failed) && !member_integer(failed, "failures"))
+		print_fact("refused before", "last %s: %s: %s", member_string(failed, "at"),
+			   member_string(failed, "phase"), member_string(failed, "reason"));
 	else if (json_is_object(failed))
 		print_fact("failed before", "%s, %lld times in a row, last %s: %s: %s",
 			   member_string(failed, "version"), (long long)member_integer(failed, "failures"),

@@ -11,6 +11,9 @@ build=$1 root=$2 prefix=$3 sysconfdir=$4 unitdir=$5
 cd "$(dirname "$0")/.."
 
 install -d "$root$prefix/sbin" "$root$prefix/bin" "$root$prefix/lib/bng" "$root$unitdir" "$root$sysconfdir/bng"
+# What cannot even be run here (a library is missing) counts no failed starts.
+[ -n "$root" ] || "$build/bin/bng-controld" --version >/dev/null
+
 # Not one that did not start (its failures are written down), nor the same again.
 previous="$root$prefix/lib/bng/previous" there="$root$prefix/sbin/bng-controld"
 if [ -e "$there" ] && [ ! -e "$root/run/bng/control/start.json" ] && ! cmp -s "$there" "$build/bin/bng-controld"; then

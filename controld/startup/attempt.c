@@ -75,13 +75,14 @@ void attempt_parse(const char *text, size_t length, struct attempt_record *recor
 	json_decref(object);
 }
 
+/* A text that was cut may end in the middle of a character: rpc_text mends it. */
 char *attempt_format(const struct attempt_record *record)
 {
-	json_t *object =
-		json_pack("{s:s, s:s, s:i, s:i, s:i, s:s, s:o, s:s}", "program", record->program, "version",
-			  record->version, "failures", (int)record->failures, "previous_failures",
-			  (int)record->previous_failures, "starts", (int)record->starts, "phase",
-			  record->phase, "reason", rpc_text(record->reason), "at", record->at);
+	json_t *object = json_pack(
+		"{s:o, s:o, s:i, s:i, s:i, s:o, s:o, s:o}", "program", rpc_text(record->program), "version",
+		rpc_text(record->version), "failures", (int)record->failures, "previous_failures",
+		(int)record->previous_failures, "starts", (int)record->starts, "phase",
+		rpc_text(record->phase), "reason", rpc_text(record->reason), "at", rpc_text(record->at));
 	char *text = object ? json_dumps(object, JSON_INDENT(1)) : NULL;
 
 	json_decref(object);
@@ -94,7 +95,7 @@ json_t *attempt_json(const struct attempt *attempt)
 
 	if (!before->failures && !before->reason[0])
 		return json_null();
-	return json_pack("{s:s, s:i, s:s, s:o, s:s}", "version", before->version, "failures",
-			 (int)before->failures, "phase", before->phase, "reason", rpc_text(before->reason),
-			 "at", before->at);
+	return json_pack("{s:o, s:i, s:o, s:o, s:o}", "version", rpc_text(before->version), "failures",
+			 (int)before->failures, "phase", rpc_text(before->phase), "reason",
+			 rpc_text(before->reason), "at", rpc_text(before->at));
 }

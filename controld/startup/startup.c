@@ -25,6 +25,7 @@
 #include "controld/sync/resync.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/service.h"
 
 #define STARTUP_PATH 108
 
@@ -144,6 +145,7 @@ int startup_run(struct controld *controld, const struct startup_options *options
 		return startup->is_refused ? STARTUP_REFUSED : STARTUP_FAILED;
 	}
 	attempt_ready(attempt);
+	service_ready();
 	say_ready(controld, startup);
 	say_in_place(attempt);
 	return 0;

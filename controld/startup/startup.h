@@ -17,11 +17,12 @@ struct controld;
 
 struct attempt;
 
-/* How the process ends when a start fails; whoever supervises it starts it again. */
+/* How the process ends when a start fails; whoever supervises it starts it again. Numbers that
+ * systemd has no names for. */
 enum startup_exit {
 	STARTUP_FAILED = 1,
-	STARTUP_LATE = 3,    /* a phase missed its deadline */
-	STARTUP_REFUSED = 4, /* what was found is not believed, or not valid: changed nothing */
+	STARTUP_LATE = 10,    /* a phase missed its deadline */
+	STARTUP_REFUSED = 11, /* what was found is not believed, or not valid: changed nothing */
 };
 
 struct startup_options {

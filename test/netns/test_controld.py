@@ -414,7 +414,7 @@ def test_a_start_that_cannot_be_says_why_and_takes_nothing(clean):
     lab.config_file.write_text("{")
     assert "not JSON" in start_once(lab, "--config", lab.config_file).stderr
     missing = start_once(lab, "--config", "/nonexistent.json")
-    assert missing.returncode == 4 and "No such file" in missing.stderr
+    assert missing.returncode == 11 and "No such file" in missing.stderr
     assert start_once(lab, "--nonsense").returncode == 2
     assert lab.programs() == programs
     lab.config = default_config()

@@ -13,7 +13,7 @@ import pytest
 
 from lab import AS_BNG, Lab, default_config, wait_for
 
-LATE, REFUSED = 3, 4
+LATE, REFUSED = 10, 11
 VERSION, OLDER = "0.1.0", "0.0.9"
 
 

@@ -9,6 +9,7 @@ import mmap
 import os
 import pathlib
 import random
+import re
 import shutil
 import time
 
@@ -18,7 +19,7 @@ import sandbox
 from lab import Lab, default_config, wait_for
 from rpc import RpcError
 
-REFUSED = 4
+REFUSED = 11
 SESSIONS = 200
 RECORD, STATE, ACTIVE = 256, 18, 1  # of struct bng_subscriber
 
@@ -161,6 +162,7 @@ def test_sessions_missing_in_the_map_are_refused(lab, gone):
     lab.start_controld()
     assert lab.call("status")["start"]["adopted"]["sessions"] == SESSIONS
     assert lab.call("status")["start"]["failed"]["phase"] == "state compared"
+    assert re.search(r"^refused before +last .*: state compared: sessions in the map", lab.cli("status").stdout, re.MULTILINE)
 
 
 def test_an_empty_snapshot_is_refused(lab):
