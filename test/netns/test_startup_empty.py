@@ -110,23 +110,29 @@ def sessions_in_map(lab):
     os.close(fds[0])
 
 
+def places(memory):
+    """Of the sessions that are up; others the sweep may be taking away."""
+    return [place for place in range(0, len(memory), RECORD) if memory[place + STATE] == ACTIVE]
+
+
 def digest(lab):
     with sessions_in_map(lab) as memory:
-        return hashlib.sha256(memory).digest()
+        return hashlib.sha256(b"".join(memory[place:place + RECORD] for place in places(memory))).digest()
 
 
 @contextlib.contextmanager
 def lost(lab, count):
     """So many sessions are gone from the map, and come back."""
     with sessions_in_map(lab) as memory:
-        used = [slot * RECORD for slot in range(lab.config["sizes"]["subscribers"]) if memory[slot * RECORD + STATE] == ACTIVE]
-        kept = [(place, memory[place:place + RECORD]) for place in used[:count]]
+        kept = [(place, memory[place:place + RECORD]) for place in places(memory)[:count]]
         for place, _ in kept:
             memory[place:place + RECORD] = bytes(RECORD)
-    yield
-    with sessions_in_map(lab) as memory:
-        for place, record in kept:
-            memory[place:place + RECORD] = record
+    try:
+        yield
+    finally:
+        with sessions_in_map(lab) as memory:
+            for place, record in kept:
+                memory[place:place + RECORD] = record
 
 
 @contextlib.contextmanager
@@ -136,11 +142,13 @@ def wiped_store(lab):
     kill(lab, lab.bngsync)
     folder.rename(kept)
     lab.start_bngsync()
-    yield
-    kill(lab, lab.bngsync)
-    shutil.rmtree(folder)
-    kept.rename(folder)
-    lab.start_bngsync()
+    try:
+        yield
+    finally:
+        kill(lab, lab.bngsync)
+        shutil.rmtree(folder)
+        kept.rename(folder)
+        lab.start_bngsync()
 
 
 def records_on_bus(lab):
