@@ -44,7 +44,7 @@ cli_print print_reputation, print_steering, print_steering_set;
 cli_run run_plan;
 
 /* issu.c */
-cli_run run_upgrade, run_rollback, run_verify;
+cli_run run_upgrade, run_rollback, run_verify, run_holder_upgrade;
 /* Calls a method that takes its time and shows its steps meanwhile, unless --json. */
 int issu_call(struct cli *cli, const char *method, json_t *params, const int *fds, size_t fd_count,
 	      json_t **report);

@@ -255,6 +255,11 @@ static int orphans_clean(struct rpc_call *call, void *context)
 	return orphans(call, context, !call->argument[0].flag);
 }
 
+static int exec(struct rpc_call *call, void *context)
+{
+	return exec_begin(context, rpc_fd(call->request, 0), &call->result, &call->problem);
+}
+
 /* function, name, permission, descriptors that come with it, parameters (lib/rpc_call.h) */
 #define METHODS(X)                                                                                           \
 	X(status, "holder.status", GROUP, 0, "")                                                             \
@@ -270,6 +275,7 @@ static int orphans_clean(struct rpc_call *call, void *context)
 	X(detach, "link.detach", ROOT, 0, "interface:i force?:b")                                            \
 	X(open_maps, "map.open", GROUP, 0, "names:a")                                                        \
 	X(open_programs, "program.open", GROUP, 0, "names:a")                                                \
+	X(exec, "holder.exec", ROOT, 1, "")                                                                  \
 	X(orphans_list, "orphans.list", GROUP, 0, "")                                                        \
 	X(orphans_clean, "orphans.clean", ROOT, 0, "dry_run?:b")                                             \
 	X(hello, "controller.hello", GROUP, 0, "version:t epoch:u")                                          \
@@ -308,10 +314,11 @@ int control_start(struct holder *holder)
 	char path[DIR_TEXT + 16];
 	struct rpc_server_options options = {methods, holder, permit, on_close, MAX_PEERS, MAX_PEER_BACKLOG};
 	snprintf(path, sizeof(path), "%s/holder.sock", holder->dir);
-	int fd = rpc_listen(path, holder->group);
-	if (fd < 0)
-		return fd;
-	holder->server = rpc_server_new(holder->base, fd, &options);
+	if (!holder->listener_fd)
+		holder->listener_fd = rpc_listen(path, holder->group);
+	if (holder->listener_fd < 0)
+		return holder->listener_fd;
+	holder->server = rpc_server_new(holder->base, holder->listener_fd, &options);
 	int error = holder->server ? rpc_server_add(holder->server, keeper_methods, &holder->store) : -ENOMEM;
 	return error ? error : groups_serve(holder);
 }

@@ -93,8 +93,12 @@ struct holder {
 	struct rpc_server *server;
 	char dir[DIR_TEXT];
 	gid_t group;
-	bool reattach; /* what was detached behind our back */
-	int lock_fd;
+	bool reattach;   /* what was detached behind our back */
+	int lock_fd;     /* 0: not locked yet */
+	int listener_fd; /* 0: not made yet */
+	char **arguments;
+	int exec_fd; /* the program that is about to replace this one; 0: none */
+	int execs;   /* how often that was done */
 	uint64_t started_ns;
 	unsigned current, previous; /* generations; 0: none. previous: what was current last */
 	struct link links[LINKS_MAX];
@@ -234,6 +238,11 @@ int link_detach(struct holder *holder, struct link *link);
 int groups_serve(struct holder *holder); /* their methods */
 void groups_adopt(struct holder *holder);
 void groups_watch(struct holder *holder);
+
+/* exec.c */
+int exec_begin(struct holder *holder, int binary, json_t **result, struct problem *problem);
+int exec_resume(struct holder *holder, int state_fd, bool used);
+int exec_check(struct holder *holder);
 
 /* orphans.c: what was left behind; `clean` removes what is ours and stale */
 int orphans_report(struct holder *holder, bool clean, json_t **rows);

@@ -121,14 +121,22 @@ int main(int argc, char **argv)
 						{"group", required_argument, NULL, 'g'},
 						{"key", required_argument, NULL, 'k'},
 						{"reattach", no_argument, NULL, 'r'},
+						{"resume", required_argument, NULL, 'e'},
+						{"check", no_argument, NULL, 'c'},
 						{NULL, 0, NULL, 0}};
 	const char *group_name = "bng";
+	int state_fd = 0;
+	bool is_check = false;
 	log_init("bpfholder", LOG_LEVEL_INFO);
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (c == 'g')
 			group_name = optarg;
 		else if (c == 'r')
 			holder.reattach = true;
+		else if (c == 'e')
+			state_fd = atoi(optarg);
+		else if (c == 'c')
+			is_check = true;
 		else if (c == 'k')
 			sign_add_key(&holder, optarg);
 		else if (c != 's' || snprintf(holder.dir, DIR_TEXT, "%s", optarg) >= DIR_TEXT)
@@ -139,10 +147,18 @@ int main(int argc, char **argv)
 		log_error("group %s: there is none: make it (groupadd --system %s)", group_name, group_name);
 		return 2;
 	}
+	int handed = state_fd ? exec_resume(&holder, state_fd, !is_check) : 0;
+	if (handed) {
+		log_error("what was handed over cannot be read: %s", strerror(-handed));
+		return EXIT_FAILURE;
+	}
+	if (is_check)
+		return exec_check(&holder) ? EXIT_FAILURE : EXIT_SUCCESS;
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	holder.group = group->gr_gid;
+	holder.arguments = argv;
 	holder.started_ns = clock_boottime_ns();
 	int error = start(&holder);
 	canary_done(&holder);

@@ -21,6 +21,8 @@
 static int lock(struct holder *holder)
 {
 	char path[DIR_TEXT + 8];
+	if (holder->lock_fd)
+		return 0; /* handed over */
 	snprintf(path, sizeof(path), "%s/lock", holder->dir);
 	holder->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	return holder->lock_fd < 0 || flock(holder->lock_fd, LOCK_EX | LOCK_NB) ? -errno : 0;

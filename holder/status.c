@@ -73,7 +73,7 @@ json_t *status_report(struct holder *holder)
 	json_t *sweep =
 		json_pack("{s:I, s:I, s:I}", "runs", (json_int_t)holder->sweep.runs, "errors",
 			  (json_int_t)holder->sweep.errors, "last_us", (json_int_t)holder->sweep.last_us);
-	return json_pack("{s:s, s:i, s:s, s:I, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:s, s:i, s:s, s:I, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i}",
 			 "version", BNG_VERSION, "pid", getpid(), "started",
 			 clock_format(holder->started_ns, started), "uptime_ns",
 			 (json_int_t)(clock_boottime_ns() - holder->started_ns), "generation",
@@ -81,5 +81,5 @@ json_t *status_report(struct holder *holder)
 			 "links", links(holder), "maps", describe_maps(pin_path(holder, maps, "map/*")),
 			 "sockets", keeper_names(&holder->store), "controller", controller_status(holder),
 			 "sweep", sweep, "trial", trial_status(holder), "canary", canary_status(holder),
-			 "signing", sign_status(holder));
+			 "signing", sign_status(holder), "execs", holder->execs);
 }

@@ -90,7 +90,7 @@ def test_functions_and_files_stay_short():
 
 def test_holder_is_small_enough_to_read_in_one_sitting():
     lines = sum(len(lint.read(path).splitlines()) for path in lint.with_suffix(".c", ".h") if path.parts[0] == "holder")
-    assert lines < 3200
+    assert lines < 3600
 
 
 def test_includes_follow_the_design():
