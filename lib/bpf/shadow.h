@@ -12,9 +12,8 @@
 struct bpf_object;
 
 /* `folder`: pinned maps, by name; what is to be pinned by name gets the size of the one
- * there. Of the programs those among `names` are loaded, others only
- * if a program array begins with one. NULL and a problem, or the
- * object, for bpf_object__close. */
+ * there. Of the programs those among `names` are loaded, others only if a program array
+ * begins with one. NULL and a problem, or the object, for bpf_object__close. */
 struct bpf_object *shadow_load(const char *bytes, size_t size, const char *folder, const json_t *names,
 			       struct problem *problem);
 /* A descriptor of one's own of a map or program, or -errno. */

@@ -7,6 +7,8 @@ import json
 import pathlib
 import re
 import shutil
+import socket
+import time
 
 import pytest
 
@@ -45,7 +47,7 @@ static __always_inline int fault_end(struct xdp_md *ctx, __u32 verdict, __u32 le
 @pytest.fixture(scope="module")
 def lab():
     config = default_config()
-    config["issu"] = {"verify": {"packets": PACKETS, "seconds": 1}}
+    config["issu"] = {"verify": {"packets": PACKETS, "seconds": 0.7}}
     with Lab(config) as lab:
         config["issu"]["verify"]["golden"] = str(lab.directory / "golden")
         shutil.copytree(TOP / "test" / "golden", lab.directory / "golden")
@@ -103,23 +105,18 @@ def plan(lab, path, *options):
     return result.returncode, json.loads(result.stdout)
 
 
-def test_a_good_object_passes_and_a_plan_changes_nothing(lab):
+def test_a_good_object_passes_and_the_report_says_what_was_compared(lab):
     with traffic(lab):
-        before = everything(lab)
-        status, report = plan(lab, object_with(lab, 0))
-        assert (status, report["possible"], report["reason"]) == (0, True, "")
-        assert everything(lab) == before
+        report = lab.cli_json("issu", "upgrade", object_with(lab, 0))
     verify = report["verify"]
-    assert verify["passed"] and verify["differences"] == [] and verify["captured"] > PACKETS / 2
+    assert report["hitless"] and verify["passed"] and verify["differences"] == [] and verify["captured"] > PACKETS / 2
     assert verify["runs"] == ROUNDS * (verify["captured"] + verify["golden"])
     packets = sum(len(json.loads(path.read_text())["packets"]) for path in (TOP / "test" / "golden").glob("*.json"))
-    assert verify["golden"] == packets > 150 and verify["golden_mended"] == 0
-    assert verify["golden_elsewhere"] == 0
+    assert verify["golden"] == packets > 150 and verify["golden_mended"] == verify["golden_elsewhere"] == 0
     assert 0.5 < verify["time"]["ratio"] < 1.5 and verify["time"]["old_ns"] > 0
-    assert {program["name"] for program in report["programs"]} >= {"bng_access", "bng_core", "bng_inject", "bng_sweep"}
-    assert all(program["verified"] > 0 and program["bytes"] > 0 for program in report["programs"])
-    assert {entry["interface"] for entry in report["links"]} >= {"access0", "core0"}
-    assert report["from"]["generation"] == before[2]
+    (step,) = [step for step in report["steps"] if step["step"] == "packets compared"]
+    assert re.match(rf"\d+ packets \({packets} golden, \d+ captured\), 9 runs of each by both: 0 verdicts, 0 bytes, 0 map entries "
+                    r"differ; \d+ -> \d+ ns a packet \([\d.]+\)$", step["detail"]), step["detail"]
 
 
 WRONG = {
@@ -151,10 +148,51 @@ def test_a_bad_object_is_refused_with_what_it_does_wrong(lab, number):
         assert ROUNDS * PACKETS / 8 < leaked <= ROUNDS * PACKETS * 2
 
 
-def test_what_is_meant_is_allowed_by_name_and_kept_in_the_report(lab):
+def test_a_plan_tells_all_changes_nothing_and_what_is_meant_is_allowed(lab):
     with traffic(lab):
+        before = everything(lab)
         status, report = plan(lab, object_with(lab, 2), "--allow-diff", "ip.checksum", "--allow-diff", "ip.ttl")
-    assert status == 0 and report["possible"] and report["verify"]["passed"]
+        assert everything(lab) == before
+    assert (status, report["possible"], report["reason"]) == (0, True, "") and report["verify"]["passed"]
     assert report["verify"]["allowed"] == ["ip.checksum", "ip.ttl"]
     (difference,) = report["verify"]["differences"]
     assert (difference["kind"], difference["name"], difference["allowed"]) == ("bytes", "ip.checksum", True)
+    assert {program["name"] for program in report["programs"]} >= {"bng_access", "bng_core", "bng_inject", "bng_sweep"}
+    assert all(program["verified"] > 0 and program["bytes"] > 0 for program in report["programs"])
+    assert {entry["interface"] for entry in report["links"]} >= {"access0", "core0"}
+    assert report["from"]["generation"] == before[2]
+
+
+def captures_left(lab):
+    """What the running programs would still show."""
+    (entry,) = json.loads(lab.run(lab.gateway, "bpftool", "-j", "map", "dump", "pinned", lab.state / "bpf" / "map" / "meta").stdout)
+    return entry["formatted"]["value"]["capture_left"]
+
+
+@pytest.mark.parametrize("ended_by", ["stop", "kill"])
+def test_who_compares_may_end_at_any_moment(lab, ended_by):
+    """What was staged is dropped by the next start, and nothing goes on being shown."""
+    with lab.rpc() as client, open(object_with(lab, 0), "rb") as file:
+        request = {"jsonrpc": "2.0", "id": 1, "method": "issu.upgrade", "params": {"name": "orphan"}}
+        socket.send_fds(client.socket, [json.dumps(request).encode() + b"\n"], [file.fileno()])
+        while client._read_line()["params"]["step"] != "maps adopted":
+            pass
+        wait_for("packets to be asked for", lambda: captures_left(lab) > 0)
+        begun = time.monotonic()
+        if ended_by == "stop":
+            lab.stop(lab.controld)
+        else:
+            lab.controld.kill()
+            lab.reap(lab.controld)
+        assert time.monotonic() - begun < 5
+    lab.start_controld()
+    assert captures_left(lab) == 0
+    assert [entry for entry in lab.call("issu.status")["generations"] if entry["state"] == "staged"] == []
+    assert lab.alice.ping(INTERNET) == 3
+
+
+def test_the_comparison_can_be_left_out_and_the_report_says_so(lab):
+    report = lab.cli_json("issu", "upgrade", object_with(lab, 3), "--no-verify")
+    (step,) = [step for step in report["steps"] if step["step"] == "packets compared"]
+    assert step["detail"] == "left out (--no-verify)" and report["verify"] is None
+    lab.cli("issu", "rollback")
