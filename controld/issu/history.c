@@ -64,13 +64,30 @@ static void on_durable(void *context, int error, const char *reason)
 	history->waiting--;
 }
 
+static json_t *without_report(json_t *record)
+{
+	json_t *copy = json_copy(record);
+
+	json_object_del(copy, "report");
+	return copy;
+}
+
+/* A report that is larger than the bus takes stays here; its record does not. */
 static void publish(struct controld *controld, json_t *record)
 {
 	struct history *history = controld->history;
 	char key[16];
+	int failure;
 
-	if (history->is_synced &&
-	    !sync_put(controld, TOPIC, key_of(record, key), json_incref(record), on_durable, history))
+	if (!history->is_synced)
+		return;
+	failure = sync_put(controld, TOPIC, key_of(record, key), json_incref(record), on_durable, history);
+	if (failure == -EINVAL)
+		failure = sync_put(controld, TOPIC, key, without_report(record), on_durable, history);
+	if (failure)
+		log_warning("the record of an upgrade is not kept for the next start: %s",
+			    strerror(-failure));
+	else
 		history->waiting++;
 }
 
@@ -177,6 +194,18 @@ static const char *outcome_of(const json_t *report, const char *refusal)
 	return json_is_true(json_object_get(report, "hitless")) ? "hitless" : "lost";
 }
 
+/* "passed", or why it was taken back; NULL: there was none. */
+static const char *canary_text(const json_t *canary, char *text, size_t size)
+{
+	const char *state = json_string_value(json_object_get(canary, "state"));
+	const char *reason = json_string_value(json_object_get(canary, "reason"));
+
+	if (!state)
+		return NULL;
+	snprintf(text, size, "%s%s%s", state, reason && reason[0] ? ": " : "", reason ? reason : "");
+	return text;
+}
+
 void history_ended(struct upgrade *upgrade, const char *refusal)
 {
 	struct controld *controld = upgrade->controld;
@@ -184,20 +213,22 @@ void history_ended(struct upgrade *upgrade, const char *refusal)
 	const char *lost = json_string_value(json_object_get(report, "lost"));
 	json_t *gap = json_object_get(json_object_get(report, "swap"), "longest_gap_us");
 	bool is_rollback = upgrade->object < 0;
+	char canary[256];
 
 	if (upgrade->watch_s || upgrade->is_plan)
 		return;
 	if (!refusal && is_rollback)
 		trial_ends(controld, last_of(controld->history), TRIAL_ROLLED_BACK);
 	add(controld,
-	    json_pack("{s:o, s:s, s:s, s:I, s:I, s:s, s:s, s:O?, s:O?, s:I, s:I, s:s?, s:O?, s:O}", "time",
+	    json_pack("{s:o, s:s, s:s, s:I, s:I, s:s, s:s, s:O?, s:O?, s:I, s:I, s:s?, s:s?, s:O}", "time",
 		      time_json(), "kind", is_rollback ? "rollback" : "upgrade", "name",
 		      is_rollback ? "" : upgrade->name, "from", (json_int_t)upgrade->generation_before, "to",
 		      (json_int_t)upgrade->generation, "outcome", outcome_of(report, refusal), "detail",
 		      refusal ? refusal : lost, "lost", json_object_get(traffic, "lost"), "longest_gap_us",
 		      gap, "uid", (json_int_t)upgrade->caller.uid, "pid", (json_int_t)upgrade->caller.pid,
 		      "trial", upgrade->confirm_s && !refusal ? TRIAL_RUNS : NULL, "canary",
-		      json_object_get(report, "canary"), "report", report));
+		      canary_text(json_object_get(report, "canary"), canary, sizeof(canary)), "report",
+		      report));
 }
 
 void history_confirmed(struct controld *controld)
@@ -282,14 +313,6 @@ void history_look_soon(struct controld *controld)
 }
 
 /* ---- Reading --------------------------------------------------------------------------- */
-
-static json_t *without_report(json_t *record)
-{
-	json_t *copy = json_copy(record);
-
-	json_object_del(copy, "report");
-	return copy;
-}
 
 static void handle_history(struct rpc_request *request, void *context)
 {

@@ -114,6 +114,12 @@ def test_trials_that_are_confirmed_or_rolled_back(lab):
     wait_for("controld to see it", lambda: last(lab)["trial"] == "confirmed")
 
 
+def test_what_came_of_a_canary(lab):
+    upgrade(lab, lab.second, no_verify=True, canary={"steps": [{"share": 5000, "bake_s": 1}]})
+    assert (last(lab)["kind"], last(lab)["outcome"]) == ("upgrade", "hitless") and last(lab)["canary"].startswith("passed")
+    assert last(lab)["to"] == lab.call("issu.status")["current"]
+
+
 def test_a_swap_past_controld_is_found(lab):
     now = lab.call("issu.status")["current"]
     lab.call("swap.rollback", server="holder")
