@@ -22,6 +22,7 @@ SWAP = sorted(name for name in steps() if name.startswith("commit_") or name == 
 UPGRADE = ["links found", "object staged", "maps adopted", "state recorded", "program swapped", "traffic watched",
            "state compared"]
 CYCLES = int(os.environ.get("BNG_TEST_CYCLES", "1"))
+DEATHS = UPGRADE if CYCLES > 1 else ["object staged", "program swapped", "state compared"]
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ def test_the_holder_dies_at(lab, unharmed, step):
     unharmed.check()
 
 
-@pytest.mark.parametrize("step", UPGRADE)
+@pytest.mark.parametrize("step", DEATHS)
 def test_controld_dies_after(lab, unharmed, step):
     before = generation(lab)
     unharmed.load()
