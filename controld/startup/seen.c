@@ -251,6 +251,9 @@ static void on_down(struct controld *controld, const struct session *session, en
 	set(seen, GUARD_sessions, sessions);
 	if (load(&seen->memory->counts.of[GUARD_records]) > sessions)
 		set(seen, GUARD_records, sessions);
+	/* Before the copy on the bus says more than is believed of it. */
+	if (seen->is_ready && sessions * 2 <= seen->published)
+		publish(controld);
 }
 
 const struct session_hooks seen_hooks = {

@@ -258,6 +258,23 @@ def test_what_is_meant_is_accepted_once(lab):
     lab.start_controld()
 
 
+def on_bus(lab):
+    return lab.call("sync.get", {"topic": "controller", "key": "seen"}, server="bngsync")["value"]["sessions"]
+
+
+def test_the_copy_on_the_bus_is_never_far_too_high(lab):
+    kill(lab, lab.controld)
+    lab.start_controld()
+    wait_for("the count", lambda: on_bus(lab) == active(lab))
+    addresses = [address for address, _, _ in lab.sessions().values()]
+    with lab.rpc() as client:
+        for address in addresses[20:]:
+            client.call("session.disconnect", {"address": address})
+    kill(lab, lab.controld)
+    assert 20 <= on_bus(lab) < 40
+    lab.start_controld()
+
+
 def test_a_reboot_is_no_surprise_but_lost_pins_are(lab):
     wait_counted(lab)
     sessions = active(lab)
