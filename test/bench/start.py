@@ -56,13 +56,14 @@ def granted(value):
 
 
 def library_ms(lab, keep):
-    """SQLite's and Python's JSON's time for all records of the store: bngsync does not run meanwhile."""
+    """SQLite's and Python's JSON's time for all records of sessions in the store: bngsync does not run meanwhile."""
     with tempfile.TemporaryDirectory() as folder:
         for path in (lab.state / "store").glob("sync.db*"):
             shutil.copy(path, folder)
         store = sqlite3.connect(pathlib.Path(folder) / "sync.db")
         begun = time.monotonic()
-        rows = store.execute("SELECT key, value FROM log WHERE value IS NOT NULL ORDER BY seq").fetchall()
+        rows = store.execute("SELECT key, value FROM log WHERE value IS NOT NULL AND "
+                             "topic = (SELECT id FROM topic WHERE name = 'session') ORDER BY seq").fetchall()
         keep.update(rows)
         for _, value in rows:
             json.loads(value)

@@ -236,6 +236,14 @@ class Lab(sandbox.Sandbox):
         if wait:
             self.wait_daemon(self.controld, "controld", "status")
 
+    def start_controld_after_reboot(self):
+        """In a mount namespace where the kernel says that it is another boot."""
+        boot_id = self.directory / "boot_id"
+        boot_id.write_text("00000000-0000-4000-8000-000000000000\n")
+        boot_id.chmod(0o644)
+        self.start_controld(through=["unshare", "--mount", "sh", "-c",
+                                     'mount --bind "$0" /proc/sys/kernel/random/boot_id; exec "$@"', boot_id])
+
     def start_bngsync(self, *options):
         folder = self.state / "store"
         if not folder.exists():

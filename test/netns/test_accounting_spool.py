@@ -205,7 +205,7 @@ def reboot(lab):
     lab.start_holder()
     store.rename(lab.state / "store")
     lab.start_bngsync()
-    lab.start_controld()
+    lab.start_controld_after_reboot()
 
 
 def test_sessions_that_a_reboot_ended_are_stopped(lab):

@@ -286,9 +286,5 @@ def test_a_reboot_is_no_surprise_but_lost_pins_are(lab):
     lab.start_holder()
     said = refused_start(lab)
     assert f"sessions in the map subscriber: 0 found, {sessions} expected, as the last bng-controld told the bus at 2" in said
-    boot_id = lab.directory / "boot_id"
-    boot_id.write_text("00000000-0000-4000-8000-000000000000\n")
-    boot_id.chmod(0o644)
-    lab.start_controld(through=["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /proc/sys/kernel/random/boot_id; exec "$@"',
-                                boot_id])
+    lab.start_controld_after_reboot()
     assert active(lab) == 0 and lab.call("status")["start"]["failed"]["phase"] == "state compared"
