@@ -4,6 +4,7 @@
 # Check wrote (JUnit, Check's XML), or from the sources alone.
 import ast
 import collections
+import functools
 import pathlib
 import re
 import xml.etree.ElementTree as xml
@@ -37,13 +38,30 @@ def of_pytest(report):
     return ends
 
 
+@functools.cache
+def check_files():
+    """Name of a Check test -> the files that have one of this name."""
+    files = collections.defaultdict(list)
+    for path in sorted(TOP.glob("test/*/*.c")):
+        for name in re.findall(r"^START_TEST\((\w+)\)", path.read_text(encoding="utf-8"), re.MULTILINE):
+            files[name].append(str(path.relative_to(TOP)))
+    return files
+
+
+def check_file(name, last):
+    """Check names the file of the last assertion, which may be that of a helper."""
+    files = check_files().get(name, [])
+    return last if last in files or not files else files[0]
+
+
 def of_check(report):
     """The same of what a Check program wrote."""
     ends = {}
     for case in xml.parse(report).getroot().iter(f"{CHECK}test"):
         source = pathlib.Path(case.find(f"{CHECK}path").text, case.find(f"{CHECK}fn").text.rpartition(":")[0])
         source = source.relative_to(TOP) if source.is_absolute() else source
-        test = Case(str(source), case.find(f"{CHECK}id").text)
+        name = case.find(f"{CHECK}id").text
+        test = Case(check_file(name, str(source)), name)
         ends[test] = ends.get(test, True) and case.get("result") == "success"
     return ends
 
@@ -55,7 +73,7 @@ def of_sources():
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
                 ends[Case(str(path.relative_to(TOP)), node.name)] = True
-    for path in sorted(TOP.glob("test/*/*.c")):
-        for name in re.findall(r"^START_TEST\((\w+)\)", path.read_text(encoding="utf-8"), re.MULTILINE):
-            ends[Case(str(path.relative_to(TOP)), name)] = True
+    for name, files in check_files().items():
+        for file in files:
+            ends[Case(file, name)] = True
     return ends

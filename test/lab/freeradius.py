@@ -3,9 +3,11 @@
 # A FreeRADIUS that knows thousands of subscribers by two rules instead of a list: the
 # realm says how one is authenticated, the number in the name what it is given. What it
 # was asked and told is in two detail files, which are the judge of the proofs of scale.
+import contextlib
 import datetime
 import pathlib
 import shutil
+import subprocess
 
 from lab import INTERNET, wait_for
 from radius import SECRET
@@ -163,7 +165,8 @@ class FreeRadius:
         return "Ready to process" in said
 
     def stop(self):
-        self.lab.stop(self.process)
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it may hang at its own end; it is killed then
+            self.lab.stop(self.process)
 
     def asked(self):
         """Access-Requests, in order of arrival."""

@@ -113,7 +113,7 @@ def test_object_the_verifier_refuses(lab, load):
     copy.mkdir(exist_ok=True)
     sandbox.run(["cp", "-r", str(top / "dataplane"), str(copy)])
     source = copy / "dataplane" / "bng.bpf.c"
-    broken = re.sub(r"(int bng_access\(struct xdp_md \*(\w+)\)\n\{\n)",
+    broken = re.sub(r"(int access_entry\(struct xdp_md \*(\w+), int is_canary\)\n\{\n)",
                     r"\1\tif (*(volatile __u8 *)(long)\2->data == 1)\n\t\treturn XDP_DROP;\n", source.read_text())
     assert broken != source.read_text()
     source.write_text(broken)
