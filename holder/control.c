@@ -283,15 +283,9 @@ static int exec(struct rpc_call *call, void *context)
 	X(failed, "controller.failed", GROUP, 0, "epoch:u reason:l")                                         \
 	X(ready, "controller.ready", GROUP, 0, "epoch:u")
 
-#define METHOD_CALL(function, name, permission, fds, parameters)                                             \
-	static void on_##function(struct rpc_request *request, void *context)                                \
-	{                                                                                                    \
-		rpc_call_run(request, context, &(struct rpc_call_row){name, function, fds, parameters});     \
-	}
-METHODS(METHOD_CALL)
+METHODS(RPC_CALL_METHOD)
 
-#define METHOD_ROW(function, name, permission, ...) {name, permission, on_##function},
-static const struct rpc_method methods[] = {METHODS(METHOD_ROW){NULL, 0, NULL}};
+static const struct rpc_method methods[] = {METHODS(RPC_CALL_ROW){NULL, 0, NULL}};
 
 static bool permit(const struct rpc_credentials *peer, unsigned permission, void *context)
 {

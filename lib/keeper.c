@@ -141,20 +141,14 @@ static int ensure_veth(struct rpc_call *call, void *context)
 }
 
 #define METHODS(X)                                                                                           \
-	X(store_fd, "fd.store", 1, "name:n")                                                                 \
-	X(take_fd, "fd.take", 0, "name:n")                                                                   \
-	X(list_fds, "fd.list", 0, "")                                                                        \
-	X(drop_fd, "fd.drop", 0, "name:n")                                                                   \
-	X(packet_socket, "socket.packet", 0, "interface:i name:n")                                           \
-	X(udp_socket, "socket.udp", 0, "address:t port:u name:n reuseport?:b")                               \
-	X(ensure_veth, "veth.ensure", 0, "name:i peer:i")
+	X(store_fd, "fd.store", KEEPER_PERMISSION, 1, "name:n")                                              \
+	X(take_fd, "fd.take", KEEPER_PERMISSION, 0, "name:n")                                                \
+	X(list_fds, "fd.list", KEEPER_PERMISSION, 0, "")                                                     \
+	X(drop_fd, "fd.drop", KEEPER_PERMISSION, 0, "name:n")                                                \
+	X(packet_socket, "socket.packet", KEEPER_PERMISSION, 0, "interface:i name:n")                        \
+	X(udp_socket, "socket.udp", KEEPER_PERMISSION, 0, "address:t port:u name:n reuseport?:b")            \
+	X(ensure_veth, "veth.ensure", KEEPER_PERMISSION, 0, "name:i peer:i")
 
-#define METHOD_CALL(function, name, fds, parameters)                                                         \
-	static void on_##function(struct rpc_request *request, void *context)                                \
-	{                                                                                                    \
-		rpc_call_run(request, context, &(struct rpc_call_row){name, function, fds, parameters});     \
-	}
-METHODS(METHOD_CALL)
+METHODS(RPC_CALL_METHOD)
 
-#define METHOD_ROW(function, name, ...) {name, KEEPER_PERMISSION, on_##function},
-const struct rpc_method keeper_methods[] = {METHODS(METHOD_ROW){NULL, 0, NULL}};
+const struct rpc_method keeper_methods[] = {METHODS(RPC_CALL_ROW){NULL, 0, NULL}};

@@ -46,6 +46,16 @@ struct rpc_call_row {
 };
 
 void rpc_call_run(struct rpc_request *request, void *context, const struct rpc_call_row *row);
+
+/* A table of methods from a list METHODS(X) of X(function, name, permission, fd_count,
+ * parameters): METHODS(RPC_CALL_METHOD), then {METHODS(RPC_CALL_ROW){NULL, 0, NULL}}. */
+#define RPC_CALL_METHOD(function, name, permission, fds, parameters)                                         \
+	static void on_##function(struct rpc_request *request, void *context)                                \
+	{                                                                                                    \
+		rpc_call_run(request, context, &(struct rpc_call_row){name, function, fds, parameters});     \
+	}
+#define RPC_CALL_ROW(function, name, permission, ...) {name, permission, on_##function},
+
 /* Letters, digits, '.', '_' and '-'. */
 bool rpc_name_ok(const char *name);
 /* What a string of JSON holds as it is, without escapes. */

@@ -137,27 +137,25 @@ bool group_folder_owns(const char *folder, const char *socket)
 	return owns;
 }
 
-void group_folder_sweep(const char *folder)
+static void each(const char *folder, const char *names, int (*one)(const char *path))
 {
 	char pattern[PATH_TEXT];
 	glob_t found;
 
-	snprintf(pattern, sizeof(pattern), "%s/[!+]*", folder);
+	snprintf(pattern, sizeof(pattern), "%s/%s", folder, names);
 	bpffs_list(pattern, &found);
 	for (size_t i = 0; i < found.gl_pathc; i++)
-		group_sweep(found.gl_pathv[i]);
+		one(found.gl_pathv[i]);
 	globfree(&found);
+}
+
+void group_folder_sweep(const char *folder)
+{
+	each(folder, "[!+]*", group_sweep);
 }
 
 void group_folder_tidy(const char *folder)
 {
-	char pattern[PATH_TEXT];
-	glob_t found;
-
-	snprintf(pattern, sizeof(pattern), "%s/+*", folder);
-	bpffs_list(pattern, &found);
-	for (size_t i = 0; i < found.gl_pathc; i++)
-		bpffs_remove(found.gl_pathv[i]);
-	globfree(&found);
+	each(folder, "+*", bpffs_remove);
 	group_folder_sweep(folder);
 }

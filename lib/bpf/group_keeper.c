@@ -224,20 +224,14 @@ static int drop(struct rpc_call *call, void *context)
 }
 
 #define METHODS(X)                                                                                           \
-	X(enlist, "group.register", RPC_CALL_FDS, "name:n generation:u options?:o")                          \
-	X(set_working, "group.set_working", 0, "name:n generation:u")                                        \
-	X(status, "group.status", 0, "name?:n")                                                              \
-	X(drop, "group.drop", 0, "name:n generation?:u")
+	X(enlist, "group.register", KEEPER_PERMISSION, RPC_CALL_FDS, "name:n generation:u options?:o")       \
+	X(set_working, "group.set_working", KEEPER_PERMISSION, 0, "name:n generation:u")                     \
+	X(status, "group.status", KEEPER_PERMISSION, 0, "name?:n")                                           \
+	X(drop, "group.drop", KEEPER_PERMISSION, 0, "name:n generation?:u")
 
-#define METHOD_CALL(function, name, fds, parameters)                                                         \
-	static void on_##function(struct rpc_request *request, void *context)                                \
-	{                                                                                                    \
-		rpc_call_run(request, context, &(struct rpc_call_row){name, function, fds, parameters});     \
-	}
-METHODS(METHOD_CALL)
+METHODS(RPC_CALL_METHOD)
 
-#define METHOD_ROW(function, name, ...) {name, KEEPER_PERMISSION, on_##function},
-const struct rpc_method group_keeper_methods[] = {METHODS(METHOD_ROW){NULL, 0, NULL}};
+const struct rpc_method group_keeper_methods[] = {METHODS(RPC_CALL_ROW){NULL, 0, NULL}};
 
 /* ---- Without being asked -------------------------------------------------------------------- */
 

@@ -48,7 +48,12 @@ class HolderLab:
         return self
 
     def __exit__(self, *exception):
-        self.sandbox.close()
+        """A holder that still runs ends in order, and no sanitizer has said anything."""
+        with contextlib.closing(self.sandbox):
+            if self.process and self.process.poll() is None:
+                self.stop()
+            if self.process:
+                assert "Sanitizer" not in self.log() and "runtime error" not in self.log()
 
     def start(self, die_at=None, wait=True, **environment):
         # A small quarantine, so that memory in use can be compared under ASan.

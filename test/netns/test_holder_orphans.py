@@ -21,9 +21,6 @@ def lab():
         yield made
         while subprocess.run(["mountpoint", "-q", made.state / "bpf"], check=False).returncode == 0 and mounts(made) > 1:
             subprocess.run(["umount", made.state / "bpf"], check=True)
-        if made.process.poll() is None:
-            made.stop()
-        assert "Sanitizer" not in made.log() and "runtime error" not in made.log()
 
 
 def rpc_folder():

