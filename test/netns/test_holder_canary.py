@@ -152,9 +152,9 @@ def client_event(note):
 
 
 BAD = {
-    "canary_drops": (r"drop_rate: 2\d\.\d\d % of the canary's packets, 0\.00 % of the rest's, 0\.00 % before, bound 0\.50 %"),
-    "canary_fails": (r"drop_internal: \d\.\d\d % of the canary's packets, 0\.00 % of the rest's, .*, bound 0\.01 %"),
-    "canary_plain": (r"forward_plain: 100\.00 % of the canary's packets, 0\.00 % of the rest's, .*, bound 20\.00 %"),
+    "canary_drops": (r"drop_rate: 2\d\.\d\d % of the canary's packets, 0\.\d\d % of the rest's, 0\.00 % before, bound 0\.50 %"),
+    "canary_fails": (r"drop_internal: \d\.\d\d % of the canary's packets, 0\.\d\d % of the rest's, .*, bound 0\.01 %"),
+    "canary_plain": (r"forward_plain: 100\.00 % of the canary's packets, 0\.\d\d % of the rest's, .*, bound 20\.00 %"),
 }
 
 
