@@ -8,6 +8,7 @@
 #   make test-ha-crash   the same CYCLES=20 times, and killed at every step of swaps and upgrades
 #   make test-upgrade-downgrade     every data plane kept in test/abi/ to the newest and back, under load
 #   make test-chaos      whoever is killed whenever, while swapping under load: ROUNDS=20 (0: for ever) SEED=n
+#   make test-systemd    the installed units under a systemd of their own: restarted, killed, replaced under load (as root)
 #   make test-swaps      COUNT=10000 swaps under full load
 #   make test-pppd       the subscriber emulator, and the gateway, against Debian's pppd under QEMU (as root)
 #   make conformance     docs/conformance.md anew, from the tests it lists (as root)
@@ -26,7 +27,7 @@ NINJA_FLAGS ?=
 PYTHON := /usr/bin/python3
 
 .PHONY: all deps build demo demo-stop test test-restart-connectivity test-ha-crash test-upgrade-downgrade test-chaos \
-	test-swaps test-kernel-6.1 test-pppd conformance bench bench-sync bench-start bench-sessions test-sessions \
+	test-systemd test-swaps test-kernel-6.1 test-pppd conformance bench bench-sync bench-start bench-sessions test-sessions \
 	install clean
 
 all: build
@@ -66,6 +67,9 @@ test-upgrade-downgrade: deps
 
 test-chaos: deps
 	@BNG_CHAOS_ROUNDS=$(or $(ROUNDS),20) BNG_CHAOS_SEED=$(or $(SEED),0) test/run -- -s test/fault/test_chaos.py
+
+test-systemd: deps
+	@test/run test/packaging/test_systemd.py
 
 test-swaps: deps
 	@BNG_TEST_SWAPS=$(or $(COUNT),10000) test/run -- -s -k thousand test/netns/test_swap.py

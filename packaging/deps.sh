@@ -10,7 +10,7 @@ build='build-essential pkg-config cmake ninja-build clang llvm libclang-rt-14-de
 libxdp-dev libelf-dev zlib1g-dev libevent-dev libjansson-dev libsmartcols-dev libsqlite3-dev libssl-dev libfixbuf-dev bpftool'
 run='iproute2 ethtool util-linux procps libcap2-bin bash-completion'
 check='check sqlite3 libfixbuf-tools libsubunit-dev clang-format shellcheck iputils-ping iputils-arping iperf3 udhcpc isc-dhcp-client
-nftables tcpdump tshark coturn stun-client natpmpc freeradius freeradius-utils kea-dhcp4-server gnuplot-nox git systemd qemu-system-x86 busybox-static python3 python3-pytest
+nftables tcpdump tshark coturn stun-client natpmpc freeradius freeradius-utils kea-dhcp4-server gnuplot-nox git systemd systemd-container qemu-system-x86 busybox-static python3 python3-pytest
 python3-scapy python3-jsonschema vsftpd curl lftp minisign'
 
 if [ "$(id -u)" != 0 ]; then

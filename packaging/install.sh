@@ -26,6 +26,7 @@ fi
 install -m 755 "$build/bin/bpfholder" "$build/bin/bng-controld" "$build/bin/bngsync" "$root$prefix/sbin/"
 install -m 755 "$build/bin/bngcli" "$root$prefix/bin/"
 install -m 644 "$build/bpf/bng.bpf.o" "$root$prefix/lib/bng/"
+install -m 755 packaging/controld-start "$root$prefix/lib/bng/"
 # Made by who builds (minisign), for a bpfholder with --key.
 signature=$build/bpf/bng.bpf.o.minisig
 [ ! -e "$signature" ] || install -m 644 "$signature" "$root$prefix/lib/bng/"

@@ -75,7 +75,8 @@ void attempt_parse(const char *text, size_t length, struct attempt_record *recor
 	json_decref(object);
 }
 
-/* A text that was cut may end in the middle of a character: rpc_text mends it. */
+/* One member a line, as controld-start reads it. A text that was cut may end in the middle of a character:
+ * rpc_text mends it. */
 char *attempt_format(const struct attempt_record *record)
 {
 	json_t *object = json_pack(

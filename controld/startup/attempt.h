@@ -8,6 +8,8 @@
  *  2. After ATTEMPT_FAILURES of this program the version before it takes its place, where one
  *     is kept; after as many of that one, this one has its turn again.
  *  3. Another program of the same name (device, inode, time) begins anew.
+ *  4. What does not get as far as main() is counted by packaging/controld-start, which reads and
+ *     writes the same file by the same rules.
  */
 #ifndef BNG_CONTROLD_STARTUP_ATTEMPT_H
 #define BNG_CONTROLD_STARTUP_ATTEMPT_H

@@ -122,6 +122,7 @@ class Lab(sandbox.Sandbox):
             self.state = self.directory / "run"
             self.config_file = self.directory / "bng.json"
             self.holder = self.controld = self.bngsync = None
+            self.launcher = ()  # a command that becomes bng-controld
             self._install()
             self._build_topology()
         except BaseException:
@@ -230,8 +231,8 @@ class Lab(sandbox.Sandbox):
     def start_controld(self, *options, wait=True, through=()):
         """`through`: a command that it is started by, as with start_holder."""
         self.write_config()
-        self.controld = self.start(self.gateway, *through, *AS_BNG, self.directory / "bng-controld", "--config",
-                                   self.config_file, "--state", self.state, "--object", self.object, *options,
+        self.controld = self.start(self.gateway, *through, *AS_BNG, *self.launcher, self.directory / "bng-controld",
+                                   "--config", self.config_file, "--state", self.state, "--object", self.object, *options,
                                    log="controld.log")
         if wait:
             self.wait_daemon(self.controld, "controld", "status")

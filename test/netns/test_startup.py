@@ -4,6 +4,7 @@
 # phase has a deadline, failures are counted, and after three the version before takes over.
 import contextlib
 import json
+import pathlib
 import shutil
 import signal
 import socket
@@ -15,6 +16,7 @@ from lab import AS_BNG, Lab, default_config, wait_for
 
 LATE, REFUSED = 10, 11
 VERSION, OLDER = "0.1.0", "0.0.9"
+START = pathlib.Path(__file__).resolve().parents[2] / "packaging" / "controld-start"
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +181,31 @@ def test_after_three_failures_the_previous_version_runs(stopped):
     status = lab.call("status")
     assert status["version"] == VERSION and not status["start"]["in_place"] and not record(lab).exists()
     assert adopted(lab) == 100
+
+
+def test_what_can_no_longer_be_run_is_counted_with_the_rest(stopped):
+    """By packaging/controld-start, in the file that bng-controld wrote: the same program, if not any more."""
+    lab = stopped
+    keep_previous(lab)
+    lab.config["startup"] = {"deadline_s": {"hello": 1}}
+    program, lab.launcher = lab.directory / "bng-controld", [START]
+    with hanging(lab.holder):
+        fails(lab)
+        fails(lab)
+    program.chmod(0o644)
+    try:
+        lab.start_controld("--previous", lab.previous, wait=False)
+        assert lab.controld.wait(20) == 1
+        lab.processes.remove(lab.controld)
+        assert (failed(lab)["failures"], failed(lab)["phase"]) == (3, "program run")
+        assert failed(lab)["reason"].endswith("Permission denied") and str(program) in failed(lab)["reason"]
+        lab.start_controld("--previous", lab.previous)
+        status = lab.call("status")
+        assert status["version"] == OLDER and status["start"]["in_place"] and adopted(lab) == 100
+        assert failed(lab)["starts"] == 0 and failed(lab)["previous_failures"] == 0 and failed(lab)["failures"] == 3
+    finally:
+        lab.launcher = ()
+        program.chmod(0o755)
 
 
 def test_without_a_previous_version_it_goes_on_trying(stopped):
