@@ -23,6 +23,10 @@
 #include "untranslated.h"
 #include "verdict.h"
 
+#ifdef BNG_BRIDGE
+#include "bridge_run.h"
+#endif
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* The packet gets its public source: FORWARD_UP, or an outcome. `verdict` is what
@@ -556,6 +560,19 @@ static __always_inline int inject_entry(struct xdp_md *ctx, int is_canary)
 	return entry_end(held_take(ctx, outcome), length, outcome, is_canary);
 }
 
+#ifdef BNG_BRIDGE
+/* Until the bridge is opened packets are the old program's, and nobody's if that is not there:
+ * its maps are not ours to change. */
+#define ENTRY(role)                                                                                          \
+	SEC("xdp")                                                                                           \
+	int bng_##role(struct xdp_md *ctx)                                                                   \
+	{                                                                                                    \
+		if (bridge_is_open())                                                                        \
+			return role##_entry(ctx, 0);                                                         \
+		bpf_tail_call(ctx, &bridge_old_##role, 0);                                                   \
+		return entry_end(BNG_DROP_INTERNAL, frame_length(ctx), 0, 0);                                \
+	}
+#else
 #define ENTRY(role)                                                                                          \
 	SEC("xdp")                                                                                           \
 	int bng_##role(struct xdp_md *ctx)                                                                   \
@@ -569,6 +586,7 @@ static __always_inline int inject_entry(struct xdp_md *ctx, int is_canary)
 			bpf_tail_call(ctx, &canary_old_##role, 0);                                           \
 		return role##_entry(ctx, 1);                                                                 \
 	}
+#endif
 
 ENTRY(access)
 ENTRY(core)
@@ -580,7 +598,7 @@ int bng_sweep(void *ctx __attribute__((unused)))
 {
 	struct bng_meta *facts = meta_get();
 
-	if (facts)
+	if (facts && bridge_is_done())
 		sweep_run(facts);
 	return 0;
 }

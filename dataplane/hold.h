@@ -168,7 +168,7 @@ __noinline __u64 held_run(struct xdp_md *ctx, __u32 what)
 }
 
 /* From controld, header and all. An outcome. */
-__noinline __u64 inject_run(struct xdp_md *ctx)
+INLINE_IN_BRIDGE __u64 inject_run(struct xdp_md *ctx)
 {
 	struct bng_punt *header;
 	struct bng_pkt pkt;

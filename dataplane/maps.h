@@ -192,6 +192,15 @@ struct {
 	__type(value, __u64);
 } first_packet_source SEC(".maps");
 
+#ifdef BNG_BRIDGE
+#include "bridge_maps.h"
+#else
+/* Whether an entry is where it is looked for; whether all are. */
+#define BRIDGE_READY(map, index) 1
+#define bridge_is_done()         1
+#define INLINE_IN_BRIDGE         __noinline
+#endif
+
 static __always_inline struct bng_meta *meta_get(void)
 {
 	__u32 zero = 0;
@@ -201,7 +210,7 @@ static __always_inline struct bng_meta *meta_get(void)
 
 static __always_inline struct bng_subscriber *subscriber_get(__u32 slot)
 {
-	return bpf_map_lookup_elem(&subscriber, &slot);
+	return BRIDGE_READY(subscriber, slot) ? bpf_map_lookup_elem(&subscriber, &slot) : NULL;
 }
 
 static __always_inline struct bng_interface *interface_get(__u32 index)
@@ -211,12 +220,12 @@ static __always_inline struct bng_interface *interface_get(__u32 index)
 
 static __always_inline struct bng_pcp *pcp_get(__u32 index)
 {
-	return bpf_map_lookup_elem(&pcp, &index);
+	return BRIDGE_READY(pcp, index) ? bpf_map_lookup_elem(&pcp, &index) : NULL;
 }
 
 static __always_inline struct bng_pool_address *pool_address_get(__u32 index)
 {
-	return bpf_map_lookup_elem(&pool_address, &index);
+	return BRIDGE_READY(pool_address, index) ? bpf_map_lookup_elem(&pool_address, &index) : NULL;
 }
 
 static __always_inline struct bng_pool *pool_get(__u32 index)
@@ -226,10 +235,16 @@ static __always_inline struct bng_pool *pool_get(__u32 index)
 
 static __always_inline struct bng_port_block *port_block_get(__u32 index)
 {
-	return bpf_map_lookup_elem(&port_block, &index);
+	return BRIDGE_READY(port_block, index) ? bpf_map_lookup_elem(&port_block, &index) : NULL;
 }
 
 static __always_inline struct bng_mapping_bucket *bucket_get(__u32 index)
+{
+	return BRIDGE_READY(mapping, index) ? bpf_map_lookup_elem(&mapping, &index) : NULL;
+}
+
+/* The same for bng_sweep, which in a bridge begins when all is moved. */
+static __always_inline struct bng_mapping_bucket *bucket_get_swept(__u32 index)
 {
 	return bpf_map_lookup_elem(&mapping, &index);
 }

@@ -38,7 +38,7 @@ struct block_sweep {
 
 static long sweep_bucket(__u32 step, struct block_sweep *work)
 {
-	struct bng_mapping_bucket *bucket = bucket_get(work->bucket + step);
+	struct bng_mapping_bucket *bucket = bucket_get_swept(work->bucket + step);
 
 	if (!bucket)
 		return 1;
