@@ -517,6 +517,8 @@ static __always_inline __u32 held_take(struct xdp_md *ctx, __u64 outcome)
 /* `is_canary`: known when this is compiled. */
 static __always_inline int entry_end(__u32 verdict, __u32 length, __u64 outcome, int is_canary)
 {
+	if (bridge_gave_up())
+		verdict = outcome = BNG_DROP_INTERNAL;
 	if (is_canary)
 		canary_tally(verdict & ~(TOLD | PUNTED), length);
 	return verdict_act(verdict, length, outcome_slot(outcome));

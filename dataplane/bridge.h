@@ -89,10 +89,10 @@ struct bng_bridge {
 	struct bng_bridge_map map[BRIDGE_ARRAY_COUNT];
 };
 
-/* Proof that a CPU runs the old program no more: the closed state that it has seen. */
 struct bng_bridge_cpu {
-	__u32 seen;
-	__u32 reserved[15];
+	__u32 seen;    /* the closed state it has seen: proof that it runs the old program no more */
+	__u32 gave_up; /* the packet it is at has waited for an entry in vain */
+	__u32 reserved[14];
 };
 
 struct {
@@ -116,6 +116,13 @@ static __always_inline struct bng_bridge *bridge_get(void)
 	__u32 zero = 0;
 
 	return bpf_map_lookup_elem(&bridge, &zero);
+}
+
+static __always_inline struct bng_bridge_cpu *bridge_cpu_get(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&bridge_cpu, &cpu);
 }
 
 /* True when no entry is left in the old maps. */

@@ -7,7 +7,8 @@
  *
  * A packet that finds another CPU at it waits: that CPU cannot be interrupted (packets run in
  * softirq, bng_migrate with interrupts off), so it is a matter of nanoseconds. Who waits in
- * vain gets no entry, and its packet is dropped as internal. bng_migrate does not wait.
+ * vain gets no entry, and its packet is dropped as internal, whatever was made of that.
+ * bng_migrate does not wait.
  */
 #ifndef BNG_DATAPLANE_BRIDGE_MOVE_H
 #define BNG_DATAPLANE_BRIDGE_MOVE_H
@@ -43,13 +44,33 @@ static long bridge_wait_step(__u32 spin __attribute__((unused)), struct bridge_w
 	return *(const volatile __u32 *)wait->mark == BRIDGE_MOVED || bpf_ktime_get_ns() > wait->until_ns;
 }
 
-/* The mark, after waiting for the one who moves it. */
-static __always_inline __u32 bridge_wait_for(const __u32 *mark)
+/* True when it was moved by the one who was at it. A packet waits in vain once. */
+static __always_inline int bridge_wait_for(const __u32 *mark)
 {
-	struct bridge_wait wait = {.mark = mark, .until_ns = bpf_ktime_get_ns() + BRIDGE_WAIT_NS};
+	struct bng_bridge_cpu *mine = bridge_cpu_get();
+	struct bridge_wait wait = {.mark = mark};
 
-	bpf_loop(BRIDGE_SPINS, bridge_wait_step, &wait, 0);
-	return *(const volatile __u32 *)mark;
+	if (!mine)
+		return 0;
+	if (!mine->gave_up) {
+		wait.until_ns = bpf_ktime_get_ns() + BRIDGE_WAIT_NS;
+		bpf_loop(BRIDGE_SPINS, bridge_wait_step, &wait, 0);
+	}
+	if (*(const volatile __u32 *)mark == BRIDGE_MOVED)
+		return 1;
+	mine->gave_up = 1;
+	return 0;
+}
+
+/* True when this packet has waited in vain; the next one may wait again. */
+static __always_inline int bridge_gave_up(void)
+{
+	struct bng_bridge_cpu *mine = bridge_cpu_get();
+
+	if (!mine || !mine->gave_up)
+		return 0;
+	mine->gave_up = 0;
+	return 1;
 }
 
 /* An entry in use that is now at `index`. */
@@ -87,10 +108,8 @@ static __always_inline void bridge_moved_one(__u32 *mark, enum bridge_array arra
 		if (!mark)                                                                                   \
 			return 0;                                                                            \
 		found = __sync_val_compare_and_swap(mark, BRIDGE_STAYS, BRIDGE_MOVING);                      \
-		if (found == BRIDGE_MOVING && waits)                                                         \
-			found = bridge_wait_for(mark);                                                       \
 		if (found != BRIDGE_STAYS)                                                                   \
-			return found == BRIDGE_MOVED;                                                        \
+			return found == BRIDGE_MOVED || (waits && bridge_wait_for(mark));                    \
 		from = bpf_map_lookup_elem(&map##__old, &index);                                             \
 		to = bpf_map_lookup_elem(&map, &index);                                                      \
 		if (from && to) {                                                                            \

@@ -55,8 +55,7 @@ static long bridge_spin(__u32 spin __attribute__((unused)), struct bridge_openin
 /* True when it was opened. */
 __noinline int bridge_wait_open(void)
 {
-	__u32 cpu = bpf_get_smp_processor_id();
-	struct bng_bridge_cpu *mine = bpf_map_lookup_elem(&bridge_cpu, &cpu);
+	struct bng_bridge_cpu *mine = bridge_cpu_get();
 	struct bridge_opening opening = {.whole = bridge_get(), .missing = 1};
 
 	if (!opening.whole || !mine)

@@ -14,6 +14,7 @@ u32, u64 = ctypes.c_uint32, ctypes.c_uint64
 pointer, size_t, text = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p
 
 BPF_ANY = 0
+BPF_F_TEST_RUN_ON_CPU = 1
 BPF_F_TEST_XDP_LIVE_FRAMES = 2
 PAGE = mmap.PAGESIZE
 PACKET_MAX = 4096
@@ -42,7 +43,9 @@ def libbpf_open():
         "bpf_program__fd": (ctypes.c_int, [pointer]),
         "bpf_map__name": (text, [pointer]),
         "bpf_map__fd": (ctypes.c_int, [pointer]),
+        "bpf_map__pin_path": (text, [pointer]),
         "bpf_map__set_pin_path": (ctypes.c_int, [pointer, text]),
+        "bpf_map__reuse_fd": (ctypes.c_int, [pointer, ctypes.c_int]),
         "bpf_map__set_max_entries": (ctypes.c_int, [pointer, u32]),
         "bpf_map__max_entries": (u32, [pointer]),
         "bpf_map__value_size": (u32, [pointer]),
@@ -51,6 +54,7 @@ def libbpf_open():
         "bpf_map_lookup_elem": (ctypes.c_int, [ctypes.c_int, pointer, pointer]),
         "bpf_map_delete_elem": (ctypes.c_int, [ctypes.c_int, pointer]),
         "bpf_map_get_next_key": (ctypes.c_int, [ctypes.c_int, pointer, pointer]),
+        "bpf_map_update_batch": (ctypes.c_int, [ctypes.c_int, pointer, pointer, pointer, pointer]),
         "bpf_map_lookup_batch": (ctypes.c_int, [ctypes.c_int, pointer, pointer, pointer, pointer, pointer, pointer]),
         "bpf_prog_test_run_opts": (ctypes.c_int, [ctypes.c_int, pointer]),
         "libbpf_num_possible_cpus": (ctypes.c_int, []),
@@ -124,11 +128,12 @@ class PerCpuCounts:
 
 
 class BpfObject:
-    def __init__(self, path, max_entries=None):
+    def __init__(self, path, max_entries=None, reuse=None):
+        """`reuse`: {name: BpfMap} of another object, in place of maps of its own."""
         self.handle = libbpf.bpf_object__open_file(str(path).encode(), None)
         if not self.handle:
             raise OSError(ctypes.get_errno(), f"open {path}: build it first (ninja), or set BNG_BUILD")
-        self._prepare(max_entries or {})
+        self._prepare(max_entries or {}, reuse or {})
         check(libbpf.bpf_object__load(self.handle), f"load {path}")
         self.maps = {item.name: item for item in map(BpfMap, self._map_handles())}
         self.programs = {}
@@ -141,11 +146,18 @@ class BpfObject:
             yield handle
             handle = libbpf.bpf_object__next_map(self.handle, handle)
 
-    def _prepare(self, max_entries):
+    def _prepare(self, max_entries, reuse):
+        self.durable = set()  # names of the maps that would be pinned
         for handle in self._map_handles():
+            name = libbpf.bpf_map__name(handle).decode()
+            if libbpf.bpf_map__pin_path(handle):
+                self.durable.add(name)
             check(libbpf.bpf_map__set_pin_path(handle, None), "unset pin path")
-            entries = max_entries.get(libbpf.bpf_map__name(handle).decode())
-            if entries:
+            entries = max_entries.get(name)
+            if name in reuse:
+                check(libbpf.bpf_map__set_max_entries(handle, reuse[name].entries), "set max entries")
+                check(libbpf.bpf_map__reuse_fd(handle, reuse[name].fd), f"reuse {name}")
+            elif entries:
                 check(libbpf.bpf_map__set_max_entries(handle, entries), "set max entries")
 
     def _run_prepare(self):
@@ -186,6 +198,12 @@ class BpfObject:
         check(libbpf.bpf_prog_test_run_opts(self.program(program), ctypes.addressof(self.no_packet)),
               f"run {program}")
         return self.no_packet.retval
+
+    def run_raw(self, program, cpu):
+        """A raw tracepoint program, on that CPU: with interrupts off, unless it is the caller's."""
+        opts = TestRunOpts(sz=ctypes.sizeof(TestRunOpts), flags=BPF_F_TEST_RUN_ON_CPU, cpu=cpu)
+        check(libbpf.bpf_prog_test_run_opts(self.program(program), ctypes.addressof(opts)), f"run {program}")
+        return opts.retval
 
     def array(self, name, element):
         """The map's memory as an array of `element`."""

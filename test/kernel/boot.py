@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 
-OBJECTS = ("bng.bpf.o", "group.bpf.o")
+OBJECTS = ("bng.bpf.o", "bng-bridge.bpf.o", "group.bpf.o")
 PACKAGE = "linux-image-cloud-amd64"
 INIT = """#!/busybox sh
 /busybox mkdir -p /proc /sys

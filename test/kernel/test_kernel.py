@@ -12,11 +12,12 @@ BUILD = pathlib.Path(os.environ["BNG_BUILD"])
 
 
 def test_linux_6_1_accepts_every_program():
-    """Those of the object, and the one of reuseport groups, which its kernel cannot run by BPF_PROG_TEST_RUN."""
+    """Those of the object and of the bridge, and the one of reuseport groups, which its kernel cannot run by BPF_PROG_TEST_RUN."""
     said, _, status = boot.boot(BUILD)
     assert said.startswith("6.1."), said
     assert status.split()[0] == "0", said
     assert re.findall(r"^loaded (\w+)", said, re.M) == [
+        "bng_migrate", "bng_migrate_check", "bng_access", "bng_core", "bng_inject", "bng_sweep",
         "bng_access", "bng_canary_access", "bng_core", "bng_canary_core", "bng_inject", "bng_canary_inject", "bng_sweep",
         "group_select", "group_forget"]
 

@@ -16,7 +16,8 @@ from lab import Lab
 TOP = pathlib.Path(__file__).resolve().parents[2]
 FILES = {
     "usr/sbin/bpfholder": 0o755, "usr/sbin/bng-controld": 0o755, "usr/sbin/bngsync": 0o755, "usr/bin/bngcli": 0o755,
-    "usr/lib/bng/bng.bpf.o": 0o644, "usr/lib/bng/controld-start": 0o755, "etc/bng/bng.json": 0o644,
+    "usr/lib/bng/bng.bpf.o": 0o644, "usr/lib/bng/bng-bridge.bpf.o": 0o644, "usr/lib/bng/controld-start": 0o755,
+    "etc/bng/bng.json": 0o644,
     "usr/include/holdfast/group.h": 0o644, "usr/lib/libholdfast.a": 0o644,
     "lib/systemd/system/bpfholder.service": 0o644, "lib/systemd/system/bng-controld.service": 0o644,
     "lib/systemd/system/bngsync.service": 0o644,
