@@ -562,19 +562,7 @@ static __always_inline int inject_entry(struct xdp_md *ctx, int is_canary)
 	return entry_end(held_take(ctx, outcome), length, outcome, is_canary);
 }
 
-#ifdef BNG_BRIDGE
-/* Until the bridge is opened packets are the old program's, and nobody's if that is not there:
- * its maps are not ours to change. */
-#define ENTRY(role)                                                                                          \
-	SEC("xdp")                                                                                           \
-	int bng_##role(struct xdp_md *ctx)                                                                   \
-	{                                                                                                    \
-		if (bridge_is_open())                                                                        \
-			return role##_entry(ctx, 0);                                                         \
-		bpf_tail_call(ctx, &bridge_old_##role, 0);                                                   \
-		return entry_end(BNG_DROP_INTERNAL, frame_length(ctx), 0, 0);                                \
-	}
-#else
+#ifndef BNG_BRIDGE
 #define ENTRY(role)                                                                                          \
 	SEC("xdp")                                                                                           \
 	int bng_##role(struct xdp_md *ctx)                                                                   \

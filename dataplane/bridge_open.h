@@ -82,4 +82,16 @@ static __always_inline int bridge_is_open(void)
 	return state == BNG_BRIDGE_NEW || (state != BNG_BRIDGE_OLD && bridge_wait_open());
 }
 
+/* Until the bridge is opened packets are the old program's, and nobody's if that is not there:
+ * its maps are not ours to change. */
+#define ENTRY(role)                                                                                          \
+	SEC("xdp")                                                                                           \
+	int bng_##role(struct xdp_md *ctx)                                                                   \
+	{                                                                                                    \
+		if (bridge_is_open())                                                                        \
+			return role##_entry(ctx, 0);                                                         \
+		bpf_tail_call(ctx, &bridge_old_##role, 0);                                                   \
+		return entry_end(BNG_DROP_INTERNAL, frame_length(ctx), 0, 0);                                \
+	}
+
 #endif
