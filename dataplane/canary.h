@@ -14,8 +14,11 @@
 #define BNG_DATAPLANE_CANARY_H
 
 #include "cgnat_find.h"
+#include "fragment.h"
+#include "icmp_error.h"
 #include "punt.h"
 #include "session.h"
+#include "tunnel.h"
 
 #define CANARY_PLACES 10000
 #define CANARY_NOBODY (CANARY_PLACES - 1)
@@ -91,36 +94,88 @@ __noinline __u32 canary_place_access(struct xdp_md *ctx)
 	return packet_init(&pkt, ctx) ? CANARY_NOBODY : canary_place_frame(&pkt, ETH_ALEN);
 }
 
-/* Whose port block a packet to public address `index` goes to. */
-static __always_inline __u32 canary_place_public(struct bng_pkt *pkt, __u32 index)
+/* Of a session, unless it has ended since. */
+static __always_inline __u32 canary_place_slot(__u32 slot, __u16 generation)
 {
-	struct bng_subscriber *session;
-	struct bng_port_block *block;
+	struct bng_subscriber *session = subscriber_get(slot);
 
-	if (packet_parse_l4(pkt))
-		return CANARY_NOBODY;
-	block = block_of_port(index << 16 | bpf_ntohs(pkt->destination_port_be));
-	session = block ? subscriber_get(block->slot) : NULL;
-	if (!session || session->state != BNG_SUBSCRIBER_ACTIVE || session->generation != block->generation)
+	if (!session || session->state != BNG_SUBSCRIBER_ACTIVE || session->generation != generation)
 		return CANARY_NOBODY;
 	return canary_place_session(session);
 }
 
-__noinline __u32 canary_place_core(struct xdp_md *ctx)
+/* Of the ICMP error's receiver: who has sent the quoted packet. Nothing is checked here, as
+ * whoever serves it checks all. */
+static __always_inline __u64 canary_quoted_port(struct bng_pkt *pkt, __u32 index)
+{
+	struct iphdr *quoted = pkt->l4 + sizeof(struct icmp_header);
+	struct icmp_quote quote = {};
+
+	if ((void *)(quoted + 1) > pkt->end)
+		return TUNNEL_NONE;
+	quote.ip = quoted;
+	quote.l4 = (void *)quoted + quoted->ihl * 4;
+	return quote_ports(pkt, &quote) ? TUNNEL_NONE : quote_port(pkt, &quote, index);
+}
+
+/* The port that a packet with ports, a tunnel's or an ICMP error to public address `index`
+ * is for; TUNNEL_NONE: none. */
+static __always_inline __u64 canary_port(struct bng_pkt *pkt, __u32 index)
+{
+	int verdict;
+
+	if (tunnel_protocol(pkt->ip))
+		return tunnel_find(index, pkt->ip->saddr, tunnel_protocol(pkt->ip), pkt->tick, 0);
+	verdict = packet_parse_ports(pkt);
+	if (verdict == BNG_DROP_ICMP_TYPE && is_icmp_error(pkt))
+		return canary_quoted_port(pkt, index);
+	return verdict ? TUNNEL_NONE : index << 16 | bpf_ntohs(pkt->destination_port_be);
+}
+
+static __always_inline __u32 canary_place_public(struct bng_pkt *pkt, __u32 index)
+{
+	__u64 port = canary_port(pkt, index);
+	struct bng_port_block *block = port & TUNNEL_NONE ? NULL : block_of_port(port);
+
+	return block ? canary_place_slot(block->slot, block->generation) : CANARY_NOBODY;
+}
+
+/* A later fragment has no ports: it goes where its first went. */
+static __always_inline __u32 canary_place_fragment(struct bng_pkt *pkt)
+{
+	struct fragment_search search = {};
+
+	fragment_find(pkt, BNG_FRAGMENT_DOWN, &search);
+	return search.found ? canary_place_slot(search.found->slot, search.found->generation) : CANARY_NOBODY;
+}
+
+/* A frame for a subscriber, from the core or, with bng_punt before it, handed back. */
+__noinline __u32 canary_place_down(struct xdp_md *ctx, __u32 is_held)
 {
 	struct bng_ranges *ranges = ranges_get();
 	struct bng_range *hit;
 	struct bng_pkt pkt;
 	__u32 destination;
 
-	if (!ranges || packet_init(&pkt, ctx) || packet_parse_ethernet(&pkt) || pkt.encapsulation ||
-	    pkt.ethertype_be != bpf_htons(ETH_P_IP) || packet_parse_ip(&pkt))
+	if (!ranges || packet_init(&pkt, ctx))
+		return CANARY_NOBODY;
+	pkt.data += is_held ? sizeof(struct bng_punt) : 0;
+	if (packet_parse_ethernet(&pkt) || pkt.encapsulation || pkt.ethertype_be != bpf_htons(ETH_P_IP) ||
+	    packet_parse_ip(&pkt))
 		return CANARY_NOBODY;
 	destination = bpf_ntohl(pkt.ip->daddr);
 	hit = range_public(ranges, destination);
-	if (hit)
-		return canary_place_public(&pkt, hit->base + (destination - hit->first));
-	return session_find(&pkt, ranges, pkt.ip->daddr) ? CANARY_NOBODY : canary_place_session(pkt.session);
+	if (!hit)
+		return session_find(&pkt, ranges, pkt.ip->daddr) ? CANARY_NOBODY
+								 : canary_place_session(pkt.session);
+	if (!is_first_fragment(&pkt) && !tunnel_protocol(pkt.ip))
+		return canary_place_fragment(&pkt);
+	return canary_place_public(&pkt, hit->base + (destination - hit->first));
+}
+
+static __always_inline __u32 canary_place_core(struct xdp_md *ctx)
+{
+	return canary_place_down(ctx, 0);
 }
 
 /* From controld: what goes to a subscriber, or was held on its way from one. */
@@ -139,6 +194,8 @@ __noinline __u32 canary_place_inject(struct xdp_md *ctx)
 	case BNG_PUNT_FRAGMENT_UP:
 	case BNG_PUNT_FTP:
 		return canary_place_frame(&pkt, ETH_ALEN);
+	case BNG_PUNT_FRAGMENT_DOWN:
+		return canary_place_down(ctx, 1);
 	default:
 		return CANARY_NOBODY;
 	}

@@ -7,13 +7,19 @@ import random
 import struct
 
 import pytest
-from scapy.layers.inet import IP
+from scapy.layers.inet import ICMP, IP
 from scapy.layers.l2 import ARP
+from scapy.packet import Raw
 
 import abi
 import frames
 from bpfobject import PerCpuCounts
-from plane import ACC1, ETH_P_PPP_SES, GATEWAY, HOST, PUBLIC, REMOTE, mac_bytes
+from plane import ACC1, CORE, ETH_P_PPP_SES, GATEWAY, HOST, PUBLIC, REMOTE, mac_bytes
+from test_cgnat_tunnel import PAYLOADS, opened
+from test_cgnat_tunnel import down as tunnel_down
+from test_cgnat_tunnel import up as tunnel_up
+from test_packet_fragments import cut, packet_down
+from test_packet_icmp_errors import ROUTER, error, sent
 
 PLACES = 10000
 ZERO = struct.pack("=I", 0)
@@ -120,19 +126,62 @@ def test_what_is_nobodys_is_the_old_programs_until_all_are_chosen(plane, canary)
     public = frames.public_end(plane.access(frames.up(session, frames.udp(4000))))
     nobodys = [("core", frames.down(HOST, frames.udp(53)), "core1"),
                ("core", frames.down("203.0.113.3", frames.udp(53, 5000)), "core1"),
-               ("core", frames.down(PUBLIC[public >> 16], frames.udp(53, public & 0xffff), flags="MF"), "core1"),
+               ("core", frames.down(PUBLIC[public >> 16], frames.udp(53, public & 0xffff), frag=9, id=9), "core1"),
+               ("core", frames.down(PUBLIC[public >> 16], ICMP(type=3, code=1) / Raw(bytes(8))), "core1"),
+               ("core", tunnel_down(PUBLIC[public >> 16], remote="192.0.2.77"), "core1"),
                ("core", frames.down(PUBLIC[0], frames.tcp(80, 60000)), "core1"),
                ("access", bytes(12) + b"\x81\0", "acc1"), ("inject", bytes(64), "punt0")]
     for role, frame, device in nobodys:
         assert canary.is_chosen_from(role, bytes(frame), device, PLACES - 1)
 
 
-def test_a_session_that_ended_has_no_place(plane, canary):
+@pytest.mark.parametrize("protocol", frames.PROTOCOLS)
+def test_an_icmp_error_goes_the_way_of_the_packet_it_quotes(plane, canary, protocol):
+    session = plane.session("10.0.0.5", tags=((0x8100, 7),))
+    quoted, public = sent(plane, session, protocol)
+    for length in (28, 40, len(quoted)):
+        frame = frames.down(PUBLIC[public >> 16], error(quoted[:length]), remote=ROUTER)
+        assert canary.is_chosen_from("core", frame, "core1", place_of_session(session))
+        assert canary.run("core", frame, "core1", PLACES)[0].verdict == "FORWARD_ICMP_DOWN"
+
+
+@pytest.mark.parametrize("kind", PAYLOADS)
+def test_a_tunnel_and_an_error_about_it_go_the_way_of_whose_it_is(plane, canary, kind):
+    session, other = plane.session("10.0.0.5"), plane.session("10.0.0.6")
+    address = opened(plane, session, kind)
+    opened(plane, other, kind, remote="192.0.2.9")
+    place = place_of_session(session)
+    assert canary.is_chosen_from("core", tunnel_down(address, kind), "core1", place)
+    assert canary.is_chosen_from("core", tunnel_down(address, kind, frag=100), "core1", place)
+    quoted = bytes(frames.ip_of(plane.access(tunnel_up(session, kind)).frame))
+    frame = frames.down(address, error(quoted), remote=ROUTER)
+    assert canary.is_chosen_from("core", frame, "core1", place)
+
+
+def test_fragments_go_the_way_of_their_first(plane, canary):
     session = plane.session("10.0.0.5")
     public = frames.public_end(plane.access(frames.up(session, frames.udp(4000))))
-    down = frames.down(PUBLIC[public >> 16], frames.reply_to("udp", public & 0xffff))
+    first, *later = cut(packet_down(public, "udp"))
+    place = place_of_session(session)
+    held = punt(abi.PUNT_FRAGMENT_DOWN, interface=CORE) + later[0]
+    assert canary.is_chosen_from("core", later[0], "core1", PLACES - 1)  # nobody knows yet
+    assert canary.is_chosen_from("inject", held, "punt0", PLACES - 1)
+    assert canary.is_chosen_from("core", first, "core1", place)
+    for frame in later:
+        assert canary.is_chosen_from("core", frame, "core1", place)
+        assert canary.run("core", frame, "core1", PLACES)[0].verdict == "FORWARD_DOWN"
+    assert canary.is_chosen_from("inject", held, "punt0", place)
+
+
+def test_a_session_that_ended_has_no_place(plane, canary):
+    session = plane.session("10.0.0.5")
+    quoted, public = sent(plane, session, "udp")
+    first, later, *_ = cut(packet_down(public, "udp"))
+    assert plane.core(first).verdict == "FORWARD_DOWN"
     session.record.generation += 1
-    assert canary.is_chosen_from("core", down, "core1", PLACES - 1)
+    for down in (frames.down(PUBLIC[public >> 16], frames.reply_to("udp", public & 0xffff)), later,
+                 frames.down(PUBLIC[public >> 16], error(quoted), remote=ROUTER)):
+        assert canary.is_chosen_from("core", down, "core1", PLACES - 1)
 
 
 def test_what_controld_sends_goes_the_way_of_who_gets_it(plane, canary):
@@ -147,8 +196,8 @@ def test_what_controld_sends_goes_the_way_of_who_gets_it(plane, canary):
     assert canary.is_chosen_from("inject", pin, "punt0", PLACES - 1)
 
 
-def punt(reason):
-    header = abi.bng_punt(ethertype_be=0xb588, version=abi.PUNT_VERSION, reason=reason, interface=ACC1)
+def punt(reason, interface=ACC1):
+    header = abi.bng_punt(ethertype_be=0xb588, version=abi.PUNT_VERSION, reason=reason, interface=interface)
     return bytes(header)
 
 
@@ -169,13 +218,20 @@ def test_places_are_even():
         assert all(1800 < count < 2200 for count in tenths)
 
 
-def test_any_frame_at_all(plane, canary):
+@pytest.mark.parametrize("role", ["access", "core"])
+def test_any_frame_at_all(plane, canary, role):
     """Whatever comes, the canary's verdict is the program's own."""
     generator = random.Random(1)
     session = plane.session("10.0.0.5", tags=((0x8100, 7),))
-    whole = frames.up(session, frames.udp(4000), remote=REMOTE)
-    for _ in range(300):
+    quoted, public = sent(plane, session, "udp")
+    wholes, device = {
+        "access": ([frames.up(session, frames.udp(4000), remote=REMOTE)], "acc1"),
+        "core": ([frames.down(PUBLIC[public >> 16], frames.reply_to("udp", public & 0xffff)), *cut(packet_down(public, "udp")),
+                  frames.down(PUBLIC[public >> 16], error(quoted), remote=ROUTER), tunnel_down(PUBLIC[public >> 16])], "core1"),
+    }[role]
+    for number in range(300):
+        whole = wholes[number % len(wholes)][:200]
         frame = bytearray(whole[:generator.randrange(14, len(whole))])
         frame[generator.randrange(len(frame))] ^= 1 << generator.randrange(8)
-        expected = plane.access(bytes(frame))
-        assert canary.run("access", bytes(frame), "acc1", PLACES)[0].verdict == expected.verdict
+        expected = plane.run(f"bng_{role}", bytes(frame), device)
+        assert canary.run(role, bytes(frame), device, PLACES)[0].verdict == expected.verdict
