@@ -269,6 +269,8 @@ static struct upgrade *of_object(struct controld *controld, struct rpc_request *
 			 steps == plan_steps ? "issu.plan" : "issu.upgrade", rpc_fd_count(request));
 		return NULL;
 	}
+	if (names_refused(request, allowed, json_object_get(params, "canary"), rpc_fd(request, 0)))
+		return NULL;
 	upgrade = upgrade_new(controld, request, steps);
 	if (!upgrade) {
 		rpc_fail(request, RPC_INTERNAL, NULL, "starting the upgrade failed: out of memory");

@@ -84,11 +84,41 @@ static int run_captured(struct verify *verify)
 		snprintf(what, sizeof(what), "captured packet %zu, %s", i + 1,
 			 sides[verify->packets.packet[i].entry & 1]);
 		failure = pair_run(&verify->pair, &verify->packets.packet[i], what);
-		verify->result.captured += !failure;
+		verify->pair.result->captured += !failure;
 	}
 	if (!failure)
 		pair_compare_maps(&verify->pair);
 	return failure;
+}
+
+static int run_all(struct verify *verify)
+{
+	int failure = run_captured(verify);
+
+	if (!failure)
+		failure = golden_run(&verify->pair, verify->bounds.golden, verify->live, &verify->stop);
+	verify->pair.result->tries++;
+	return failure;
+}
+
+/* A time that is too long is measured again: a machine that was busy with something else is
+ * no fault of the object, and a slow object is slow each time. What differed stays. */
+static int time_again(struct verify *verify)
+{
+	struct verify_result again = {0}, *result = &verify->result;
+	int failure;
+
+	verify->pair.result = &again;
+	failure = run_all(verify);
+	verify->pair.result = result;
+	result->tries++;
+	if (failure || verify_ratio(&again) >= verify_ratio(result))
+		return failure;
+	result->log_ratio = again.log_ratio * (double)(result->golden + result->captured) /
+			    (double)(again.golden + again.captured);
+	result->old_ns = again.old_ns;
+	result->new_ns = again.new_ns;
+	return 0;
 }
 
 static int compare(struct verify *verify)
@@ -98,9 +128,10 @@ static int compare(struct verify *verify)
 	if (!failure)
 		failure = load(verify);
 	if (!failure)
-		failure = run_captured(verify);
-	if (!failure)
-		failure = golden_run(&verify->pair, verify->bounds.golden, verify->live, &verify->stop);
+		failure = run_all(verify);
+	while (!failure && verify->result.tries < VERIFY_TRIES &&
+	       verify_ratio(&verify->result) > verify->bounds.time_ratio)
+		failure = time_again(verify);
 	if (failure)
 		return say_failure(verify, "comparing packets", failure);
 	if (verify->result.runs)

@@ -16,6 +16,7 @@
 #include "controld/maps/shadow.h"
 
 #define VERIFY_ROUNDS      9  /* of each packet */
+#define VERIFY_TRIES       3  /* before a time is believed that is too long */
 #define VERIFY_DIFFERENCES 64 /* that are told apart */
 #define VERIFY_NAME        96
 #define VERIFY_STEP_NS     10000000 /* of the programs' clock, between two runs */
@@ -23,6 +24,7 @@
 
 struct controld;
 struct rpc_client;
+struct rpc_request;
 
 /* ---- verify_frame.c: frames, byte by byte ----------------------------------- */
 
@@ -30,6 +32,9 @@ struct frame {
 	const uint8_t *bytes;
 	uint32_t length;
 };
+
+/* What a difference of bytes can be called; the last one is NULL. */
+extern const char *const frame_fields[];
 
 /* The first field that is not the same, or NULL. `is_punt`: both begin with a punt header,
  * whose time does not count. */
@@ -113,9 +118,13 @@ struct verify_result {
 	size_t mended;           /* that only the new one ends as it should */
 	uint64_t runs;           /* of both together */
 	double log_ratio;        /* sum of the packets', new to old */
-	uint64_t old_ns, new_ns; /* of all packets, medians */
+	uint64_t old_ns, new_ns; /* of all packets, the least of each */
+	unsigned tries;          /* how often that was measured */
 	char note[160];          /* what could not be done */
 };
+
+/* How many times as long as by the old one a packet takes by the new one. */
+double verify_ratio(const struct verify_result *result);
 
 void difference_add(struct differences *differences, enum difference_kind kind, const char *name,
 		    uint64_t count, const char *example);
@@ -126,6 +135,12 @@ bool verify_judge(const struct verify_result *result, const struct config_verify
 json_t *verify_json(const struct verify_result *result, const struct config_verify *bounds,
 		    const json_t *allowed);
 void verify_summary(const struct verify_result *result, char *text, size_t size);
+
+/* ---- names.c: names in a request -------------------------------------------------- */
+
+/* True after the request was refused: something of `allowed` (/allow_diff) is no difference
+ * that is told apart, or a bound of the canary's is none of the object's. Both may be NULL. */
+bool names_refused(struct rpc_request *request, const json_t *allowed, const json_t *canary, int object);
 
 /* ---- verify_run.c --------------------------------------------------------------- */
 

@@ -77,6 +77,12 @@ static uint32_t checksum_offset(const struct shape *shape)
 	return at && shape->first && shape->l4 + at + 2 <= shape->end ? shape->l4 + at : 0;
 }
 
+const char *const frame_fields[] = {
+	"ethernet",  "encapsulation",  "ip.ttl",      "ip.header",      "ip.checksum",
+	"ip.source", "ip.destination", "l4.checksum", "l4.source_port", "l4.destination_port",
+	"payload",   "length",         "punt",        "frame",          NULL,
+};
+
 static const char *field_at(const struct shape *shape, uint32_t at)
 {
 	uint32_t l4 = at - shape->l4;

@@ -44,7 +44,7 @@ static bool is_allowed(const json_t *allowed, const char *name)
 	return false;
 }
 
-static double ratio_of(const struct verify_result *result)
+double verify_ratio(const struct verify_result *result)
 {
 	size_t packets = result->golden + result->captured;
 
@@ -88,11 +88,11 @@ bool verify_judge(const struct verify_result *result, const struct config_verify
 		snprintf(reason, size, "more than %d kinds of differences", VERIFY_DIFFERENCES);
 		return false;
 	}
-	if (ratio_of(result) <= bounds->time_ratio || is_allowed(allowed, "time"))
+	if (verify_ratio(result) <= bounds->time_ratio || is_allowed(allowed, "time"))
 		return true;
 	snprintf(reason, size,
 		 "a packet takes %.2f times as long as before, /issu/verify/time_ratio allows %g",
-		 ratio_of(result), bounds->time_ratio);
+		 verify_ratio(result), bounds->time_ratio);
 	return false;
 }
 
@@ -118,14 +118,14 @@ json_t *verify_json(const struct verify_result *result, const struct config_veri
 						      (json_int_t)item->count, "example", item->example,
 						      "allowed", is_allowed(allowed, item->name)));
 	}
-	return json_pack("{s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:{s:I, s:I, s:f}, s:O, s:s}", "passed",
-			 passed, "reason", reason, "golden", (json_int_t)result->golden, "golden_elsewhere",
-			 (json_int_t)result->elsewhere, "golden_mended", (json_int_t)result->mended,
-			 "captured", (json_int_t)result->captured, "runs", (json_int_t)result->runs,
-			 "differences", list, "time", "old_ns",
+	return json_pack("{s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:{s:I, s:I, s:f, s:i}, s:O, s:s}",
+			 "passed", passed, "reason", reason, "golden", (json_int_t)result->golden,
+			 "golden_elsewhere", (json_int_t)result->elsewhere, "golden_mended",
+			 (json_int_t)result->mended, "captured", (json_int_t)result->captured, "runs",
+			 (json_int_t)result->runs, "differences", list, "time", "old_ns",
 			 (json_int_t)per_packet(result, result->old_ns), "new_ns",
-			 (json_int_t)per_packet(result, result->new_ns), "ratio", ratio_of(result), "allowed",
-			 allowed, "note", result->note);
+			 (json_int_t)per_packet(result, result->new_ns), "ratio", verify_ratio(result),
+			 "tries", (int)result->tries, "allowed", allowed, "note", result->note);
 }
 
 void verify_summary(const struct verify_result *result, char *text, size_t size)
@@ -140,6 +140,6 @@ void verify_summary(const struct verify_result *result, char *text, size_t size)
 		 " ns a packet (%.2f)%s%s",
 		 result->golden + result->captured, result->golden, result->captured, VERIFY_ROUNDS,
 		 sums[DIFFERENCE_VERDICT], sums[DIFFERENCE_BYTES], sums[DIFFERENCE_MAP],
-		 per_packet(result, result->old_ns), per_packet(result, result->new_ns), ratio_of(result),
+		 per_packet(result, result->old_ns), per_packet(result, result->new_ns), verify_ratio(result),
 		 result->note[0] ? "; " : "", result->note);
 }

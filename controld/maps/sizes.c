@@ -5,14 +5,12 @@
 #include "controld/maps/sizes.h"
 
 #include <bpf/btf.h>
-#include <bpf/libbpf.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "controld/config/config.h"
+#include "controld/maps/object.h"
 
 #define NAME_MAX_BYTES 31
 
@@ -87,21 +85,11 @@ static void add_sizes(const struct config *config, const struct btf *btf, const 
 json_t *maps_sizes(const struct config *config, int object, const json_t *pinned)
 {
 	json_t *sizes = json_object();
-	struct bpf_object *opened;
-	struct stat stat;
-	void *data;
+	struct maps_object opened;
 
-	if (fstat(object, &stat) || stat.st_size <= 0)
-		return sizes;
-	data = mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_PRIVATE, object, 0);
-	if (data == MAP_FAILED)
-		return sizes;
-	opened = bpf_object__open_mem(data, (size_t)stat.st_size, NULL);
-	if (opened) {
-		if (bpf_object__btf(opened))
-			add_sizes(config, bpf_object__btf(opened), pinned, sizes);
-		bpf_object__close(opened);
+	if (maps_object_open(&opened, object)) {
+		add_sizes(config, opened.btf, pinned, sizes);
+		maps_object_close(&opened);
 	}
-	munmap(data, (size_t)stat.st_size);
 	return sizes;
 }

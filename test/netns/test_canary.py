@@ -3,20 +3,18 @@
 # Upgrades by way of a canary, with the real data plane under load: a good object gets
 # everybody in the end, a bad one is taken back, and only the chosen noticed.
 import json
-import pathlib
 import socket
 import struct
 
 import pytest
 
-import sandbox
+from faulty import FaultyPlane
 from lab import Lab, wait_for
 from meter import FIRST_ADDRESS, FIRST_MAC, Meter, add_sessions, faults, mac_text
 
 SUBSCRIBERS = 200
 FLOWS = 1000
 RATE = 20000
-TOP = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +23,19 @@ def lab():
         made.start_daemons()
         add_sessions(made, SUBSCRIBERS)
         yield made
+
+
+DROPS, MIX = 1, 2
+FAULTS = [("\thit = range_public(ranges, destination);\n\treturn hit ? access_hairpin",
+           "\tif (fault[1] == 1 && !(bpf_get_prandom_u32() & 7))\n\t\treturn BNG_DROP_ADDRESS;\n"
+           "\thit = range_public(ranges, destination);\n\treturn hit ? access_hairpin"),
+          ("\treturn access_nat(pkt, 0, 0);\n",
+           "\tif (fault[1] == 2)\n\t\treturn BNG_FORWARD_UP_EXEMPT;\n\treturn access_nat(pkt, 0, 0);\n")]
+
+
+@pytest.fixture(scope="module")
+def bad(lab):
+    return FaultyPlane(lab, "bad", FAULTS)
 
 
 @pytest.fixture
@@ -56,18 +67,6 @@ def drops_of_sessions(lab):
                 for number in range(SUBSCRIBERS)]
 
 
-def bad_build(lab, name, old, new):
-    """The data plane with one fault."""
-    copy = lab.directory / name
-    copy.mkdir(exist_ok=True)
-    sandbox.run(["cp", "-r", str(TOP / "dataplane"), str(copy)])
-    source = copy / "dataplane" / "bng.bpf.c"
-    text = source.read_text()
-    assert text.count(old) == 1
-    source.write_text(text.replace(old, new))
-    return lab.second_build(name=name, top=copy)
-
-
 def generation(lab):
     return lab.call("swap.status", server="holder")["current"]
 
@@ -89,14 +88,9 @@ def test_a_good_object_gets_everybody_and_loses_nothing(lab, load):
     assert sum(drops_of_sessions(lab)) == 0
 
 
-DROPS = ("drops", "\thit = range_public(ranges, destination);\n\treturn hit ? access_hairpin",
-         "\tif (!(bpf_get_prandom_u32() & 7))\n\t\treturn BNG_DROP_ADDRESS;\n"
-         "\thit = range_public(ranges, destination);\n\treturn hit ? access_hairpin")
-
-
-def test_an_object_that_drops_is_taken_back_and_only_the_chosen_lost(lab, load):
+def test_an_object_that_drops_is_taken_back_and_only_the_chosen_lost(lab, bad, load):
     current, before = generation(lab), drops_of_sessions(lab)
-    result = lab.cli("issu", "upgrade", bad_build(lab, *DROPS), "--no-verify", "--canary", "20%", "--bake", "60s",
+    result = lab.cli("issu", "upgrade", bad.object(DROPS), "--no-verify", "--canary", "20%", "--bake", "60s",
                      "--then", "100%", "--bound", "packets=8000", check=False)
     assert result.returncode == 1
     assert "breached: drop_address: " in result.stderr and "bound 0.50 %" in result.stderr
@@ -109,6 +103,24 @@ def test_an_object_that_drops_is_taken_back_and_only_the_chosen_lost(lab, load):
     lost = [after - first for after, first in zip(drops_of_sessions(lab), before)]
     assert {number for number in range(SUBSCRIBERS) if lost[number]} == chosen(2000)
     assert faults(report) == {"up lost": sum(lost)}
+
+
+def test_an_object_that_changes_the_mix_of_verdicts_is_taken_back_and_only_the_chosen_notice(lab, bad):
+    """Nothing is dropped: the packets of the chosen go out with their inner addresses, and again with their public ones."""
+    current, plain = generation(lab), lab.drops()["forward_up_exempt"]
+    with Meter(lab, SUBSCRIBERS, FLOWS) as meter:
+        assert meter.prime()["up"]["lost"] == 0
+        before = lab.digest()
+        meter.start("up", RATE)
+        result = lab.cli("issu", "upgrade", bad.object(MIX), "--no-verify", "--canary", "20%", "--bake", "60s",
+                         "--then", "100%", "--bound", "packets=2000", check=False)
+        report = meter.stop()
+    assert result.returncode == 1
+    assert "breached: forward_up_exempt: " in result.stderr and "bound 20.00 %" in result.stderr
+    assert "everybody is back on the old program" in result.stderr
+    assert generation(lab) == current and lab.digest() == before
+    assert faults(report) == {"up remapped": 2 * len(chosen(2000)) * FLOWS // SUBSCRIBERS}
+    assert lab.drops()["forward_up_exempt"] - plain >= 2000
 
 
 def test_the_canary_goes_on_when_controld_dies(lab, load):
@@ -183,7 +195,24 @@ def test_what_makes_no_sense_is_refused_at_once(lab):
         result = lab.cli("issu", "upgrade", lab.object, *options, check=False)
         assert result.returncode == 1 and text in result.stderr, (options, result.stderr)
     assert lab.call("issu.status") == before
-    result = lab.cli("issu", "upgrade", lab.object, "--no-verify", "--canary", "5%", "--bake", "1s", "--then", "100%",
-                     "--bound", "drop_nothing=1%", check=False)
-    assert result.returncode == 1 and "/canary/bounds/drop_nothing: 0.01: is no bound" in result.stderr
-    assert lab.call("issu.status")["current"] == before["current"]
+
+
+UNKNOWN = {
+    ("--canary", "5%", "--bake", "1s", "--then", "100%", "--bound", "drop_nothing=1%"):
+    ("params /canary/bounds/drop_nothing: 0.01: is no bound: no verdict of the object has this name",
+     {"errors", "drops", "verdicts", "bytes", "packets", "drop_ttl", "forward_up"}),
+    ("--allow-diff", "time", "--allow-diff", "ip.tll"):
+    ('params /allow_diff/1: "ip.tll": is no difference that is told apart', {"time", "ip.ttl", "subscriber", "l4.checksum"}),
+    ("--allow-diff", "drop_ttl>forward_upp"):
+    ('params /allow_diff/0: "drop_ttl>forward_upp": is no difference that is told apart', {"VERDICT>VERDICT (bngcli drops has them)"}),
+}
+
+
+@pytest.mark.parametrize("options", UNKNOWN, ids=["bound", "field", "verdict"])
+def test_names_that_do_not_exist_are_refused_before_anything_is_done(lab, options):
+    before, (text, names) = lab.call("holder.status", server="holder"), UNKNOWN[options]
+    result = lab.cli("issu", "upgrade", lab.object, *options, check=False)
+    after = lab.call("holder.status", server="holder")
+    assert result.returncode == 1 and f"refused: {text}\n" in result.stderr and "[" not in result.stdout
+    assert names <= set(result.stderr.split("names: ")[1].strip().split(", "))
+    assert before["generations"] == after["generations"] and after["maps"] == before["maps"]
