@@ -134,7 +134,9 @@ static void lose_connection(struct sync_client *client, int error)
 	forget_asked(client, true);
 	snprintf(reason, sizeof(reason), "%s: %s", client->path, strerror(-error));
 	client_state(client, false, reason);
-	start_timer(client->again, backoff_next(&client->backoff));
+	uint32_t wait_ms = backoff_next(&client->backoff);
+	client->due_ns = clock_boottime_ns() + wait_ms * 1000000ULL;
+	start_timer(client->again, wait_ms);
 }
 
 static void on_link_ended(void *context, int error)
@@ -145,7 +147,7 @@ static void on_link_ended(void *context, int error)
 static void connect_now(struct sync_client *client)
 {
 	struct sync_client_status *status = &client->status;
-	status->attempt_ns[status->attempts++ % SYNC_ATTEMPTS_KEPT] = clock_boottime_ns();
+	status->due_ns[status->attempts++ % SYNC_ATTEMPTS_KEPT] = client->due_ns;
 	int error = link_open(&client->link, client->base, client->path);
 	if (error) {
 		lose_connection(client, error);

@@ -73,12 +73,12 @@ struct sync_client_status {
 	bool connected;
 	bool up; /* and the bus takes records */
 	char reason[256];
-	uint64_t attempts;                       /* to connect */
-	uint64_t attempt_ns[SYNC_ATTEMPTS_KEPT]; /* boottime; attempt n at n % KEPT, from 0 */
-	size_t queued;                           /* also in flight */
-	uint64_t acknowledged;                   /* batches */
-	uint64_t retried;                        /* answers that said: later */
-	uint64_t records;                        /* received */
+	uint64_t attempts;                   /* to connect */
+	uint64_t due_ns[SYNC_ATTEMPTS_KEPT]; /* boottime; 0: at once; attempt n at n % KEPT, from 0 */
+	size_t queued;                       /* also in flight */
+	uint64_t acknowledged;               /* batches */
+	uint64_t retried;                    /* answers that said: later */
+	uint64_t records;                    /* received */
 	uint64_t snapshots;
 	/* What the bus said of its store last. */
 	uint64_t disk_bytes; /* of the disk that holds it; 0: not told yet */

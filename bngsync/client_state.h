@@ -39,6 +39,7 @@ struct sync_client {
 	struct link link;
 	struct backoff backoff;
 	struct event *again; /* connect, or ask again what was refused for now */
+	uint64_t due_ns;     /* when to connect again, boottime; 0: at once */
 	struct event *send;
 	struct event *quiet;
 	bool heard;   /* since `quiet` last looked */
