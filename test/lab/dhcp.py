@@ -7,7 +7,7 @@ import time
 from scapy.all import BOOTP, DHCP, IP, UDP, Ether  # pylint: disable=no-name-in-module
 
 import sandbox
-from lab import GATEWAY
+from lab import GATEWAY, wait_for
 
 
 class RawClient:
@@ -33,7 +33,7 @@ class RawClient:
         data[-5] ^= damage
         self.socket.send(bytes(data))
 
-    def receive(self, xid=1, timeout=3):
+    def receive(self, xid=1, timeout=10):
         """The reply as (type name, address, {option: value}, frame); None when none came."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -48,9 +48,15 @@ class RawClient:
                 return kinds[options["message-type"]], frame[BOOTP].yiaddr, options, frame
         return None
 
-    def ask(self, kind, timeout=3, **arguments):
+    def ask(self, kind, timeout=10, **arguments):
         self.send(kind, **arguments)
         return self.receive(timeout=timeout)
+
+    def unanswered(self, kind, judged, **arguments):
+        """Whether nothing comes back; `judged` says when the server has seen it."""
+        self.send(kind, **arguments)
+        wait_for("it to be judged", judged)
+        return self.receive(timeout=0.1) is None
 
     def lease(self, mac=None, wanted=None):
         options = [("requested_addr", wanted)] if wanted else []

@@ -166,7 +166,7 @@ class FreeRadius:
 
     def stop(self):
         with contextlib.suppress(subprocess.TimeoutExpired):  # it may hang at its own end; it is killed then
-            self.lab.stop(self.process)
+            self.lab.stop(self.process, timeout=5)
 
     def asked(self):
         """Access-Requests, in order of arrival."""

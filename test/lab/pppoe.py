@@ -71,10 +71,11 @@ def checksum(data):
 class PppoeClient:
     """`client`: of the lab. Attributes say how it behaves and what became of it."""
 
-    def __init__(self, client, user="nemo", password="arctangent", service=b"", line=None, mru=1492, max_payload=None):
+    def __init__(self, client, user="nemo", password="arctangent", service=b"", line=None, mru=1492, max_payload=None,
+                 again=AGAIN):
         self.mac = bytes.fromhex(client.mac.replace(":", ""))
         self.user, self.password, self.service, self.line = user.encode(), password.encode(), service, line
-        self.mru, self.max_payload = mru, max_payload
+        self.mru, self.max_payload, self.again = mru, max_payload, again
         with sandbox.entered(client.namespace):
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
         self.socket.bind(("eth0", 0))
@@ -197,7 +198,7 @@ class PppoeClient:
                 if ready:
                     self._receive(self.socket.recv(4096))
                 if time.monotonic() >= self.due and self.state != "idle":
-                    self.due = time.monotonic() + AGAIN
+                    self.due = time.monotonic() + self.again
                     self._again()
 
     # ---- receiving ----
@@ -343,7 +344,7 @@ class PppoeClient:
     def is_up(self):
         return self.state == "session" and self.ipcp["acked"] and self.ipcp["acks"]
 
-    def wait_up(self, timeout=15):
+    def wait_up(self, timeout=30):
         wait_for(f"a session of {self.user.decode()}: {self.state}, LCP {self.lcp}, IPCP {self.ipcp}, {self.faults}",
                  lambda: self.is_up, timeout)
         return self.ip
@@ -356,7 +357,7 @@ class PppoeClient:
     def ip(self):
         return str(ipaddress.ip_address(self.address))
 
-    def reaches(self, address, count=3, timeout=5):
+    def reaches(self, address, count=3, timeout=20):
         """How many of so many echo requests were answered."""
         with self.lock:
             self.pongs = []

@@ -111,7 +111,7 @@ class Sandbox:
         self._write_record()
         return process
 
-    def stop(self, process, how=signal.SIGTERM, timeout=10):
+    def stop(self, process, how=signal.SIGTERM, timeout=60):
         """Ends one process and returns its status; kills it when it does not listen."""
         if process.poll() is None:
             process.send_signal(how)

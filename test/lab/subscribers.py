@@ -34,7 +34,7 @@ class Subscribers(CommandServer):
     def sessions(self, **members):
         return self.do("sessions", **members)["sessions"]
 
-    def wait(self, what, condition, timeout=30):
+    def wait(self, what, condition, timeout=60):
         """The first report of which the condition is true; the last one is in the error."""
         deadline = time.monotonic() + timeout
         while True:

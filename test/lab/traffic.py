@@ -61,7 +61,7 @@ def udp_socket(namespace, port=0, address="0.0.0.0"):
     with sandbox.entered(namespace):
         client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     client.bind((address, port))
-    client.settimeout(2)
+    client.settimeout(20)
     return client
 
 
@@ -72,7 +72,7 @@ def ask(client, address, port=7000):
     return seen, int(number)
 
 
-def tcp_ask(namespace, address, port=7000, timeout=3):
+def tcp_ask(namespace, address, port=7000, timeout=20):
     with sandbox.entered(namespace):
         client = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     with client:

@@ -102,7 +102,7 @@ def test_cli_shows_what_a_session_would_have(lab):
 def test_a_dhcp_client_is_authorised_by_its_mac(lab):
     before = stats(lab)
     alice = lab.client("alice", ALICE)
-    alice.start_dhcp()
+    alice.start_dhcp(again=20)
     alice.wait_bound()
     assert alice.address == "10.0.77.1" and alice.ping(INTERNET, 2) == 2
     assert change(lab, before) == {"line.asked": 1, "line.granted": 1}
@@ -117,6 +117,7 @@ def test_who_is_refused_gets_nothing_and_is_asked_about_once(lab):
     bob.start_dhcp()
     wait_for("the client to come again", lambda: change(lab, before).get("held_off", 0) >= 2)
     found = change(lab, before)
+    found.pop("repeated", None)  # how often it came before the answer
     assert (found.pop("held_off") >= 2, found) == (True, {"line.asked": 1, "line.denied": 1, "holding_off": 1})
     assert bob.address == ""
     restarted = stats(lab)
@@ -133,7 +134,7 @@ def test_a_question_survives_the_death_of_who_asked(lab):
     configure(lab, server("own", OWN, timeout_ms=30000))
     before = stats(lab)
     carol = lab.client("carol", CAROL)
-    carol.start_dhcp()
+    carol.start_dhcp(again=20)
     wait_for("the question", lambda: own.held)
     lab.controld.kill()
     lab.reap(lab.controld)
@@ -170,7 +171,7 @@ def test_without_servers_the_fallback_lets_them_in(lab):
               ipoe={"method": "radius", "fallback": "local"}, profiles=[{"session_timeout": 300}])
     before = stats(lab)
     erin = lab.client("erin", "02:00:00:00:0a:05")
-    erin.start_dhcp()
+    erin.start_dhcp(again=20)
     erin.wait_bound()
     found = change(lab, before)
     assert found.pop("no_server", 0) == 0

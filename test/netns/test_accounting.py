@@ -126,7 +126,7 @@ def test_interim_records_go_on_over_restarts(lab):
 def test_rfc2866_s2_servers_away_for_a_while_get_each_record_once(lab):
     configure(lab, timeout_ms=200)
     before = list(add(lab, 5))
-    wait_for("the Starts", lambda: all_are(lab, before, ["Start"]))
+    wait_for("the Starts", lambda: all_are(lab, before, ["Start"]) and waiting(lab) == 0)
     with lab.rpc() as follower:
         follower.call("events.follow")
         lab.freeradius.stop()

@@ -146,7 +146,7 @@ def test_start_and_stop_are_kept_beyond_every_bound(lab):
 def test_out_of_service_and_back(lab):
     configure(lab, timeout_ms=200)
     up = list(add(lab, 3))
-    wait_for("the Starts", lambda: all_are(lab, up, ["Start"]))
+    wait_for("the Starts", lambda: all_are(lab, up, ["Start"]) and waiting(lab) == 0)
     before = stats(lab)
     lab.freeradius.stop()
     disconnect(lab, up[:1])
@@ -191,6 +191,9 @@ def test_the_server_gives_the_interval(lab):
     times = [int(record["Acct-Session-Time"]) for record in interims]
     assert all(later - earlier >= 1 for earlier, later in zip(times, times[1:])), times  # not more often than was said
     assert kinds(lab, other)[other] == ["Start"]
+    lab.stop(client.dhcp_process)
+    lab.call("session.disconnect", {"id": int(session, 16)})  # no interim record of its comes between what follows
+    wait_for("the Stop", lambda: kinds(lab, session)[session][-1] == "Stop" and waiting(lab) == 0)
 
 
 def reboot(lab):

@@ -54,7 +54,7 @@ def session(lab):
             "mac": f"02-00-00-00-00-{number:02X}"}
 
 
-def ask(lab, kind, attributes, secret=SECRET, now=None, source=INTERNET, options=("-r", "1", "-t", "2")):
+def ask(lab, kind, attributes, secret=SECRET, now=None, source=INTERNET, options=("-r", "1", "-t", "20")):
     """What radclient received: (code's name, Error-Cause's name), or None."""
     lines = [f"{name} = {value}" for name, value in attributes.items()]
     if now is not False:
@@ -119,15 +119,17 @@ def test_rfc5176_s2_2_a_coa_request_changes_the_session(lab, session):
         follower.call("events.follow")
         assert ask(lab, "coa", {"Acct-Session-Id": session["acct"], "Holdfast-NAT-Pool": "other", "Session-Timeout": 3600,
                                 "Mikrotik-Rate-Limit": '"10M/20M"', "Filter-Id": "walled"}) == (ACK["coa"], None)
-        event = follower.next_notification(10)["params"]
-    assert (event["type"], event["session"], event["address"]) == ("session_change", session["id"], session["address"])
+        event = {}
+        while event.get("session") != session["id"]:  # those before it are being released
+            event = follower.next_notification(20)["params"]
+    assert (event["type"], event["address"]) == ("session_change", session["address"])
     assert (shown(lab, session)["pool"], shown(lab, session)["filter"]) == ("other", "walled")
     assert is_up(lab, session)
 
 
 def test_a_session_timeout_by_coa_counts_from_now(lab, session):
     assert ask(lab, "coa", {"Acct-Session-Id": session["acct"], "Session-Timeout": 1}) == (ACK["coa"], None)
-    wait_for("the end of the session", lambda: not is_up(lab, session), timeout=5)
+    wait_for("the end of the session", lambda: not is_up(lab, session))
 
 
 @pytest.mark.parametrize("attributes, cause", [
@@ -163,7 +165,7 @@ def test_rfc5176_s3_5_nobody_is_named(lab):
 def test_rfc5176_s6_1_rfc5176_s6_3_who_may_not_ask_gets_no_answer(lab, session, reason, options):
     before = stats(lab)
     assert ask(lab, "disconnect", {"Acct-Session-Id": session["acct"]}, **options, options=("-r", "1", "-t", "0.3")) is None
-    after = stats(lab)
+    after = wait_for("it to be counted", lambda: (lambda now: now if now["dropped"] != before["dropped"] else None)(stats(lab)))
     assert {name: count - before["dropped"][name] for name, count in after["dropped"].items() if
             count != before["dropped"][name]} == {reason: 1}
     assert is_up(lab, session)
@@ -185,7 +187,7 @@ def sender(lab):
     with sandbox.entered(lab.internet):
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     udp.bind((INTERNET, 0))
-    udp.settimeout(2)
+    udp.settimeout(20)
     with udp:
         yield udp
 
@@ -284,7 +286,7 @@ def test_every_request_is_answered_over_restarts_of_everybody(lab, session):
         sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(40)]
     for udp in sockets:
         udp.bind((INTERNET, 0))
-        udp.settimeout(3)
+        udp.settimeout(20)
     load = Requests(sockets, session)
     load.start()
     for number in range(RESTARTS):

@@ -69,7 +69,7 @@ def kill_controld(lab):
 @pytest.fixture(scope="module")
 def granted(lab):
     client = lab.client("granted", GRANTED, ["88a8:100", "8100:7"])
-    client.start_dhcp()
+    client.start_dhcp(again=20)
     client.wait_bound()
     return client
 

@@ -136,7 +136,7 @@ def test_rfc4679_s3_ids_that_are_no_text_are_whole(lab, client):
 
 def test_a_line_that_is_not_known_gets_nothing(lab, client):
     before = refused(lab)["denied"]
-    assert client.ask("discover", timeout=1, options=line(remote=b"cpe-8")) is None
+    assert client.unanswered("discover", lambda: refused(lab)["denied"] > before, options=line(remote=b"cpe-8"))
     assert refused(lab)["denied"] == before + 1 and sessions(lab) == []
 
 
@@ -154,7 +154,7 @@ def test_renewal_needs_no_option(lab, client):
 def test_rfc3046_s2_1_option_from_where_no_access_node_is_gets_nothing(lab, client):
     policy(lab, "accept", ["access1"])
     before = refused(lab)
-    assert client.ask("discover", timeout=1, options=line()) is None
+    assert client.unanswered("discover", lambda: refused(lab) != before, options=line())
     after = refused(lab)
     assert {name: count - before[name] for name, count in after.items() if count != before[name]} == {"untrusted_line": 1}
 
@@ -162,7 +162,7 @@ def test_rfc3046_s2_1_option_from_where_no_access_node_is_gets_nothing(lab, clie
 def test_who_has_no_line_is_let_in_unless_it_is_required(lab, client):
     policy(lab, "require")
     before = refused(lab)
-    assert client.ask("discover", timeout=1) is None
+    assert client.unanswered("discover", lambda: refused(lab) != before)
     assert refused(lab)["no_line"] == before["no_line"] + 1
     lab.config["aaa"]["ipoe"]["username"] = "%{interface}"
     policy(lab, "ignore")
@@ -175,11 +175,12 @@ def test_who_has_no_line_is_let_in_unless_it_is_required(lab, client):
 def test_rfc3046_s2_1_1_what_came_by_a_relay_of_somebody_else_is_refused(lab, client):
     """With giaddr it is not from an access node in front of us, but from another network."""
     before = refused(lab)
-    assert client.ask("discover", timeout=1, options=line(), giaddr="10.0.0.9", hops=1) is None
+    assert client.unanswered("discover", lambda: refused(lab) != before, options=line(), giaddr="10.0.0.9", hops=1)
     assert refused(lab)["relayed"] == before["relayed"] + 1 and sessions(lab) == []
 
 
 def test_an_option_that_leads_out_of_itself_is_malformed(lab, client):
     before = refused(lab)["malformed"]
-    assert client.ask("discover", timeout=1, options=[("relay_agent_information", b"\x01\x09port7")]) is None
+    assert client.unanswered("discover", lambda: refused(lab)["malformed"] > before,
+                             options=[("relay_agent_information", b"\x01\x09port7")])
     assert refused(lab)["malformed"] == before + 1

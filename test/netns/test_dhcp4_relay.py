@@ -43,7 +43,7 @@ def stats(lab):
 @pytest.fixture(scope="module")
 def client(lab):
     client = lab.client("relayed", MAC, ["88a8:100", "8100:7"])
-    client.start_dhcp()
+    client.start_dhcp(again=20)
     client.wait_bound()
     return client
 

@@ -79,18 +79,23 @@ def restart(lab):
 
 
 def send(lab, count, port, mac=WALLED):
-    """Datagrams to the internet; how many were let through."""
-    before = shown(lab, mac)["up_packets"] if lab.controld.poll() is None else None
+    """Datagrams to the internet; how many were let through, when each was judged."""
+    def judged():
+        return shown(lab, mac)["up_packets"], drops(lab)[0]
+    before = judged() if lab.controld.poll() is None else None
     with udp_socket(lab.clients[mac].namespace) as sender:
         for _ in range(count):
             sender.sendto(b"x", (INTERNET, port))
-    return before if before is None else shown(lab, mac)["up_packets"] - before
+    if before is None:
+        return None
+    wait_for("each to be judged", lambda: sum(judged()) >= sum(before) + count)
+    return judged()[0] - before[0]
 
 
 def coa(lab, name):
     text = (f"Framed-IP-Address = {lab.clients[WALLED].address}\nFilter-Id = \"{name}\"\nEvent-Timestamp = {int(time.time())}\n"
             f"Message-Authenticator = 0x00\nPacket-Src-IP-Address = {INTERNET}\n")
-    result = lab.run(lab.internet, "radclient", "-x", "-d", lab.radclient, "-D", lab.radclient, "-r", "1", "-t", "3",
+    result = lab.run(lab.internet, "radclient", "-x", "-d", lab.radclient, "-D", lab.radclient, "-r", "1", "-t", "20",
                      f"{CORE}:{COA_PORT}", "coa", SECRET, input=text, check=False)
     return re.search(r"Received (\S+) Id", result.stdout).group(1)
 

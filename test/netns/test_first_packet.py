@@ -3,6 +3,7 @@
 # A host with a fixed address that only sends: it gets a session where the configuration
 # says so, keeps it through a restart of controld, and loses it by silence.
 import socket
+import time
 
 import pytest
 from scapy.all import Ether, IP, UDP  # pylint: disable=no-name-in-module
@@ -81,7 +82,7 @@ def test_so_many_are_handed_to_controld_as_the_configuration_says(lab):
     gateway = client.run("ip", "neighbour", "show", GATEWAY).stdout.split()[4]
     frames = [bytes(Ether(src="02:00:00:00:07:04", dst=gateway) / IP(src=f"172.20.9.{number}", dst=INTERNET) / UDP())
               for number in range(1, 21)]
-    before = lab.drops()
+    before, begun = lab.drops(), time.monotonic()
     with sandbox.entered(client.namespace):
         wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     with wire:
@@ -89,7 +90,7 @@ def test_so_many_are_handed_to_controld_as_the_configuration_says(lab):
         for frame in frames:
             wire.send(frame)
     wait_for("all of them", lambda: handed(lab, before) + limited(lab, before) == len(frames))
-    assert 1 <= handed(lab, before) <= 3  # one, and one for each second that this took
+    assert 1 <= handed(lab, before) <= 3 + (time.monotonic() - begun)  # one, and one for each second that this took
     del lab.config["punt"]
     lab.write_config()
     lab.call("config.reload")
@@ -115,7 +116,7 @@ def test_other_addresses_get_none_and_prefixes_follow_the_configuration(lab):
     wait_for("an answer", lambda: client.ping(INTERNET, count=1))  # again: silence may have ended it by now
     assert session_of(lab, ADDRESS)  # what is up stays
     assert client.ping(INTERNET) == 3
-    wait_for("the session to end by silence", lambda: session_of(lab, OTHER) is None, 10)
+    wait_for("the session to end by silence", lambda: session_of(lab, OTHER) is None)
     lab.config["first_packet"] = []
     lab.write_config()
     lab.call("config.reload")

@@ -104,8 +104,11 @@ def test_no_more_passes_than_the_rate_gives(lab):
     with udp_socket(client.namespace) as sender:
         for _ in range(100):
             sender.sendto(bytes(972), (INTERNET, 9999))
-    after = lab.call("session.show", {"address": client.address})
-    passed = after["up_packets"] - session["up_packets"]
-    dropped = after["rate_up_drops"] - session["rate_up_drops"]
+
+    def moved():
+        after = lab.call("session.show", {"address": client.address})
+        return after["up_packets"] - session["up_packets"], after["rate_up_drops"] - session["rate_up_drops"]
+    wait_for("each to be judged", lambda: sum(moved()) >= 100)
+    passed, dropped = moved()
     assert passed + dropped == 100 and dropped == drops(lab, "drop_rate_up") - before
     assert 10 <= passed <= 40  # DHCP and ARP are free; 8 a second

@@ -61,6 +61,7 @@ def test_every_session_has_a_record_and_a_restart_reads_it(lab):
     before = [shown(lab, address)["history"] for address in addresses[:20]]
     kill(lab, lab.controld)
     lab.start_controld()
+    wait_quiet(lab)  # it tells the bus what it has seen
     status = lab.call("status")
     assert status["sync"] == {"up": True, "synced": True, "reason": "", "waiting": 0}
     assert status["start"]["adopted"]["sessions"] == 1000
