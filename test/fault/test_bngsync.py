@@ -315,7 +315,7 @@ def test_lines_in_other_forms_are_the_same_calls(bus):
         client.socket.sendall(b'{"jsonrpc":"2.0","method":"sync.publish","params":{"topic":"session","records":'
                               b'[{"key":"quiet","value":{}}]}}\n')
         assert client.call("sync.status")["pid"]
-    wait_for("the call without id", lambda: set(bus.records()[0]) == {"a", "quiet"}, timeout=5)
+    wait_for("the call without id", lambda: set(bus.records()[0]) == {"a", "quiet"})
 
 
 def test_a_client_that_never_reads_costs_nobody(bus):

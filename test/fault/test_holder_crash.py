@@ -38,7 +38,7 @@ def dies(lab, action):
     """Runs a request during which the holder dies."""
     with pytest.raises(OSError):
         action()
-    assert lab.process.wait(10) == -9
+    assert lab.process.wait(60) == -9
     return lab.log().count("\n")
 
 
@@ -114,7 +114,7 @@ def test_death_in_the_undoing_at_start(lab):
     dies(lab, lambda: lab.commit(staged))
     for step in ("undo_links", "undo_done", "journal_rename"):
         lab.start(die_at=step, wait=False)
-        assert lab.process.wait(10) == -9
+        assert lab.process.wait(60) == -9
     lab.start()
     assert_in_order(lab, 6)
     assert_swaps_again(lab)

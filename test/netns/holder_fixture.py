@@ -62,7 +62,7 @@ class HolderLab:
             env["BNG_HOLDER_DIE_AT"] = die_at
         self.process = self.sandbox.start(self.namespace, BINARY, "--state", self.state, "--group", GROUP, *self.arguments,
                                           log="holder.log", env=env)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while wait:
             if self.process.poll() is not None:
                 raise AssertionError(f"holder ended: {self.process.returncode}\n{self.log()}")

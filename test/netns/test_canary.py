@@ -80,8 +80,9 @@ def test_a_good_object_gets_everybody_and_loses_nothing(lab, load):
     assert generation(lab) == current + 1
     canary = lab.call("swap.status", server="holder")["canary"]
     assert canary["state"] == "passed" and canary["share"] == 5000
-    part = canary["packets"] / (canary["packets"] + canary["rest_packets"])
-    assert abs(part - len(chosen(5000)) / SUBSCRIBERS) < 0.02
+    packets = canary["packets"] + canary["rest_packets"]
+    # Every flow is served in turn, each way: a part of a turn may be of anybody.
+    assert abs(canary["packets"] - packets * len(chosen(5000)) / SUBSCRIBERS) < 0.02 * packets + 2 * FLOWS
     assert "passed" in lab.cli("issu", "status").stdout
     report = load.stop()
     assert faults(report) == {} and lab.digest() == before
@@ -124,7 +125,7 @@ def test_an_object_that_changes_the_mix_of_verdicts_is_taken_back_and_only_the_c
 
 
 def test_the_canary_goes_on_when_controld_dies(lab, load):
-    current, steps = generation(lab), [{"share": 1000, "bake_s": 4}]
+    current, steps = generation(lab), [{"share": 1000, "bake_s": 10}]
     with lab.rpc() as client, open(lab.object, "rb") as file:
         client.socket.settimeout(30)
         begin(client, file, {"name": "left", "no_verify": True, "canary": {"steps": steps}})
@@ -134,7 +135,7 @@ def test_the_canary_goes_on_when_controld_dies(lab, load):
     lab.start_controld()
     assert running(lab)  # as it was: a start attaches nothing anew
     assert "is a canary: 10 % of the subscribers, step 1 of 1" in lab.cli("issu", "status").stdout
-    wait_for("everybody", lambda: generation(lab) == current + 1 or generation(lab) > current)
+    wait_for("everybody", lambda: generation(lab) > current)
     assert lab.call("issu.status")["canary"]["state"] == "passed"
     assert faults(load.stop()) == {}
 

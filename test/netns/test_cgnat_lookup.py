@@ -189,7 +189,7 @@ def test_blocks_of_a_gone_rule_are_logged_when_they_go_back(lab):
     wait_for("it to be logged", lambda: logged(lab, "block_allocated") == {key: address_of(10)})
     held = pause()
     lab.call("session.disconnect", {"address": address_of(10)})
-    wait_for("it to go back", lambda: logged(lab, "block_freed") == {key: address_of(10)}, timeout=30)
+    wait_for("it to go back", lambda: logged(lab, "block_freed") == {key: address_of(10)})
     gone = pause()
     assert offline(lab, *key, "--at", held)["holders"][0]["session"] == block["session"]
     assert offline(lab, *key, "--at", gone)["answer"] == "nobody"

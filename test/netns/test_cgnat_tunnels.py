@@ -47,7 +47,7 @@ class End:
             self.socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
         self.socket.bind((address, 0))
-        self.socket.settimeout(3)
+        self.socket.settimeout(20)
 
     def send(self, address, count=1, size=0):
         """Numbered packets: what the other end must find."""
@@ -70,7 +70,7 @@ class End:
         self.socket.settimeout(0.2)
         with pytest.raises(TimeoutError):
             self.socket.recvfrom(65535)
-        self.socket.settimeout(3)
+        self.socket.settimeout(20)
         return True
 
 

@@ -44,7 +44,9 @@ SAME = {
 @pytest.mark.parametrize("command", SAME)
 def test_json_is_what_the_rpc_says(lab, command):
     method, server = SAME[command]
-    assert lab.cli_json(*command.split()) == lab.call(method, {} if method == "session.list" else None, server=server)
+    def is_the_same():  # but for seconds that pass between the two
+        return lab.cli_json(*command.split()) == lab.call(method, {} if method == "session.list" else None, server=server)
+    wait_for("both to say the same", is_the_same)
 
 
 MEMBERS = {
@@ -150,8 +152,9 @@ def test_a_trace_shows_a_client_from_before_it_has_a_session(lab):
     other = "02:00:00:00:09:02"
     command = [str(lab.directory / "bngcli"), "--state", str(lab.state), "session", "trace", MAC, "--count", "4"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as trace:
-        for turn in range(50):  # as soon as it listens, two rounds of ours are four lines
-            for address, mac in ((f"10.0.78.{2 * turn + 1}", other), (f"10.0.78.{2 * turn + 2}", MAC)):
+        for turn in range(600):  # as soon as it listens, two rounds of ours are four lines
+            for address, mac in ((f"10.0.{78 + turn // 100}.{2 * (turn % 100) + 1}", other),
+                                 (f"10.0.{78 + turn // 100}.{2 * (turn % 100) + 2}", MAC)):
                 lab.call("session.add", {"sessions": [{"address": address, "mac": mac, "interface": "access0"}]})
                 lab.call("session.disconnect", {"address": address})
             time.sleep(0.05)

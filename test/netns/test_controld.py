@@ -183,8 +183,7 @@ def test_events_are_followed(clean):
     with lab.rpc() as follower:
         assert follower.call("events.follow") == {}
         assert erin.ping(INTERNET) == 3
-        time.sleep(0.3)
-        assert follower.call("status")["mappings"] >= 1
+        wait_for("the event", lambda: follower.call("status")["mappings"] >= 1 and follower.notifications)
         events = [note["params"] for note in follower.notifications if note["method"] == "event"]
     assert [event["type"] for event in events] == ["block_allocated"]
     block = lab.call("cgnat.blocks", {"filter": {"address": erin.address}})["blocks"][0]
@@ -219,7 +218,7 @@ def test_reload_without_being_asked_by_rpc(clean, how):
         # Written in place, and told at once: the file's own notice comes 100 ms later.
         lab.config_file.write_text(json.dumps(dict(lab.config, punt={"dhcp4_rate": 1234})))
         os.kill(lab.controld.pid, signal.SIGHUP)
-    wait_for("the new rate", lambda: running(lab)["punt"]["dhcp4_rate"] == 1234, timeout=5)
+    wait_for("the new rate", lambda: running(lab)["punt"]["dhcp4_rate"] == 1234)
 
 
 @pytest.mark.parametrize("change, text", [
@@ -263,8 +262,7 @@ def test_a_prefix_is_taken_out_and_drains(clean):
     def draining():
         return [entry for entry in lab.call("cgnat.pools")["pools"][0]["addresses"] if not entry["enabled"]]
     # Blocks of earlier tests may be held down on another one.
-    wait_for("the unused addresses to go", lambda: all(entry["allocated"] or entry["held"] for entry in draining()),
-             timeout=15)
+    wait_for("the unused addresses to go", lambda: all(entry["allocated"] or entry["held"] for entry in draining()))
     assert 1 <= len(draining()) < 16 and public in [entry["address"] for entry in draining()]
     fred.dhcp_process.terminate()
     lab.reap(fred.dhcp_process)
@@ -362,12 +360,14 @@ def test_a_holder_that_hangs_does_not_hang_it(clean):
         with pytest.raises(RpcError):
             lab.call("issu.status")  # the call that finds out
         gina.start_dhcp()
-        gina.wait_bound(10)
-        begun = time.monotonic()
+        gina.wait_bound()
+        answered = []
         for _ in range(20):
+            begun = time.monotonic()
             assert lab.call("session.show", {"address": gina.address})["state"] == "active"
+            answered.append(time.monotonic() - begun)
             time.sleep(0.1)
-        assert time.monotonic() - begun < 6
+        assert sorted(answered)[len(answered) // 2] < 1, answered  # whoever waits for it answers nobody in between
     finally:
         os.kill(lab.holder.pid, signal.SIGCONT)
     wait_for("controld to be back", lambda: lab.call("status")["holder"]["connected"])

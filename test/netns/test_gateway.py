@@ -47,8 +47,9 @@ def client(lab, request):
 
 
 def counted(lab, before):
-    """Verdicts that moved since `before`, and by how much."""
-    return {name: packets - before[name] for name, packets in lab.drops().items() if packets != before[name]}
+    """Verdicts that moved since `before`, and by how much; kernels look for their neighbours when they like."""
+    return {name: packets - before[name] for name, packets in lab.drops().items()
+            if packets != before[name] and name not in ("answer_arp", "pass_local")}
 
 
 def gateway_mac(lab):
@@ -148,7 +149,7 @@ def test_spoofed_packet_is_dropped_with_its_reason(lab, reason, forge):
     frame = forge(lab)
     before = lab.drops()
     lab.send_frames(lab.access, "uplink", [frame] * 50)
-    lab_module.wait_for("50 packets to be counted", lambda: sum(counted(lab, before).values()) >= 50, 5)
+    lab_module.wait_for("50 packets to be counted", lambda: sum(counted(lab, before).values()) >= 50)
     assert counted(lab, before) == {reason: 50}
 
 
@@ -157,7 +158,7 @@ def test_spoof_from_another_interface_is_dropped(lab):
     frame[Ether].dst = lab.mac(lab.gateway, "access1")
     before = lab.drops()
     lab.send_frames(lab.load, "up0", [frame] * 50)
-    lab_module.wait_for("50 packets to be counted", lambda: sum(counted(lab, before).values()) >= 50, 5)
+    lab_module.wait_for("50 packets to be counted", lambda: sum(counted(lab, before).values()) >= 50)
     assert counted(lab, before) == {"drop_spoof_interface": 50}
 
 
@@ -168,7 +169,7 @@ def test_unsolicited_packets_do_not_reach_anybody(lab):
     frame = Ether(src=lab.mac(lab.internet, "eth0"), dst=core_mac) / IP(src=INTERNET, dst=unused) / UDP(dport=2000)
     before = lab.drops()
     lab.send_frames(lab.internet, "eth0", [frame] * 50)
-    lab_module.wait_for("50 packets to be counted", lambda: sum(counted(lab, before).values()) >= 50, 5)
+    lab_module.wait_for("50 packets to be counted", lambda: sum(counted(lab, before).values()) >= 50)
     assert counted(lab, before) == {"drop_cgnat_no_mapping": 50}
 
 
@@ -176,7 +177,7 @@ def test_arp_for_other_addresses_is_not_answered(lab):
     who_has = Ether(src=ALICE, dst="ff:ff:ff:ff:ff:ff") / ARP(op=1, hwsrc=ALICE, psrc=lab.alice.address, pdst="10.0.0.2")
     before = lab.drops()
     lab.send_frames(lab.access, "uplink", [who_has] * 10)
-    lab_module.wait_for("10 packets to be counted", lambda: sum(counted(lab, before).values()) >= 10, 5)
+    lab_module.wait_for("10 packets to be counted", lambda: sum(counted(lab, before).values()) >= 10)
     assert counted(lab, before) == {"drop_arp": 10}
 
 

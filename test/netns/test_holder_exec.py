@@ -13,6 +13,7 @@ import time
 import pytest
 
 from holder_fixture import BINARY, BUILD, HolderLab
+from lab import wait_for
 from rpc import RpcError
 from sandbox import entered
 
@@ -58,6 +59,16 @@ def inode_of(lab, name):
     return inode
 
 
+def settled(reading):
+    """A figure when it is the same for a while: who hung up is noticed a little later."""
+    same, last = 0, None
+    while same < 10:
+        now = reading()
+        same, last = same + 1 if now == last else 0, now
+        time.sleep(0.03)
+    return last
+
+
 def descriptors(lab):
     return sorted(os.readlink(path) for path in pathlib.Path(f"/proc/{lab.process.pid}/fd").iterdir())
 
@@ -71,8 +82,7 @@ def test_everything_is_as_it_was(lab):
     second = lab.stage("holder_v2")["generation"]
     lab.call("swap.commit", {"generation": second, "confirm_within_s": 600})
     before, inode, programs = lab.call("holder.status"), inode_of(lab, "kept"), lab.attached_programs()
-    time.sleep(0.2)
-    open_before = descriptors(lab)
+    open_before = settled(lambda: len(descriptors(lab)))
     sweeps = lab.swept()
     for count in range(1, 4):
         client.sendto(b"x", ("127.0.0.1", 7200))  # waits in the socket meanwhile
@@ -88,10 +98,8 @@ def test_everything_is_as_it_was(lab):
     assert after["trial"]["left_ms"] < before["trial"]["left_ms"]
     assert inode_of(lab, "kept") == inode and lab.attached_programs() == programs
     assert pathlib.Path(f"/proc/{lab.process.pid}/comm").read_text() == "bpfholder\n"
-    time.sleep(0.2)
-    assert len(descriptors(lab)) == len(open_before)
-    time.sleep(1.2)
-    assert lab.swept() > sweeps
+    assert settled(lambda: len(descriptors(lab))) == open_before
+    wait_for("a sweep", lambda: lab.swept() > sweeps)
     lab.call("swap.confirm")
     lab.call("swap.rollback")
     lab.assert_runs(1)
@@ -120,7 +128,7 @@ def test_no_packet_is_lost(lab):
         wait_for_execs(lab, count)
     stop.set()
     thread.join()
-    time.sleep(0.2)
+    wait_for("what is on its way", lambda: lab.link_statistics("c1")["rx"]["packets"] - received >= len(sent))
     assert len(sent) > 500
     assert sum(lab.counts().values()) - before == len(sent)
     assert lab.link_statistics("c1")["rx"]["packets"] - received == len(sent)
@@ -131,10 +139,7 @@ def test_a_trial_ends_in_time(lab):
     lab.call("swap.commit", {"generation": generation, "confirm_within_s": 2})
     exec_it(lab)
     wait_for_execs(lab, 1)
-    deadline = time.monotonic() + 5
-    while lab.call("swap.status")["current"] != 1:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for("the old generation", lambda: lab.call("swap.status")["current"] == 1)
     lab.assert_runs(1)
 
 
@@ -175,7 +180,7 @@ def test_death_on_the_way(lab, step):
         exec_it(lab)
     except OSError:
         assert step == "exec_check"
-    assert lab.process.wait(10) == -9
+    assert lab.process.wait(60) == -9
     assert set(lab.attached_programs()) == {"a0", "c0"}
     lab.start()
     lab.assert_runs(1)

@@ -35,7 +35,7 @@ class Servers:
     def ended(self, number):
         """Waits for its end; it must have answered all that it was asked and left no flow open."""
         words = self.processes[number].stdout.readline().split()
-        assert self.processes.pop(number).wait(20) == 0
+        assert self.processes.pop(number).wait(60) == 0
         assert words[::2] == [b"served", b"begun", b"open"] and words[5] == b"0"
         self.served[number] = int(words[1]), int(words[3])
 
@@ -82,7 +82,7 @@ class Load(threading.Thread):
             while flows or not self.ending:
                 while len(flows) < CONCURRENT and not self.ending:
                     self.begin(poller, flows)
-                ready = poller.poll(5)
+                ready = poller.poll(30)
                 if not ready:
                     return
                 for fd, _ in ready:

@@ -208,7 +208,7 @@ def test_death_while_cleaning(lab, many):
         lab.pin(f"if/x{index}").mkdir()
     with pytest.raises(OSError):
         lab.call("orphans.clean")
-    assert lab.process.wait(10) == -9
+    assert lab.process.wait(60) == -9
     lab.start()
     lab.assert_runs(3)
     removed(lab)

@@ -93,7 +93,7 @@ def test_what_they_did_not_sign_is_refused_and_changes_nothing(lab, signers, tmp
             assert error.message.startswith("stage holder_v1: ") and f"accepted: {one.id}, {two.id})" in error.message
             assert error.data == {"accepted": [one.id, two.id]} | ({"signed_by": signer} if signer else {})
             assert counts(lab) == (0, count, 0)
-            assert follower.next_notification(5)["params"] == {"type": "signature_refused", "reason": error.message}
+            assert follower.next_notification(20)["params"] == {"type": "signature_refused", "reason": error.message}
             assert error.message in lab.log()
     assert lab.call("holder.status")["generations"] == [] and list(lab.pin("gen").iterdir()) == []
     changed = tmp_path / "changed.o"
@@ -154,7 +154,7 @@ def test_signatures_by_way_of_controld_and_bngcli(signers):
     with Lab() as lab:
         lab.start_holder(arguments=["--key", one.public])
         lab.start_controld(wait=False)
-        assert lab.controld.wait(20) == 1
+        assert lab.controld.wait(60) == 1
         lab.reap(lab.controld)
         assert "it is not signed (accepted: " + one.id in lab.log("controld")
         beside = lab.object.with_name("bng.bpf.o.minisig")

@@ -84,7 +84,7 @@ def test_what_is_refused_is_told_with_its_reason(lab, tmp_path):
 
 def test_the_holder_going_back_by_itself_is_a_record(lab):
     was = lab.call("issu.status")["current"]
-    report = upgrade(lab, lab.second, confirm_s=1)
+    report = upgrade(lab, lab.second, confirm_s=5)
     number = last(lab)["number"]
     assert last(lab)["trial"] == "running"
     wait_for("the record", lambda: last(lab)["kind"] == "not_confirmed")
@@ -201,7 +201,7 @@ def test_verify_counts_what_was_sent(lab):
     traffic = found["traffic"]
     assert (traffic["forwarded"], traffic["lost"]) == (sent, 0)
     assert sent <= traffic["received"] <= sent + 50  # what the kernel says besides
-    assert found["digest"]["before"] == found["digest"]["after"] and found["longest_gap_us"] < 1000000
+    assert found["digest"]["before"] == found["digest"]["after"] and found["longest_gap_us"] < 3000000
 
 
 def test_verify_sees_packets_that_no_program_judges(lab):
@@ -213,7 +213,7 @@ def test_verify_sees_packets_that_no_program_judges(lab):
     wait_for("it to run", lambda: lab.call("issu.status")["running"] == "traffic watched")
     before = received(lab, "core1")
     lab.send_frames(lab.load, "down0", frames)
-    assert process.wait(20) == 4
+    assert process.wait(60) == 4
     lab.processes.remove(process)
     report = json.loads(lab.log("verify"))
     assert report["hitless"] is False and "neither left nor were dropped" in report["lost"]

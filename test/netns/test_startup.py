@@ -61,7 +61,7 @@ def fails(lab, *options, status=LATE):
     """A start that ends by itself with this status; what it said."""
     def start():
         lab.start_controld(*options, wait=False)
-        assert lab.controld.wait(20) == status
+        assert lab.controld.wait(60) == status
         lab.processes.remove(lab.controld)
     return log_of(lab, start)
 
@@ -156,6 +156,7 @@ def test_after_three_failures_the_previous_version_runs(stopped):
     with hanging(lab.holder):
         fails(lab, *options)
         fails(lab, *options)
+        lab.config["startup"] = {"deadline_s": {"hello": 10}}
         lab.start_controld(*options, wait=False)  # and one that cannot say why
         wait_for("it to greet", lambda: failed(lab)["failures"] == 3 and failed(lab)["phase"] == "holder greeted")
         lab.controld.kill()
@@ -236,7 +237,7 @@ def test_a_record_that_is_garbage_stops_nothing(stopped):
 def test_what_is_starting_is_not_robbed_and_is_told_when_late(stopped):
     """Until a controller is ready, nobody else drops a generation; one that is stopped ends nothing itself."""
     lab = stopped
-    lab.config["startup"] = {"deadline_s": {"records": 1}}
+    lab.config["startup"] = {"deadline_s": {"records": 3}}
     with silent_bus(lab), lab.rpc("holder") as one, open(lab.object, "rb") as file:
         one.call("holder.subscribe")
         lab.start_controld(wait=False)
@@ -247,7 +248,7 @@ def test_what_is_starting_is_not_robbed_and_is_told_when_late(stopped):
                                                 '"records received"\\) is starting: try again when it is ready'):
                 one.call("object.drop", {"generation": generation})
             late = {"type": "controller_late", "pid": lab.controld.pid, "phase": "records received"}
-            wait_for("it to be told", lambda: one.next_notification(5)["params"] == late)
+            wait_for("it to be told", lambda: one.next_notification(20)["params"] == late)
             lab.controld.kill()
         lab.reap(lab.controld)
     assert "has not ended: if it is stopped, kill it\n" in lab.log("holder")
