@@ -54,6 +54,7 @@ int adopt(struct holder *holder)
 	adopt_each(holder, "if", adopt_link);
 	objects_adopt(holder);
 	holder->current = pinned_generation(holder, "current");
+	bridge_adopt(holder);
 	if (holder->journal.committing) {
 		bool committed = holder->current == holder->journal.to;
 		log_warning("commit of generation %u under way: %s", holder->journal.to,

@@ -27,6 +27,7 @@
 #include "lib/rpc.h"
 
 #define TICK_US 200000
+#define OLD     "canary_old"
 
 struct canary {
 	unsigned generation; /* 0: there was none */
@@ -89,19 +90,6 @@ static int open_all(const struct holder *holder, struct canary *canary, struct p
 		     : 0;
 }
 
-/* Whom bng_canary_R calls; -1: nobody any more. */
-static int set_old(const struct holder *holder, const struct canary *canary, const char *role, int program)
-{
-	char path[PIN_TEXT];
-	return rollout_set_program(
-		pin_path(holder, path, "gen/%u/scratch/canary_old_%s", canary->generation, role), program);
-}
-
-static void forget_old(struct holder *holder, const struct canary *canary)
-{
-	for_each_link(link, holder) set_old(holder, canary, link->role, -1);
-}
-
 static int begin_step(struct canary *canary)
 {
 	int error = figures_begin(&canary->figures);
@@ -114,7 +102,7 @@ static int begin_step(struct canary *canary)
 static void end(struct holder *holder, const char *state)
 {
 	event_del(holder->canary->timer);
-	forget_old(holder, holder->canary);
+	links_take_back(holder, holder->canary->generation, OLD);
 	close_fds(holder->canary);
 	tell(holder, state);
 }
@@ -234,17 +222,8 @@ static int prepare(struct holder *holder, struct canary *next, const json_t *req
 	if (!error)
 		error = read_request(next, request, problem);
 	step("canary_fill");
-	for_each_link(link, holder)
-	{
-		int program = role_open(holder, holder->current, link->role);
-		int failure = !error && program >= 0 ? set_old(holder, next, link->role, program) : 0;
-		if (failure)
-			error = refuse_errno(problem, failure,
-					     "canary_old_%s, which is to call the current program",
-					     link->role);
-		if (program >= 0)
-			close(program);
-	}
+	if (!error)
+		error = links_lend(holder, next->generation, OLD, problem);
 	if (error)
 		return error;
 	error = begin_step(next);
@@ -289,7 +268,7 @@ int canary_begin(struct holder *holder, const struct swap_order *order, const js
 	if (!error)
 		error = swap_commit(holder, &enter, result, problem);
 	if (error) {
-		forget_old(holder, next);
+		links_take_back(holder, next->generation, OLD);
 	} else {
 		gone = holder->canary;
 		holder->canary = next;

@@ -46,6 +46,7 @@ static int stage(struct rpc_call *call, void *context)
 	unsigned generation = holder->journal.last_generation;
 	json_object_set_new(call->result, "generation", json_integer(generation));
 	json_object_set_new(call->result, "programs", status_programs(holder, generation));
+	json_object_set_new(call->result, "bridge", json_boolean(bridge_is(holder, generation)));
 	holder_event(holder, json_pack("{s:s, s:i, s:s}", "type", "stage", "generation", generation, "name",
 				       order.name));
 	return 0;
@@ -57,8 +58,9 @@ static int drop(struct rpc_call *call, void *context)
 	unsigned generation = (unsigned)call->argument[0].number;
 	if (!generation_exists(holder, generation))
 		return refuse(&call->problem, RPC_NOT_FOUND, NULL, "there is no generation %u", generation);
-	const char *in_use = generation == holder->current          ? "current"
-			     : generation == holder->journal.canary ? "a canary"
+	const char *in_use = generation == holder->current           ? "current"
+			     : generation == holder->bridge.entering ? "a bridge that is open"
+			     : generation == holder->journal.canary  ? "a canary"
 			     : generation == holder->previous && trial_runs(holder)
 				     ? "what a trial goes back to"
 				     : NULL;
@@ -93,6 +95,11 @@ static int commit(struct rpc_call *call, void *context)
 		return refuse(&call->problem, RPC_CONFLICT, NULL,
 			      "generation %u is a canary: let it end, or end it by swap.rollback",
 			      holder->journal.canary);
+	if (bridge_is_moving(holder))
+		return refuse(&call->problem, RPC_CONFLICT, NULL,
+			      "generation %u is a bridge that has not moved everything yet: swap.status says "
+			      "how far it is",
+			      running_generation(holder));
 	if (trial_s > TRIAL_SECONDS_MAX || (trial_s >= 0 && (!trial_s || !holder->current)))
 		return refuse(&call->problem, RPC_INVALID_PARAMS, NULL,
 			      "params/confirm_within_s: 1-%d, and not for the first generation",
@@ -130,11 +137,11 @@ static int confirm(struct rpc_call *call, void *context)
 static int swap_status(struct rpc_call *call, void *context)
 {
 	const struct holder *holder = context;
-	call->result =
-		json_pack("{s:i, s:i, s:{s:s, s:i, s:i}, s:o, s:o}", "current", holder->current, "previous",
-			  holder->previous, "journal", "step", holder->journal.committing ? "commit" : "idle",
-			  "from", holder->journal.from, "to", holder->journal.to, "trial",
-			  trial_status(holder), "canary", canary_status(holder));
+	call->result = json_pack("{s:i, s:i, s:{s:s, s:i, s:i}, s:o, s:o, s:o}", "current", holder->current,
+				 "previous", holder->previous, "journal", "step",
+				 holder->journal.committing ? "commit" : "idle", "from", holder->journal.from,
+				 "to", holder->journal.to, "trial", trial_status(holder), "canary",
+				 canary_status(holder), "migration", bridge_status(holder));
 	return 0;
 }
 
@@ -269,6 +276,7 @@ static int exec(struct rpc_call *call, void *context)
 	X(drop, "object.drop", GROUP, 0, "generation:u")                                                     \
 	X(commit, "swap.commit", GROUP, 0, "generation:u expected?:u confirm_within_s?:u canary?:o")         \
 	X(rollback, "swap.rollback", GROUP, 0, "generation?:u")                                              \
+	X(bridge_migrate, "swap.migrate", GROUP, 0, "generation:u")                                          \
 	X(confirm, "swap.confirm", GROUP, 0, "")                                                             \
 	X(swap_status, "swap.status", GROUP, 0, "")                                                          \
 	X(attach, "link.attach", GROUP, 0, "interface:i role:n mode?:t")                                     \

@@ -209,9 +209,12 @@ int exec_begin(struct holder *holder, int binary, json_t **result, struct proble
 	static const struct timeval soon = {.tv_usec = REPLY_US};
 	char magic[4] = "", says[512] = "";
 	problem_context(problem, "replace bpfholder");
-	if (holder->exec_fd || holder->journal.canary)
-		return refuse(problem, RPC_CONFLICT, NULL, "%s: wait for its end",
-			      holder->exec_fd ? "it is being replaced" : "a canary runs");
+	const char *busy = holder->exec_fd            ? "it is being replaced"
+			   : holder->journal.canary   ? "a canary runs"
+			   : bridge_is_moving(holder) ? "a bridge moves entries"
+						      : NULL;
+	if (busy)
+		return refuse(problem, RPC_CONFLICT, NULL, "%s: wait for its end", busy);
 	if (pread(binary, magic, 4, 0) != 4 || memcmp(magic, "\177ELF", 4))
 		return refuse(problem, RPC_INVALID_PARAMS, NULL, "the descriptor is not of a program (ELF)");
 	int state_fd = write_state(holder);

@@ -9,6 +9,7 @@
  *       gen/N/program/P                its programs
  *       gen/N/scratch/M                maps that live and die with it
  *       gen/N/durable/M                maps that outlive it, as it uses them
+ *       gen/N/old/M                    a bridge: what durable/M was before, which it moves
  *       gen/N/name                     what the object was called (symbolic link)
  *       gen/N/left                     it was current before, and is kept: which commit
  *                                      left it (symbolic link)
@@ -25,6 +26,8 @@
  *     is confirmed: the journal has when, from before the first link changes.
  *  5. Every refusal leaves everything as it was.
  *  6. While links run a canary, `current` is what they go back to when the holder ends.
+ *  7. While links run a bridge that is not current, its map `bridge` says which maps are
+ *     true: once open, whoever starts finishes; before, he goes back.
  */
 #ifndef BNG_HOLDER_H
 #define BNG_HOLDER_H
@@ -81,8 +84,9 @@ struct swap_order {
 	bool is_rescue;   /* a link that was detached behind our back does not stop it */
 	enum swap_kind {
 		SWAP_COMMIT,
-		SWAP_CANARY, /* to its bng_canary_*; `current` stays */
-		SWAP_BACK,   /* from there to the current generation */
+		SWAP_CANARY,  /* to its bng_canary_*; `current` stays */
+		SWAP_MIGRATE, /* to a bridge; `current` stays until it is open */
+		SWAP_BACK,    /* from there to the current generation */
 	} kind;
 };
 
@@ -113,7 +117,17 @@ struct holder {
 		json_int_t trial_end_ns;
 		unsigned canary;  /* the generation whose bng_canary_* run; 0: none */
 		json_t *new_maps; /* durable maps that this commit is the first to have */
+		/* Of the last bridge: it has moved everything; how that went. */
+		unsigned migrated, attempts;
+		json_int_t opening_us, opened_ns, move_ms;
 	} journal;
+	struct {
+		unsigned entering; /* links run this bridge, `current` is not it yet; 0: none */
+		unsigned failed;   /* this one could not move everything, or not rightly */
+		char reason[256];
+		bool checking;
+		struct event *timer;
+	} bridge;
 	struct {
 		struct rpc_peer *peer; /* NULL: not connected */
 		char version[NAME_TEXT];
@@ -165,7 +179,8 @@ bool generation_is_kept(const struct holder *holder, unsigned generation);
 /* A descriptor or -errno; an id or 0. Role R is served by the program bng_R. */
 int role_open(const struct holder *holder, unsigned generation, const char *role);
 __u32 role_id(const struct holder *holder, unsigned generation, const char *role);
-/* What serves a role now: the current generation, or a canary. */
+/* What serves a role now: the current generation, a canary or a bridge that is being opened. */
+unsigned running_generation(const struct holder *holder);
 int running_open(const struct holder *holder, const char *role);
 __u32 running_id(const struct holder *holder, const char *role);
 
@@ -175,6 +190,8 @@ int object_stage(struct holder *holder, const struct stage_order *order, json_t 
 		 struct problem *problem);
 int swap_commit(struct holder *holder, const struct swap_order *order, json_t **result,
 		struct problem *problem);
+/* The generation's maps and itself are what is pinned as running. */
+int swap_pin(struct holder *holder, unsigned to, struct problem *problem);
 void swap_undo(struct holder *holder);
 void swap_finish(struct holder *holder);
 
@@ -222,6 +239,15 @@ int canary_stop(struct holder *holder, json_t **result, struct problem *problem)
 void canary_sample(struct holder *holder);          /* once a second: what is usual */
 json_t *canary_status(const struct holder *holder); /* null: there was none */
 
+/* bridge.c */
+bool bridge_is(const struct holder *holder, unsigned generation);
+bool bridge_is_moving(const struct holder *holder); /* or could not */
+int bridge_migrate(struct rpc_call *call, void *context);
+void bridge_adopt(struct holder *holder);
+int bridge_serve(struct holder *holder); /* goes on */
+void bridge_done(struct holder *holder);
+json_t *bridge_status(const struct holder *holder); /* null: none runs */
+
 /* link.c */
 struct link *link_find(struct holder *holder, const char *interface);
 struct link *link_of_pin(struct holder *holder, const char *pinned);
@@ -229,6 +255,9 @@ int link_load(struct holder *holder, const char *pinned);
 void link_refresh(struct link *link);
 void links_follow(struct holder *holder); /* every attached link to what is to run */
 void links_watch(struct holder *holder);  /* events for links that changed */
+/* What the current generation runs, in a generation's program arrays NAME_R, for it to call. */
+int links_lend(struct holder *holder, unsigned generation, const char *name, struct problem *problem);
+void links_take_back(struct holder *holder, unsigned generation, const char *name);
 int link_attach(struct holder *holder, const char *interface, const char *role, bool generic, bool *adopted,
 		struct problem *problem);
 void link_event(struct holder *holder, const char *interface, const char *state);

@@ -34,13 +34,18 @@ int journal_load(struct holder *holder)
 	snprintf(path, sizeof(path), "%s/journal.json", holder->dir);
 	json_t *document = json_load_file(path, 0, &error);
 	bool bad = document ? json_unpack_ex(document, &error, 0,
-					     "{s:b, s:i, s:i, s:i, s?:i, s?:i, s?:I, s?:i, s:o}",
+					     "{s:b, s:i, s:i, s:i, s?:i, s?:i, s?:I, s?:i, s?:i, s?:i, "
+					     "s?:I, s?:I, s?:I, s:o}",
 					     "committing", &committing, "from", &holder->journal.from, "to",
 					     &holder->journal.to, "last_generation",
 					     &holder->journal.last_generation, "commits",
 					     &holder->journal.commits, "trial", &holder->journal.trial,
 					     "trial_end_ns", &holder->journal.trial_end_ns, "canary",
-					     &holder->journal.canary, "new_maps", &maps)
+					     &holder->journal.canary, "migrated", &holder->journal.migrated,
+					     "attempts", &holder->journal.attempts, "opening_us",
+					     &holder->journal.opening_us, "opened_ns",
+					     &holder->journal.opened_ns, "move_ms", &holder->journal.move_ms,
+					     "new_maps", &maps)
 			    : json_error_code(&error) != json_error_cannot_open_file;
 	if (bad)
 		log_error("%s: %s; going by the pins alone", path, error.text);
@@ -56,11 +61,14 @@ int journal_write(struct holder *holder, bool committing)
 	snprintf(path, sizeof(path), "%s/journal.json", holder->dir);
 	snprintf(next, sizeof(next), "%s.new", path);
 	json_t *document =
-		json_pack("{s:b, s:i, s:i, s:i, s:i, s:i, s:I, s:i, s:O}", "committing", committing, "from",
-			  holder->journal.from, "to", holder->journal.to, "last_generation",
-			  holder->journal.last_generation, "commits", holder->journal.commits, "trial",
-			  holder->journal.trial, "trial_end_ns", holder->journal.trial_end_ns, "canary",
-			  holder->journal.canary, "new_maps", holder->journal.new_maps);
+		json_pack("{s:b, s:i, s:i, s:i, s:i, s:i, s:I, s:i, s:i, s:i, s:I, s:I, s:I, s:O}",
+			  "committing", committing, "from", holder->journal.from, "to", holder->journal.to,
+			  "last_generation", holder->journal.last_generation, "commits",
+			  holder->journal.commits, "trial", holder->journal.trial, "trial_end_ns",
+			  holder->journal.trial_end_ns, "canary", holder->journal.canary, "migrated",
+			  holder->journal.migrated, "attempts", holder->journal.attempts, "opening_us",
+			  holder->journal.opening_us, "opened_ns", holder->journal.opened_ns, "move_ms",
+			  holder->journal.move_ms, "new_maps", holder->journal.new_maps);
 	errno = ENOMEM;
 	int error = !document || json_dump_file(document, next, JSON_COMPACT) ? -errno : 0;
 	json_decref(document);

@@ -14,6 +14,7 @@
 
 #include "holder/holder.h"
 #include "lib/bpf/bpffs.h"
+#include "lib/bpf/rollout.h"
 #include "lib/bpf/xdp.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -161,6 +162,36 @@ void links_follow(struct holder *holder)
 			close(fd);
 		link_refresh(link);
 	}
+}
+
+static int lend(const struct holder *holder, unsigned generation, const char *name, const char *role,
+		int program)
+{
+	char path[PIN_TEXT];
+	return rollout_set_program(pin_path(holder, path, "gen/%u/scratch/%s_%s", generation, name, role),
+				   program);
+}
+
+int links_lend(struct holder *holder, unsigned generation, const char *name, struct problem *problem)
+{
+	int error = 0;
+	for_each_link(link, holder)
+	{
+		int program = role_open(holder, holder->current, link->role);
+		int failure =
+			!error && program >= 0 ? lend(holder, generation, name, link->role, program) : 0;
+		if (failure)
+			error = refuse_errno(problem, failure, "%s_%s, which is to call the current program",
+					     name, link->role);
+		if (program >= 0)
+			close(program);
+	}
+	return error;
+}
+
+void links_take_back(struct holder *holder, unsigned generation, const char *name)
+{
+	for_each_link(link, holder) lend(holder, generation, name, link->role, -1);
 }
 
 static int pin_link(struct holder *holder, const char *interface, const char *role, bool generic, int fd)

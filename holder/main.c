@@ -25,7 +25,8 @@
 static void sweep(struct holder *holder)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, options);
-	int program = role_open(holder, holder->current, "sweep");
+	unsigned entering = holder->bridge.entering; /* the old maps are not to be written any more */
+	int program = role_open(holder, entering ? entering : holder->current, "sweep");
 	if (program < 0)
 		return;
 	uint64_t begun_ns = clock_boottime_ns();
@@ -83,11 +84,14 @@ static int serve(struct holder *holder)
 	int error = control_start(holder);
 	for (size_t i = 0; i < 4 && !error; i++)
 		error = !events[i] || event_add(events[i], times[i]) ? -ENOMEM : 0;
+	if (!error)
+		error = bridge_serve(holder);
 	if (!error) {
 		service_ready();
 		event_base_dispatch(holder->base);
 	}
 	rpc_server_free(holder->server);
+	bridge_done(holder);
 	for (size_t i = 0; i < 4; i++)
 		event_free(events[i]);
 	event_base_free(holder->base);

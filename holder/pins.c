@@ -153,22 +153,27 @@ __u32 role_id(const struct holder *holder, unsigned generation, const char *role
 	return describe_program_id(pin_path(holder, path, "gen/%u/program/bng_%s", generation, role));
 }
 
-static unsigned running(const struct holder *holder, const char *role, char canary_role[static NAME_TEXT])
+unsigned running_generation(const struct holder *holder)
 {
-	snprintf(canary_role, NAME_TEXT, "%s%.50s", holder->journal.canary ? "canary_" : "", role);
-	return holder->journal.canary ? holder->journal.canary : holder->current;
+	return holder->journal.canary    ? holder->journal.canary
+	       : holder->bridge.entering ? holder->bridge.entering
+					 : holder->current;
+}
+
+static const char *running_role(const struct holder *holder, const char *role, char name[static NAME_TEXT])
+{
+	snprintf(name, NAME_TEXT, "%s%.50s", holder->journal.canary ? "canary_" : "", role);
+	return name;
 }
 
 int running_open(const struct holder *holder, const char *role)
 {
 	char name[NAME_TEXT];
-	unsigned generation = running(holder, role, name);
-	return role_open(holder, generation, name);
+	return role_open(holder, running_generation(holder), running_role(holder, role, name));
 }
 
 __u32 running_id(const struct holder *holder, const char *role)
 {
 	char name[NAME_TEXT];
-	unsigned generation = running(holder, role, name);
-	return role_id(holder, generation, name);
+	return role_id(holder, running_generation(holder), running_role(holder, role, name));
 }

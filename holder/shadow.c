@@ -86,6 +86,10 @@ int object_shadow(struct rpc_call *call, void *context)
 	problem_context(&call->problem, "shadow of generation %u", generation);
 	if (!generation_exists(holder, generation))
 		return refuse(&call->problem, RPC_NOT_FOUND, NULL, "there is no such generation");
+	if (bridge_is(holder, generation))
+		return refuse(
+			&call->problem, RPC_CONFLICT, NULL,
+			"it is a bridge, which lives from maps that run: verify the object that follows it");
 	int fd = open(object_path(holder, path, generation), O_RDONLY | O_CLOEXEC);
 	int error = fd < 0 ? -errno : file_read(fd, OBJECT_BYTES_MAX, &bytes, &size);
 	if (fd >= 0)

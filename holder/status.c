@@ -34,8 +34,9 @@ static json_t *generations(const struct holder *holder)
 		if (readlink(pin_path(holder, path, "gen/%u/name", number), name, sizeof(name) - 1) < 0)
 			name[0] = '\0';
 		json_array_append_new(list,
-				      json_pack("{s:i, s:s, s:s, s:o}", "generation", number, "name", name,
-						"state", state, "programs", status_programs(holder, number)));
+				      json_pack("{s:i, s:s, s:s, s:b, s:o}", "generation", number, "name",
+						name, "state", state, "bridge", bridge_is(holder, number),
+						"programs", status_programs(holder, number)));
 	}
 	globfree(&found);
 	return list;
@@ -45,7 +46,7 @@ static json_t *generations(const struct holder *holder)
 static unsigned running(const struct holder *holder, const struct link *link)
 {
 	if (running_id(holder, link->role) == link->program_id)
-		return holder->journal.canary ? holder->journal.canary : holder->current;
+		return running_generation(holder);
 	if (role_id(holder, holder->current, link->role) == link->program_id)
 		return holder->current;
 	return role_id(holder, holder->previous, link->role) == link->program_id ? holder->previous : 0;
@@ -73,13 +74,13 @@ json_t *status_report(struct holder *holder)
 	json_t *sweep =
 		json_pack("{s:I, s:I, s:I}", "runs", (json_int_t)holder->sweep.runs, "errors",
 			  (json_int_t)holder->sweep.errors, "last_us", (json_int_t)holder->sweep.last_us);
-	return json_pack("{s:s, s:i, s:s, s:I, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i}",
-			 "version", BNG_VERSION, "pid", getpid(), "started",
-			 clock_format(holder->started_ns, started), "uptime_ns",
-			 (json_int_t)(clock_boottime_ns() - holder->started_ns), "generation",
-			 holder->current, "previous", holder->previous, "generations", generations(holder),
-			 "links", links(holder), "maps", describe_maps(pin_path(holder, maps, "map/*")),
-			 "sockets", keeper_names(&holder->store), "controller", controller_status(holder),
-			 "sweep", sweep, "trial", trial_status(holder), "canary", canary_status(holder),
-			 "signing", sign_status(holder), "execs", holder->execs);
+	return json_pack(
+		"{s:s, s:i, s:s, s:I, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i}",
+		"version", BNG_VERSION, "pid", getpid(), "started", clock_format(holder->started_ns, started),
+		"uptime_ns", (json_int_t)(clock_boottime_ns() - holder->started_ns), "generation",
+		holder->current, "previous", holder->previous, "generations", generations(holder), "links",
+		links(holder), "maps", describe_maps(pin_path(holder, maps, "map/*")), "sockets",
+		keeper_names(&holder->store), "controller", controller_status(holder), "sweep", sweep,
+		"trial", trial_status(holder), "canary", canary_status(holder), "migration",
+		bridge_status(holder), "signing", sign_status(holder), "execs", holder->execs);
 }

@@ -39,7 +39,23 @@ struct swap {
 	struct xdp_park park;
 };
 
-/* A generation staged before a durable map was committed has one of its own. */
+/* A generation that runs another map than the pinned one. */
+static int plan_other_map(const struct swap *swap, const char *name, __u32 pinned)
+{
+	char path[PIN_TEXT];
+	bool migrates =
+		describe_map_id(pin_path(swap->holder, path, "gen/%u/old/%s", swap->to, name)) == pinned;
+	if (migrates && swap->order->kind == SWAP_MIGRATE)
+		return 0;
+	return refuse(swap->problem, RPC_CONFLICT, NULL,
+		      migrates ? "it is a bridge, which migrates map %s: swap.migrate begins it"
+		      : generation_is_kept(swap->holder, swap->to)
+			      ? "map %s was migrated: its old map is no longer true; go back with a bridge "
+				"in the other direction"
+			      : "it was staged before map %s was committed: stage it again",
+		      name);
+}
+
 static int plan_maps(struct swap *swap)
 {
 	glob_t found;
@@ -53,8 +69,7 @@ static int plan_maps(struct swap *swap)
 		if (!pinned)
 			json_array_append_new(swap->holder->journal.new_maps, json_string(name));
 		else if (pinned != describe_map_id(found.gl_pathv[i]))
-			error = refuse(swap->problem, RPC_CONFLICT, NULL,
-				       "it was staged before map %s was committed: stage it again", name);
+			error = plan_other_map(swap, name, pinned);
 	}
 	globfree(&found);
 	return error;
@@ -111,39 +126,46 @@ static int update_links(struct swap *swap)
 	return 0;
 }
 
-static int pin_new_maps(struct swap *swap)
+/* Beside, then in place of what is there, if it is another map. */
+static int pin_map(const struct holder *holder, const char *own)
 {
-	char own[PIN_TEXT], maps[PIN_TEXT];
-	size_t i;
-	json_t *name;
-	pin_path(swap->holder, maps, "map");
-	json_array_foreach(swap->holder->journal.new_maps, i, name)
-	{
-		const char *map = json_string_value(name);
-		int fd = bpf_obj_get(pin_path(swap->holder, own, "gen/%u/durable/%s", swap->to, map));
-		int error = fd < 0 ? fd : bpffs_pin(fd, maps, map);
-		close(fd);
-		if (error)
-			return refuse_errno(swap->problem, error, "pinning map %s", map);
-	}
-	return 0;
+	char beside[PIN_TEXT], path[PIN_TEXT];
+	if (describe_map_id(pin_path(holder, path, "map/%s", bpffs_name(own))) == describe_map_id(own))
+		return 0;
+	unlink(pin_path(holder, beside, "map_new"));
+	step("commit_map");
+	return link(own, beside) || rename(beside, path) ? -errno : 0;
 }
 
-static int commit_pins(struct swap *swap)
+static int pin_maps(const struct holder *holder, unsigned generation, struct problem *problem)
 {
-	struct holder *holder = swap->holder;
+	glob_t found;
+	char path[PIN_TEXT];
+	int error = 0;
+	bpffs_list(pin_path(holder, path, "gen/%u/durable/*", generation), &found);
+	for (size_t i = 0; i < found.gl_pathc && !error; i++) {
+		error = pin_map(holder, found.gl_pathv[i]);
+		if (error)
+			refuse_errno(problem, error, "pinning map %s", bpffs_name(found.gl_pathv[i]));
+	}
+	globfree(&found);
+	return error;
+}
+
+int swap_pin(struct holder *holder, unsigned to, struct problem *problem)
+{
 	step("commit_maps");
-	if (pin_new_maps(swap))
+	if (pin_maps(holder, to, problem))
 		return -EINVAL;
 	step("commit_keep");
 	int error = generation_leave(holder, holder->current, holder->journal.commits);
 	step("commit_current");
 	if (!error)
-		error = pin_generation(holder, "current", swap->to);
+		error = pin_generation(holder, "current", to);
 	if (error)
-		return refuse_errno(swap->problem, error, "pointing `current`");
+		return refuse_errno(problem, error, "pointing `current`");
 	holder->previous = holder->current;
-	holder->current = swap->to;
+	holder->current = to;
 	return 0;
 }
 
@@ -153,7 +175,7 @@ void swap_undo(struct holder *holder)
 	char path[PIN_TEXT];
 	size_t i;
 	json_t *name;
-	holder->journal.canary = 0;
+	holder->journal.canary = holder->bridge.entering = 0;
 	step("undo_links");
 	links_follow(holder);
 	json_array_foreach(holder->journal.new_maps, i, name)
@@ -188,19 +210,21 @@ static int run(struct swap *swap)
 	}
 	holder->journal.from = holder->current;
 	holder->journal.to = swap->to;
-	if (swap->order->kind == SWAP_COMMIT) {
+	if (swap->order->kind == SWAP_COMMIT || swap->order->kind == SWAP_MIGRATE)
 		holder->journal.commits++;
+	if (swap->order->kind == SWAP_COMMIT)
 		trial_begin(holder, swap->to, swap->order->trial_s);
-	}
 	step("commit_intent");
 	int error = journal_write(holder, true);
 	if (error && swap->order->kind != SWAP_BACK)
 		return refuse_errno(swap->problem, error, "writing the journal");
 	error = update_links(swap);
 	if (!error && swap->order->kind == SWAP_COMMIT)
-		error = commit_pins(swap);
-	if (!error)
+		error = swap_pin(holder, swap->to, swap->problem);
+	if (!error) {
 		holder->journal.canary = swap->order->kind == SWAP_CANARY ? swap->to : 0;
+		holder->bridge.entering = swap->order->kind == SWAP_MIGRATE ? swap->to : 0;
+	}
 	if (error)
 		swap_undo(holder);
 	else

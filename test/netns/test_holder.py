@@ -88,7 +88,7 @@ def test_swap_and_rollback(lab):
     assert all(link["update_us"] > 0 for link in report["links"]) and report["skew_us"] > 0
     lab.assert_runs(2)
     assert lab.call("swap.status") == {"current": 2, "previous": 1, "journal": {"step": "idle", "from": 1, "to": 2},
-                                       "trial": None, "canary": None}
+                                       "trial": None, "canary": None, "migration": None}
     assert lab.call("swap.rollback")["to"] == 1
     lab.assert_runs(1)
     assert lab.call("swap.status")["previous"] == 2
@@ -266,7 +266,7 @@ def test_second_interface_detached_behind_our_back(lab):
     states = {link["interface"]: link["state"] for link in lab.call("holder.status")["links"]}
     assert states == {"a0": "attached", "c0": "detached"}
     assert lab.call("swap.status") == {"current": 1, "previous": 0, "journal": {"step": "idle", "from": 1, "to": 2},
-                                       "trial": None, "canary": None}
+                                       "trial": None, "canary": None, "migration": None}
     assert lab.attach("c0", "core")["adopted"] is False
     lab.commit(generation)
     lab.assert_runs(generation)

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+ *
+ * BPF_F_TEST_RUN_ON_CPU calls the program from an interrupt of that CPU; of the caller's own
+ * CPU it does not, and a packet could interrupt it there. So the caller stays on one CPU while
+ * it asks another.
+ */
+#include "lib/bpf/mover.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <limits.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/cpu.h"
+
+static int other_cpu(int own)
+{
+	cpu_set_t online;
+	int error = cpu_read_list("online", &online);
+	for (int i = 1; i < CPU_SETSIZE && !error; i++) {
+		if (CPU_ISSET((own + i) % CPU_SETSIZE, &online))
+			return (own + i) % CPU_SETSIZE;
+	}
+	return error ? error : -ENODEV;
+}
+
+static int run_once(int program)
+{
+	struct cpu_place before;
+	int own = cpu_hold(&before, false);
+	if (own < 0)
+		return own;
+	int cpu = other_cpu(own), error = cpu < 0 ? cpu : 0;
+	LIBBPF_OPTS(bpf_test_run_opts, options, .flags = BPF_F_TEST_RUN_ON_CPU, .cpu = (__u32)cpu);
+	if (!error)
+		error = bpf_prog_test_run_opts(program, &options);
+	cpu_release(&before);
+	if (error)
+		return error;
+	return options.retval > INT_MAX ? -EPROTO : (int)options.retval;
+}
+
+int mover_run(const char *path, uint64_t for_ns)
+{
+	uint64_t begun_ns = clock_boottime_ns();
+	int result, program = bpf_obj_get(path);
+	if (program < 0)
+		return program;
+	do {
+		result = run_once(program);
+	} while (!result && clock_boottime_ns() - begun_ns < for_ns);
+	close(program);
+	return result;
+}
