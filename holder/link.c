@@ -244,17 +244,22 @@ int link_attach(struct holder *holder, const char *interface, const char *role, 
 	if (link)
 		link_refresh(link);
 	*adopted = link && link->ifindex;
-	if (link && !*adopted)
-		link_detach(holder, link);
-	if (!*adopted)
+	if (link && !*adopted && !strcmp(link->role, role) && link->generic == generic) {
+		error = attach_again(holder, link, problem);
+		if (!error)
+			link_event(holder, interface, "attached");
+	} else if (!*adopted) {
+		if (link)
+			link_detach(holder, link);
 		error = create_link(holder, interface, role, program, generic, problem);
-	else if (strcmp(link->role, role) || link->generic != generic ||
-		 link->ifindex != if_nametoindex(interface))
+	} else if (strcmp(link->role, role) || link->generic != generic ||
+		   link->ifindex != if_nametoindex(interface)) {
 		error = refuse(problem, RPC_CONFLICT, NULL,
 			       "it is attached to interface %u as %s in %s mode: detach it", link->ifindex,
 			       link->role, link->generic ? "generic" : "native");
-	else
+	} else {
 		links_follow(holder);
+	}
 	close(program);
 	return error;
 }

@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,6 +246,33 @@ static int apply_gateways(struct controld *controld, const struct config *next)
 	return 0;
 }
 
+static bool is_detached(const json_t *links, const char *name)
+{
+	const char *state = json_string_value(json_object_get(interfaces_link(links, name), "state"));
+
+	return state && !strcmp(state, "detached");
+}
+
+/* What was detached behind the holder's back; what link.detach took off stays off. One that cannot
+ * be attached (somebody else's program is there) is no reason to refuse a change of something else. */
+static void attach_again(struct controld *controld, const struct config *config)
+{
+	struct rpc_result status;
+	const json_t *links;
+
+	if (holder_call(controld->holder, "holder.status", NULL, NULL, 0, &status))
+		log_warning("seeing which interfaces are attached failed: %s", status.message);
+	links = json_object_get(status.value, "links");
+	for (size_t i = 0; i < config->interface_count; i++) {
+		const struct config_interface *interface = &config->interfaces[i];
+
+		if (is_detached(links, interface->name) && if_nametoindex(interface->name))
+			device_attach(controld, interface->name, role_name(interface->access),
+				      interface->generic);
+	}
+	rpc_result_done(&status);
+}
+
 static int apply(struct controld *controld, const struct config *old, const struct config *next)
 {
 	int failure = give_indexes(controld, next);
@@ -264,6 +292,8 @@ static int apply(struct controld *controld, const struct config *old, const stru
 		failure = apply_gateways(controld, next);
 	if (!failure)
 		remove_unwanted(controld, next);
+	if (!failure && old)
+		attach_again(controld, next);
 	return failure;
 }
 

@@ -26,6 +26,8 @@ bool device_read(const char *name, struct device *device);
 /* The holder makes sure that the role's program is on it. 0 or -errno, logged. */
 int device_attach(struct controld *controld, const char *name, const char *role, bool generic);
 
+/* Of the holder's list; NULL: it has none there. Borrowed. */
+json_t *interfaces_link(const json_t *links, const char *name);
 void interfaces_list(struct rpc_request *request, void *context);
 
 #endif

@@ -29,7 +29,7 @@ static json_t *gateways_json(const struct config *config, const char *name)
 	return list;
 }
 
-static json_t *find_link(const json_t *links, const char *name)
+json_t *interfaces_link(const json_t *links, const char *name)
 {
 	json_t *link;
 	size_t i;
@@ -58,7 +58,7 @@ static const char *state_of(const struct device *device, json_t *link)
 static json_t *interface_json(struct controld *controld, const char *name, uint16_t index, const char *role,
 			      const char *mode, json_t *links)
 {
-	json_t *link = find_link(links, name), *program = json_object_get(link, "program_id");
+	json_t *link = interfaces_link(links, name), *program = json_object_get(link, "program_id");
 	struct device device = {0};
 	struct netdev_traffic traffic;
 	char mac[MAC_TEXT];

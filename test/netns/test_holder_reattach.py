@@ -2,7 +2,7 @@
 #
 # A link that was detached behind the holder's back: noticed within a second, told, and
 # attached again where that was asked for. What the operator detached stays so.
-import json
+import subprocess
 import time
 
 import pytest
@@ -131,11 +131,9 @@ def test_the_operator_hears_of_it():
         lab.start_holder()
         lab.start_controld()
         interface = next(iter(lab.programs()))
-        link = next(row for row in json.loads(lab.run(lab.gateway, "bpftool", "-j", "link").stdout)
-                    if row.get("prog_id") == lab.programs()[interface])
         with lab.rpc() as follower:
             follower.call("events.follow")
-            lab.run(lab.gateway, "bpftool", "link", "detach", "id", str(link["id"]))
+            tear_off(lab, interface)
             event = follower.next_notification(20)["params"]
             assert (event["type"], event["interface"]) == ("link_detached", interface)
             assert lab.call("status")["detached"] == [interface]
@@ -148,3 +146,37 @@ def test_the_operator_hears_of_it():
                 types.append(follower.next_notification(10)["params"]["type"])
         assert lab.call("status")["detached"] == []
         assert interface in lab.programs()
+
+
+def tear_off(lab, interface):
+    lab.run(lab.gateway, "bpftool", "link", "detach", "pinned", str(lab.state / "bpf/if" / interface / "link"))
+
+
+def test_a_reload_attaches_again_what_was_torn_off():
+    """Not what the operator took off; and somebody else's program there stops no reload."""
+    with Lab() as lab:
+        lab.start_daemons()
+        before = lab.programs()
+        for interface in ("access0", "core0", "core1"):
+            tear_off(lab, interface)
+        lab.call("link.detach", {"interface": "core1", "force": True}, server="holder")
+        source = ("__attribute__((section(\"xdp\"))) int pass(void *x) { return 2; } "
+                  "char _license[] __attribute__((section(\"license\"))) = \"GPL\";")
+        foreign = lab.directory / "foreign.o"
+        subprocess.run(["clang", "-O2", "-target", "bpf", "-c", "-x", "c", "-", "-o", foreign], input=source, text=True, check=True)
+        lab.run(lab.gateway, "ip", "link", "set", "access0", "xdpdrv", "obj", foreign, "sec", "xdp")
+        other = lab.programs()["access0"]
+        lab.config["cgnat"]["exempt"].append("192.0.3.0/24")
+        lab.write_config()
+        lab.cli("config", "reload")
+        torn = {"access0": other, "core0": before["core0"]}
+        assert lab.programs() == {name: torn.get(name, program) for name, program in before.items() if name != "core1"}
+        assert f"to access0 (native) failed: attach access0 as access: XDP program {other}, not ours" in lab.log("controld")
+        assert lab.call("status")["detached"] == ["access0"]
+        lab.run(lab.gateway, "ip", "link", "set", "access0", "xdpdrv", "off")
+        lab.cli("config", "reload")
+        assert lab.programs() == {name: program for name, program in before.items() if name != "core1"}
+        assert lab.call("status")["detached"] == []
+        lab.stop(lab.controld)
+        lab.start_controld()
+        assert lab.programs() == before
