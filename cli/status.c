@@ -85,8 +85,10 @@ int print_status(struct cli *cli, const json_t *result, const struct invocation 
 	print_fact("holder", "process %lld, %s", (long long)member_integer(holder, "pid"),
 		   json_is_true(json_object_get(holder, "connected")) ? "connected" : "NOT CONNECTED");
 	json_array_foreach(json_object_get(result, "detached"), i, interface)
+	{
 		print_fact("DETACHED", "%s runs no program: a reload attaches it again",
 			   json_string_value(interface));
+	}
 	if (json_is_true(json_object_get(sync, "up")))
 		print_fact("bngsync", "takes records, %lld wait", (long long)member_integer(sync, "waiting"));
 	else

@@ -139,10 +139,12 @@ struct rpc_result {
 	size_t fd_count;
 };
 
-/* -errno when nobody listens. */
+/* -errno when nobody listens. `timeout_ms` as below. */
 int rpc_client_open(const char *path, int timeout_ms, struct rpc_client **client);
 void rpc_client_close(struct rpc_client *client);
 int rpc_client_fd(const struct rpc_client *client);
+/* How long each call waits from now on; negative: for ever. */
+int rpc_client_set_timeout(struct rpc_client *client, int timeout_ms);
 
 /* Steals `params` (may be NULL). Returns 0 and a result, which may be an RPC
  * error; or -errno when the connection broke or timed out (result holds a

@@ -44,12 +44,9 @@ int rpc_client_open(const char *path, int timeout_ms, struct rpc_client **client
 	if (!created)
 		return -ENOMEM;
 	strcpy(created->path, path);
-	created->timeout_ms = timeout_ms;
 	created->notifications = json_array();
 	created->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
-	if (created->fd < 0 || !created->notifications ||
-	    (timeout_ms > 0 && setsockopt(created->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit))) ||
+	if (created->fd < 0 || !created->notifications || rpc_client_set_timeout(created, timeout_ms) ||
 	    connect(created->fd, (struct sockaddr *)&address, sizeof(address))) {
 		int error = created->notifications ? -errno : -ENOMEM;
 		rpc_client_close(created);
@@ -68,6 +65,15 @@ void rpc_client_close(struct rpc_client *client)
 	if (client->fd >= 0)
 		close(client->fd);
 	free(client);
+}
+
+/* Zero is for ever to the kernel. */
+int rpc_client_set_timeout(struct rpc_client *client, int timeout_ms)
+{
+	int wait_ms = timeout_ms > 0 ? timeout_ms : 0;
+	struct timeval limit = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
+	client->timeout_ms = timeout_ms;
+	return setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) ? -errno : 0;
 }
 
 int rpc_client_fd(const struct rpc_client *client)

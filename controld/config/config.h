@@ -405,16 +405,16 @@ struct config_accounting {
 /* The phases of controld's start, as /startup/deadline_s names them, in their order, and the
  * seconds that each may take. */
 #define CONFIG_PHASES(X)                                                                                     \
-	X(hello, 10)                                                                                         \
+	X(hello, 30)                                                                                         \
 	X(object, 60)                                                                                        \
 	X(maps, 60)                                                                                          \
-	X(descriptors, 10)                                                                                   \
+	X(descriptors, 30)                                                                                   \
 	X(records, 60)                                                                                       \
 	X(compare, 10)                                                                                       \
 	X(sessions, 30)                                                                                      \
 	X(blocks, 10)                                                                                        \
 	X(configuration, 60)                                                                                 \
-	X(ready, 10)
+	X(ready, 30)
 
 enum config_phase {
 #define CONFIG_PHASE(name, deadline_s) CONFIG_PHASE_##name,

@@ -18,6 +18,7 @@
 #include "lib/log.h"
 
 #define CALL_TIMEOUT_MS  5000
+#define START_TIMEOUT_MS (-1) /* the phase's deadline ends it */
 #define LONG_TIMEOUT_MS  120000
 #define PROBE_TIMEOUT_MS 500
 #define BACKOFF_MIN_MS   20
@@ -108,7 +109,8 @@ static int connect_holder(struct holder *holder)
 {
 	struct ucred peer = {0};
 	socklen_t length = sizeof(peer);
-	int failure = rpc_client_open(holder->path, CALL_TIMEOUT_MS, &holder->client), fd;
+	int timeout_ms = holder->ready ? CALL_TIMEOUT_MS : START_TIMEOUT_MS;
+	int failure = rpc_client_open(holder->path, timeout_ms, &holder->client), fd;
 
 	if (failure) {
 		holder->client = NULL;
@@ -219,12 +221,8 @@ int holder_open(struct controld *controld, const char *path)
 	holder->retry = event_new(controld->base, -1, 0, on_retry, holder);
 	failure = holder->retry ? connect_holder(holder) : -ENOMEM;
 	controld->holder = holder;
-	if (!failure)
-		return 0;
-	log_error(
-		"connecting to bpfholder at %s failed: %s: is bpfholder running, and may this user reach it?",
-		path, strerror(-failure));
-	holder_close(controld);
+	if (failure)
+		holder_close(controld);
 	return failure;
 }
 
@@ -399,7 +397,7 @@ int holder_ready(struct holder *holder, char *error, size_t error_size)
 		snprintf(error, error_size, "%s", result.message);
 	holder->ready = true;
 	rpc_result_done(&result);
-	return failure;
+	return failure ? failure : rpc_client_set_timeout(holder->client, CALL_TIMEOUT_MS);
 }
 
 int holder_take(struct holder *holder, const char *name, int *fd)

@@ -25,7 +25,8 @@ struct holder_hello {
 	uint64_t left_ns;        /* boottime when the last controller's connection ended; 0: never */
 };
 
-/* Connects; 0, or -errno with the reason logged. */
+/* Connects; 0 or -errno. Until `holder_ready` a call waits for as long as it takes: a holder that
+ * loads an object answers nobody for seconds, and a start has deadlines of its own. */
 int holder_open(struct controld *controld, const char *path);
 void holder_close(struct controld *controld);
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "controld/config/config.h"
@@ -29,6 +30,8 @@
 #include "lib/log.h"
 
 #define RECORDS_QUIET_MS 3000
+#define CONNECT_PAUSE_MS 50
+#define CONNECT_SPARE_MS 500 /* of the deadline */
 
 void phase_say(struct startup *startup, const char *format, ...)
 {
@@ -54,13 +57,41 @@ static int phase_read(struct controld *controld, struct startup *startup)
 	return 0;
 }
 
+static bool is_absent(int failure)
+{
+	return failure == -ENOENT || failure == -ECONNREFUSED;
+}
+
+/* One that is not there yet is waited for, as one that is busy is. That it does not come is not
+ * this version's failure. */
+static int connect_holder(struct controld *controld, struct startup *startup, const char *path)
+{
+	const struct timespec pause = {.tv_nsec = CONNECT_PAUSE_MS * 1000000L};
+	int failure = holder_open(controld, path);
+
+	for (unsigned ms = 0; is_absent(failure) && ms < startup->deadline_s * 1000 - CONNECT_SPARE_MS;
+	     ms += CONNECT_PAUSE_MS) {
+		if (!ms)
+			log_notice("bpfholder is not there (%s: %s): waiting for it", path,
+				   strerror(-failure));
+		nanosleep(&pause, NULL);
+		failure = holder_open(controld, path);
+	}
+	if (failure)
+		log_error("connecting to bpfholder at %s failed: %s: is bpfholder running, and may this user "
+			  "reach it?",
+			  path, strerror(-failure));
+	startup->is_refused = is_absent(failure);
+	return failure;
+}
+
 static int phase_hello(struct controld *controld, struct startup *startup)
 {
 	char path[108], error[1024];
 	int failure;
 
 	snprintf(path, sizeof(path), "%s/holder.sock", startup->options->state);
-	failure = holder_open(controld, path);
+	failure = connect_holder(controld, startup, path);
 	if (failure)
 		return failure;
 	holder_on_alarm(controld->holder, ctl_holder_event);

@@ -49,21 +49,10 @@ class RoundsLab(Lab):
             if name == "holder":
                 self.start_holder(environment)
             elif name == "controld":
-                self.start_controld_as_systemd()
+                self.start_controld()
             else:
                 self.start_bngsync()
         wait_for("controld to be with the holder", lambda: self.call("status")["holder"]["pid"] == self.holder.pid)
-
-    def start_controld_as_systemd(self):
-        """Again when it ends: a holder that is loading an object for somebody dead answers nobody for seconds."""
-        for left in (2, 1, 0):
-            try:
-                self.start_controld()
-                return
-            except RuntimeError:
-                if not left:
-                    raise
-                self.processes.remove(self.controld)
 
     def holder_dies_at(self, step):
         """A holder in place of the one that runs, which dies just before this step."""

@@ -25,6 +25,7 @@ def wait_attached(lab, names=("a0", "c0")):
     while set(lab.attached_programs()) != set(names):
         assert time.monotonic() < deadline, lab.log()
         time.sleep(0.02)
+    lab.call("holder.status")  # which it answers when it has pinned what it attached
 
 
 def states(lab):

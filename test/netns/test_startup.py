@@ -114,6 +114,36 @@ def test_a_holder_that_hangs_is_named_when_the_deadline_is_over(stopped):
     assert f"{VERSION}, 1 times in a row, last {start['failed']['at']}: holder greeted: {reason}" in page and " of 1 s\n" in page
 
 
+def test_a_holder_that_is_busy_for_long_is_waited_for(stopped):
+    """Longer than any call waits once controld is ready: it may be loading an object for somebody."""
+    lab = stopped
+    with hanging(lab.holder):
+        lab.start_controld(wait=False)
+        wait_for("it to greet", lambda: record(lab).exists() and failed(lab)["phase"] == "holder greeted")
+        time.sleep(5.5)
+    lab.wait_daemon(lab.controld, "controld", "status")
+    start = lab.call("status")["start"]
+    assert start["failed"] is None and start["phases"][1]["ms"] > 5000 and adopted(lab) == 100
+    assert not record(lab).exists()
+
+
+def test_a_holder_that_is_not_there_is_waited_for_and_is_nobodys_failure(stopped):
+    lab = stopped
+    lab.stop(lab.holder)
+    lab.config["startup"] = {"deadline_s": {"hello": 1}}
+    said = fails(lab, status=REFUSED)
+    path = f"{lab.state}/holder.sock"
+    assert f"bpfholder is not there ({path}: Connection refused): waiting for it\n" in said
+    assert f"connecting to bpfholder at {path} failed: Connection refused: is bpfholder running" in said
+    assert failed(lab)["failures"] == 0 and "is bpfholder running" in failed(lab)["reason"]
+    lab.config["startup"] = {"deadline_s": {"hello": 60}}
+    lab.start_controld(wait=False)
+    wait_for("it to wait", lambda: lab.log("controld").endswith("waiting for it\n"))
+    lab.start_holder()
+    lab.wait_daemon(lab.controld, "controld", "status")
+    assert adopted(lab) == 100 and not record(lab).exists()
+
+
 def test_a_bus_that_hangs_is_told_to_the_holder(stopped):
     lab = stopped
     lab.config["startup"] = {"deadline_s": {"records": 1}}

@@ -155,7 +155,7 @@ START_TEST(deadlines_are_the_configurations)
 	ck_assert_msg(!config_parse(text, strlen(text), "text", &config, error, sizeof(error)), "%s", error);
 	ck_assert_uint_eq(config->deadline_s[CONFIG_PHASE_records], 3600);
 	ck_assert_uint_eq(config->deadline_s[CONFIG_PHASE_ready], 1);
-	ck_assert_uint_eq(config->deadline_s[CONFIG_PHASE_hello], 10);
+	ck_assert_uint_eq(config->deadline_s[CONFIG_PHASE_hello], 30);
 	ck_assert_str_eq(config_phase_name(CONFIG_PHASE_configuration), "configuration");
 	config_free(config);
 }
