@@ -24,7 +24,7 @@ class FaultyPlane:
         sandbox.run(["cp", "-r", str(TOP / "dataplane"), str(copy)])
         source = copy / "dataplane" / "bng.bpf.c"
         text = source.read_text()
-        first = text.index("\n", text.rindex("\n#include") + 1)
+        first = text.index("\n", text.index("\nchar LICENSE") + 1)  # behind all includes
         text = text[:first] + NUMBER + text[first:]
         for old, new in edits:
             assert text.count(old) == 1, old
