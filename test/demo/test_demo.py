@@ -54,7 +54,7 @@ class Place:
 def place():
     place = Place()
     yield place
-    deadline = time.monotonic() + 5  # a client's lease script that had begun ends by itself
+    deadline = time.monotonic() + 60  # a client's lease script that had begun ends by itself
     while place.leftovers() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert place.leftovers() == []

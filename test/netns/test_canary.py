@@ -125,7 +125,7 @@ def test_an_object_that_changes_the_mix_of_verdicts_is_taken_back_and_only_the_c
 
 
 def test_the_canary_goes_on_when_controld_dies(lab, load):
-    current, steps = generation(lab), [{"share": 1000, "bake_s": 10}]
+    current, steps = generation(lab), [{"share": 1000, "bake_s": 8}]
     with lab.rpc() as client, open(lab.object, "rb") as file:
         client.socket.settimeout(30)
         begin(client, file, {"name": "left", "no_verify": True, "canary": {"steps": steps}})
