@@ -4,7 +4,7 @@
 #   make demo [KEEP=1]   the gateway at work, upgraded under load (as root)
 #   make test            every test, one summary line (as root)
 #   make test-kernel-6.1 the data plane on the oldest kernel, under QEMU (as root)
-#   make test-restart-connectivity  each daemon stopped and killed under load: 0 lost
+#   make test-restart-connectivity  each daemon stopped and killed under load, controld away for AWAY=60 seconds: 0 lost
 #   make test-ha-crash   the same CYCLES=20 times, and killed at every step of swaps and upgrades
 #   make test-upgrade-downgrade     every data plane kept in test/abi/ to the newest and back, under load
 #   make test-chaos      whoever is killed whenever, while swapping under load: ROUNDS=20 (0: for ever) SEED=n
@@ -57,7 +57,8 @@ test-kernel-6.1: deps
 	@test/run test/kernel/test_kernel.py
 
 test-restart-connectivity: deps
-	@test/run -- -s -k restart_of test/fault/test_kills.py
+	@BNG_TEST_AWAY_SECONDS=$(or $(AWAY),60) test/run -- -s -k "restart_of or dead_for_a_while" \
+		test/fault/test_kills.py test/netns/test_restart.py
 
 test-ha-crash: deps
 	@BNG_TEST_CYCLES=$(or $(CYCLES),20) test/run -- -s test/fault/test_kills.py test/fault/test_holder_crash.py

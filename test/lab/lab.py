@@ -340,8 +340,11 @@ def plain_second_build():
     sources = [path.stat().st_mtime for path in (TOP / "dataplane").rglob("*.[ch]")]
     if not kept.exists() or kept.stat().st_mtime <= max(sources):
         partial = kept.with_suffix(f".{os.getpid()}")
-        compile_object(partial, (), TOP)
-        partial.rename(kept)
+        try:
+            compile_object(partial, (), TOP)
+            partial.rename(kept)
+        finally:
+            partial.unlink(missing_ok=True)
     return kept
 
 
