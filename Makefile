@@ -3,7 +3,7 @@
 # The commands people type. CMake builds; what is here only calls it.
 #   make demo [KEEP=1]   the gateway at work, upgraded under load (as root)
 #   make test            every test, one summary line (as root)
-#   make test-kernel-6.1 the data plane on the oldest kernel, under QEMU (as root)
+#   make test-kernel-6.1 the gateway on the oldest kernel, under QEMU (as root)
 #   make test-restart-connectivity  each daemon stopped and killed under load, controld away for AWAY=60 seconds: 0 lost
 #   make test-ha-crash   the same CYCLES=20 times, and killed at every step of swaps and upgrades
 #   make test-upgrade-downgrade     every data plane kept in test/abi/ to the newest and back, under load
@@ -54,7 +54,7 @@ test: deps
 	@test/run
 
 test-kernel-6.1: deps
-	@test/run test/kernel/test_kernel.py
+	@test/run -- -s test/kernel/test_kernel.py
 
 test-restart-connectivity: deps
 	@BNG_TEST_AWAY_SECONDS=$(or $(AWAY),60) test/run -- -s -k "restart_of or dead_for_a_while" \

@@ -25,7 +25,7 @@ INIT = f"""#!/busybox sh
 /busybox mount -t devtmpfs devtmpfs /dev
 export PATH=/bin:/usr/sbin
 /busybox --install -s /bin
-for module in e1000 slhc ppp_generic pppox pppoe; do insmod /$module.ko; done
+for module in e1000 slhc ppp_generic pppox pppoe; do insmod /modules/$module.ko; done
 ip link set lo up
 ip link set eth0 up
 sleep 3

@@ -3,9 +3,7 @@
 # A machine with Debian's kernel, pppoe-server and pppd under QEMU (software emulation):
 # this kernel has no PPP, that one has. Its network card is a TAP interface of a
 # namespace. Packages are fetched once and kept in BUILD/pppd.
-import gzip
 import pathlib
-import re
 import sys
 
 import sandbox
@@ -15,6 +13,7 @@ import boot  # noqa: E402 pylint: disable=wrong-import-position
 
 MODULES = ("drivers/net/ethernet/intel/e1000/e1000.ko", "drivers/net/slip/slhc.ko", "drivers/net/ppp/ppp_generic.ko",
            "drivers/net/ppp/ppp_async.ko", "drivers/net/ppp/pppox.ko", "drivers/net/ppp/pppoe.ko")
+PACKAGE = "linux-image-amd64"  # with all modules
 PROGRAMS = ("usr/sbin/pppoe-server", "usr/sbin/pppoe", "usr/sbin/pppd")
 PLUGIN = "rp-pppoe.so"  # with it pppd is a PPPoE client
 # Each has a server of its own, told apart by the service name.
@@ -26,7 +25,7 @@ INIT = """#!/busybox sh
 /busybox mount -t devtmpfs devtmpfs /dev
 /busybox mkdir -p /dev/pts
 /busybox mount -t devpts devpts /dev/pts
-for module in e1000 slhc ppp_generic ppp_async; do /busybox insmod /$module.ko; done
+for module in e1000 slhc ppp_generic ppp_async; do /busybox insmod /modules/$module.ko; done
 /busybox ip link set lo up
 /busybox ip link set eth0 up
 /busybox echo 1 >/proc/sys/net/ipv4/ip_forward
@@ -60,73 +59,30 @@ logfile /dev/ttyS0
 """
 
 
-def fetch(directory, package):
-    """Downloads and unpacks, once; returns where."""
-    target = directory / package
-    if not target.exists():
-        directory.mkdir(parents=True, exist_ok=True)
-        boot.run("apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", package, cwd=directory)
-        (archive,) = directory.glob(f"{package}_*.deb")
-        boot.run("dpkg-deb", "-x", str(archive), str(target))
-        archive.unlink()
-    return target
-
-
-def kernel_fetch(directory):
-    """The newest 6.1 kernel with all its modules."""
-    found = sorted(directory.glob("linux-image-6.1.*/boot/vmlinuz-*"))
-    if not found:
-        package = re.search(r"linux-image-6\.1\.\S+", boot.run("apt-cache", "depends", "linux-image-amd64")).group()
-        found = sorted(fetch(directory, package).glob("boot/vmlinuz-*"))
-    return found[-1]
-
-
-def libraries(program):
-    """Paths of what the dynamic linker loads for it."""
-    said = boot.run("ldd", str(program))
-    return [pathlib.Path(path) for path in re.findall(r"(/\S+) \(0x", said)]
-
-
 def files_of(directory, kernel):
-    files = {"busybox": pathlib.Path("/bin/busybox"), "bin/sh": pathlib.Path("/bin/busybox")}
-    modules = kernel.parents[1] / "lib/modules" / kernel.name.removeprefix("vmlinuz-") / "kernel"
-    for module in MODULES:
-        files[pathlib.Path(module).name] = modules / module
-    roots = [fetch(directory, "ppp"), fetch(directory, "pppoe")]
+    files = {"busybox": boot.BUSYBOX, "bin/sh": boot.BUSYBOX, **boot.modules_of(kernel, MODULES)}
+    roots = [boot.fetch(directory, "ppp"), boot.fetch(directory, "pppoe")]
     for program in PROGRAMS:
-        (path,) = [root / program for root in roots if (root / program).exists()]
-        files[program] = path
-        for library in libraries(path):
-            files[str(library).lstrip("/")] = library.resolve()
+        (files[program],) = [root / program for root in roots if (root / program).exists()]
+    files |= boot.libraries(*(files[program] for program in PROGRAMS))
     (plugin,) = roots[0].glob(f"usr/lib/pppd/*/{PLUGIN}")
     files[str(plugin.relative_to(roots[0]))] = plugin
     return files
-
-
-def file_system_build(path, files, texts):
-    folders = {str(parent) for name in [*files, *texts] for parent in pathlib.PurePath(name).parents if str(parent) != "."}
-    contents = {name: source.read_bytes() for name, source in files.items()} | \
-        {name: text.encode() for name, text in texts.items()}
-    entries = [boot.archive_entry(name, b"", 0o40755, number) for number, name in enumerate(sorted(folders), 1)]
-    entries += [boot.archive_entry(name, data, 0o100755, number) for number, (name, data) in
-                enumerate(contents.items(), len(folders) + 1)]
-    with gzip.open(path, "wb", compresslevel=1) as archive:
-        archive.write(b"".join([*entries, boot.archive_entry("TRAILER!!!", b"", 0, 0)]))
 
 
 def start(lab, namespace, build, users, init=INIT, more=None):
     """Boots it with one network card, TAP interface `tap0` of the namespace. `users`: (name, password);
     `more`: text files, by name."""
     directory = build / "pppd"
-    kernel = kernel_fetch(directory)
+    kernel = boot.kernel_fetch(directory, PACKAGE)
     secrets = "".join(f"{name} * {password} *\n" for name, password in users)
     texts = {"init": init, "etc/ppp/pap-secrets": secrets,
              "etc/ppp/chap-secrets": secrets, "etc/ppp/options": "", "etc/passwd": "root:x:0:0:root:/:/busybox\n",
              "etc/hosts": "127.0.0.1 localhost\n"}
     texts |= {f"options-{method}": OPTIONS.format(auth=auth) for method, auth in METHODS.items()}
     texts |= more or {}
-    image = lab.directory / "initramfs.gz"
-    file_system_build(image, files_of(directory, kernel), texts)
+    image = lab.directory / "initramfs"
+    boot.file_system_build(image, files_of(directory, kernel), texts)
     sandbox.run(["ip", "-n", namespace, "tuntap", "add", "tap0", "mode", "tap"])
     sandbox.run(["ip", "-n", namespace, "link", "set", "tap0", "up"])
     return lab.start(namespace, "qemu-system-x86_64", "-m", "512", "-nographic", "-no-reboot", "-nodefaults", "-serial",

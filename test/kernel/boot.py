@@ -1,93 +1,105 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
-# Boots Debian's Linux 6.1, the oldest kernel supported, under QEMU (software
-# emulation) with a file system of a few files: busybox, the loader and the objects.
-# Prints what the loader says. Kernel and file system are kept in BUILD/kernel.
-import argparse
-import gzip
+# Boots Debian's Linux 6.1, the oldest kernel supported, under QEMU (software emulation)
+# with a file system of a few files, all of it in memory: busybox, and what is to run
+# there. What it prints is what is handed back. The kernel is kept in BUILD/kernel.
 import os
 import pathlib
 import re
 import subprocess
-import sys
 
-OBJECTS = ("bng.bpf.o", "bng-bridge.bpf.o", "group.bpf.o")
 PACKAGE = "linux-image-cloud-amd64"
-INIT = """#!/busybox sh
-/busybox mkdir -p /proc /sys
-/busybox mount -t proc proc /proc
-/busybox mount -t sysfs sysfs /sys
-echo "kernel $(/busybox uname -r)"
-status=0
-for object in /*.bpf.o; do
-	/load "$object" 2>&1 || status=1
-done
-echo "status $status"
-/busybox poweroff -f
-"""
 COMMAND_LINE = "console=ttyS0 quiet panic=-1"
+BUSYBOX = pathlib.Path("/bin/busybox")
+INIT = """#!/bin/sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+for directory in /run /tmp; do mount -t tmpfs tmpfs $directory; done
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+ip link set lo up
+for module in {modules}; do insmod /modules/$module.ko; done
+echo "kernel $(uname -r)"
+{command}
+echo "status $?"
+dmesg | grep -E "WARNING:|BUG:|Oops"
+echo "complaints $(dmesg | grep -cE "WARNING:|BUG:|Oops")"
+poweroff -f
+"""
 
 
-def run(*command, cwd=None):
-    return subprocess.run(command, cwd=cwd, check=True, text=True, stdout=subprocess.PIPE).stdout
+def run(*command, cwd=None, **options):
+    return subprocess.run(command, cwd=cwd, check=True, text=True, stdout=subprocess.PIPE, **options).stdout
 
 
-def kernel_fetch(directory):
-    """The newest 6.1 kernel that Debian offers, unpacked; fetched once."""
-    images = sorted(directory.glob("boot/vmlinuz-6.1.*"))
-    if images:
-        return images[-1]
-    directory.mkdir(parents=True, exist_ok=True)
-    package = re.search(r"linux-image-6\.1\.\S+", run("apt-cache", "depends", PACKAGE)).group()
-    run("apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", package, cwd=directory)
-    (archive,) = directory.glob(f"{package}_*.deb")
-    run("dpkg-deb", "-x", str(archive), str(directory))
-    archive.unlink()
-    return sorted(directory.glob("boot/vmlinuz-6.1.*"))[-1]
+def fetch(directory, package):
+    """A package, unpacked; downloaded once."""
+    target = directory / package
+    if not target.exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        run("apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", package, cwd=directory)
+        (archive,) = directory.glob(f"{package}_*.deb")
+        run("dpkg-deb", "-x", str(archive), str(target))
+        archive.unlink()
+    return target
 
 
-def archive_entry(name, data, mode, number):
-    fields = (number, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)
+def kernel_fetch(directory, package=PACKAGE):
+    """The newest 6.1 kernel that Debian offers under this name."""
+    found = sorted(directory.glob("linux-image-6.1.*/boot/vmlinuz-*"))
+    if not found:
+        newest = re.search(r"linux-image-6\.1\.\S+", run("apt-cache", "depends", package)).group()
+        found = sorted(fetch(directory, newest).glob("boot/vmlinuz-*"))
+    return found[-1]
+
+
+def modules_of(kernel, paths):
+    """Where modules are in the file system: {name there: file here}."""
+    tree = kernel.parents[1] / "lib/modules" / kernel.name.removeprefix("vmlinuz-") / "kernel"
+    return {f"modules/{pathlib.Path(path).name}": tree / path for path in paths}
+
+
+def libraries(*programs):
+    """What the dynamic linker loads for them: {name there: file here}."""
+    found = set()
+    for program in programs:
+        said = subprocess.run(["ldd", str(program)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+        found.update(re.findall(r"(/\S+) \(0x", said))
+    return {path.lstrip("/"): pathlib.Path(path).resolve() for path in found}
+
+
+def archive_entry(name, data, mode, number, time):
+    fields = (number, mode, 0, 0, 1, time, len(data), 0, 0, 0, 0, len(name) + 1, 0)
     head = b"070701" + b"".join(b"%08x" % field for field in fields) + name.encode() + b"\0"
     return head + bytes(-len(head) % 4) + data + bytes(-len(data) % 4)
 
 
-def file_system_build(path, loader, object_files):
-    """An initramfs: a cpio archive in the "newc" format."""
-    files = {"init": INIT.encode(), "busybox": pathlib.Path("/bin/busybox").read_bytes(),
-             "load": loader.read_bytes(), **{file.name: file.read_bytes() for file in object_files}}
-    entries = [archive_entry(name, data, 0o100755, number) for number, (name, data) in enumerate(files.items(), 1)]
-    with gzip.open(path, "wb", compresslevel=1) as archive:
-        archive.write(b"".join([*entries, archive_entry("TRAILER!!!", b"", 0, 0)]))
+def file_system_build(path, files, texts, folders=()):
+    """An initramfs: a cpio archive in the "newc" format, of files (name: where it is here) and texts (name: text)."""
+    names = [*files, *texts, *(f"{folder}/." for folder in folders)]
+    parents = {str(parent) for name in names for parent in pathlib.PurePath(name).parents if str(parent) != "."}
+    entries = [(name, b"", 0o40755, 0) for name in sorted(parents | set(folders))]
+    entries += [(name, source.read_bytes(), 0o100755, int(source.stat().st_mtime)) for name, source in files.items()]
+    entries += [(name, text.encode(), 0o100755, 0) for name, text in texts.items()]
+    with open(path, "wb") as archive:
+        for number, (name, data, mode, time) in enumerate([*entries, ("TRAILER!!!", b"", 0, 0)], 1):
+            archive.write(archive_entry(name, data, mode, number, time))
 
 
-def boot(build, object_file=None, timeout=240):
-    """What the machine printed, from the kernel's version on."""
-    directory = build / "kernel"
+def boot(directory, files, command, modules=(), texts=None, memory=1024, timeout=900):
+    """What a machine with these files said while it ran a command of its shell, from the kernel's version on."""
     kernel = kernel_fetch(directory)
-    image = directory / f"initramfs-{os.getpid()}.gz"
-    objects = [object_file] if object_file else [build / "bpf" / name for name in OBJECTS]
-    file_system_build(image, build / "bin" / "bng-kernel-load", objects)
+    image = directory / f"initramfs-{os.getpid()}"
+    files = {**files, **modules_of(kernel, modules), "bin/busybox": BUSYBOX, "bin/sh": BUSYBOX}
+    names = " ".join(pathlib.Path(module).stem for module in modules)
+    init = INIT.format(modules=names, command=command)
+    file_system_build(image, files, {"init": init, **(texts or {})}, ["proc", "sys", "dev", "run", "tmp"])
     try:
-        said = subprocess.run(
-            ["qemu-system-x86_64", "-m", "1024", "-nographic", "-no-reboot", "-nodefaults", "-serial", "stdio",
-             "-kernel", str(kernel), "-initrd", str(image), "-append", COMMAND_LINE],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=timeout, check=True).stdout
+        said = run("qemu-system-x86_64", "-m", str(memory), "-nographic", "-no-reboot", "-nodefaults", "-serial", "stdio",
+                   "-kernel", str(kernel), "-initrd", str(image), "-append", COMMAND_LINE,
+                   stdin=subprocess.DEVNULL, timeout=timeout)
     finally:
         image.unlink()
-    return said.replace("\r", "").partition("kernel ")[2].partition("status ")
-
-
-def main():
-    parser = argparse.ArgumentParser(description="Loads the data plane into Linux 6.1 under QEMU.")
-    parser.add_argument("--build", type=pathlib.Path, required=True)
-    parser.add_argument("--object", type=pathlib.Path)
-    args = parser.parse_args()
-    said, _, status = boot(args.build.resolve(), args.object)
-    print(f"kernel {said}", end="")
-    return 0 if status.split()[:1] == ["0"] else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return said.replace("\r", "").partition("kernel ")[2]

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
  * Loads an object into the running kernel and says what the verifier did, a line
- * for each program. Linked statically: it is all there is in the machine that
+ * for each program. Linked statically, as it runs in the machine that
  * boot.py starts. Exit status 0: every program was accepted.
  */
 #include <bpf/bpf.h>

@@ -22,6 +22,7 @@ import sandbox
 from rpc import RpcClient
 
 BUILD = pathlib.Path(os.environ.get("BNG_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build" / "test"))
+PATIENCE_S = float(os.environ.get("BNG_TEST_PATIENCE_S", 60))  # more on a machine that is emulated
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parents[1]
 ACCESS_MTU = 1508  # room for two tags around a full-size packet
@@ -56,7 +57,7 @@ def default_config():
     }
 
 
-def wait_for(what, condition, timeout=60, interval=0.02):
+def wait_for(what, condition, timeout=PATIENCE_S, interval=0.02):
     """The first true value of condition(); an error that names what never came."""
     deadline = time.monotonic() + timeout
     while True:
@@ -99,7 +100,7 @@ class Client:
             self.namespace, "udhcpc", "-f", "-i", "eth0", "-s", HERE / "udhcpc.sh", "-t", "20", "-T", again, "-A", "1",
             "-O", "mtu", log=f"{self.name}.log", env=environment)
 
-    def wait_bound(self, timeout=60):
+    def wait_bound(self, timeout=PATIENCE_S):
         return wait_for(f"a lease of {self.name}", lambda: self.address, timeout)
 
     def renew(self):
@@ -209,7 +210,7 @@ class Lab(sandbox.Sandbox):
     def socket_path(self, server):
         return self.state / ("holder.sock" if server == "holder" else f"control/{server}.sock")
 
-    def rpc(self, server="controld", timeout=60):
+    def rpc(self, server="controld", timeout=PATIENCE_S):
         return RpcClient(self.socket_path(server), timeout)
 
     def call(self, method, params=None, server="controld", fds=()):
