@@ -201,7 +201,7 @@ START_TEST(too_many_connections)
 	expect_code(refused, RPC_LIMIT);
 	expect_end(refused);
 	close(raw[0]);
-	for (int i = 0; i < 1000 && !test_server_closed(server); i++)
+	for (int i = 0; i < 10000 && !test_server_closed(server); i++)
 		usleep(1000);
 	expect_alive();
 	for (int i = 1; i < PEERS; i++)

@@ -277,8 +277,8 @@ START_TEST(a_deadline_fires_while_the_main_thread_hangs)
 		int status;
 	} rows[] = {
 		{{60, 1}, {0, 30000}, 3}, /* the second one holds */
-		{{1, 60}, {0, 1100}, 0},
-		{{2, 2}, {1100, 1100}, 0}, /* each begins anew */
+		{{2, 60}, {0, 2100}, 0},
+		{{4, 4}, {2100, 2100}, 0}, /* each begins anew */
 	};
 
 	ck_assert_int_eq(end_of(rows[_i].deadline_s, rows[_i].hang_ms), rows[_i].status);
