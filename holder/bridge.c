@@ -57,9 +57,15 @@ static const char *state(const struct holder *holder)
 							  : "moving";
 }
 
+/* The bridge that runs, if one does. */
+static unsigned bridge(const struct holder *holder)
+{
+	return holder->bridge.entering ? holder->bridge.entering : holder->current;
+}
+
 static void tell(struct holder *holder)
 {
-	log_notice("bridge, generation %u: %s%s%s", holder->current, state(holder),
+	log_notice("bridge, generation %u: %s%s%s", bridge(holder), state(holder),
 		   holder->bridge.reason[0] ? ": " : "", holder->bridge.reason);
 	holder_event(holder,
 		     json_pack("{s:s, s:i, s:s, s:s}", "type", "migrate", "generation", holder->current,
@@ -86,20 +92,23 @@ static void end(struct holder *holder)
 	tell(holder);
 }
 
-/* It did not run, and is tried again, or it failed. */
-static void complain(struct holder *holder, const char *program, int result)
+/* Once a second, told once. */
+static void try_again(struct holder *holder, const char *why)
 {
 	bool told = holder->bridge.reason[0];
-	if (result >= 0)
-		holder->bridge.failed = holder->current;
-	snprintf(holder->bridge.reason, sizeof(holder->bridge.reason), "%s: %s", program,
-		 result < 0                ? strerror(-result)
-		 : holder->bridge.checking ? "what was moved is not what the old maps have; they are kept"
-					   : "entries could not be moved; the old maps are kept");
-	if (result >= 0 || !told)
+	snprintf(holder->bridge.reason, sizeof(holder->bridge.reason), "%.255s", why);
+	if (!told)
 		tell(holder);
-	if (result < 0)
-		again(holder, RETRY_S);
+	again(holder, RETRY_S);
+}
+
+static void fail(struct holder *holder)
+{
+	holder->bridge.failed = holder->current;
+	snprintf(holder->bridge.reason, sizeof(holder->bridge.reason), "%s; the old maps are kept",
+		 holder->bridge.checking ? "what was moved is not what the old maps have"
+					 : "entries could not be moved");
+	tell(holder);
 }
 
 static void move(struct holder *holder)
@@ -114,8 +123,10 @@ static void move(struct holder *holder)
 	} else if (result == 0 || result == 1) {
 		holder->bridge.checking = holder->bridge.checking || result == 1;
 		again(holder, 0);
+	} else if (result < 0) {
+		try_again(holder, strerror(-result));
 	} else {
-		complain(holder, program, result);
+		fail(holder);
 	}
 }
 
@@ -137,9 +148,8 @@ static void follow(struct holder *holder)
 	unsigned from = holder->current, to = holder->bridge.entering;
 	problem_context(&problem, "bridge, generation %u, which is open", to);
 	if (swap_pin(holder, to, &problem)) {
-		log_error("%s: tried again every second", problem.text);
+		try_again(holder, problem.text);
 		json_decref(problem.data);
-		again(holder, RETRY_S);
 		return;
 	}
 	holder->bridge.entering = 0;
@@ -228,6 +238,7 @@ static int open_bridge(struct holder *holder, const struct barrier *barrier, str
 	holder->journal.opening_us = (json_int_t)report->opening_ns / 1000;
 	holder->journal.opened_ns = (json_int_t)clock_boottime_ns();
 	holder->journal.move_ms = 0;
+	holder->bridge.reason[0] = '\0';
 	step("migrate_opened");
 	follow(holder);
 	return 0;
@@ -317,16 +328,16 @@ json_t *bridge_status(const struct holder *holder)
 	struct barrier barrier;
 	json_int_t entries = 0, moved = 0;
 	char path[PIN_TEXT];
-	if (!bridge_is(holder, holder->current))
+	if (!bridge_is(holder, bridge(holder)))
 		return json_null();
-	if (!gate_map(holder, holder->current, &barrier)) {
+	if (!gate_map(holder, bridge(holder), &barrier)) {
 		entries = (json_int_t)barrier.gate->entries;
 		moved = (json_int_t)barrier.gate->moved;
 		barrier_unmap(&barrier);
 	}
-	return json_pack("{s:i, s:s, s:s, s:I, s:I, s:o, s:I, s:i, s:I}", "generation", holder->current,
+	return json_pack("{s:i, s:s, s:s, s:I, s:I, s:o, s:I, s:i, s:I}", "generation", bridge(holder),
 			 "state", state(holder), "reason", holder->bridge.reason, "entries", entries, "moved",
-			 moved, "maps", bridge_maps_rows(pin_path(holder, path, "gen/%u", holder->current)),
+			 moved, "maps", bridge_maps_rows(pin_path(holder, path, "gen/%u", bridge(holder))),
 			 "opening_us", holder->journal.opening_us, "attempts", holder->journal.attempts,
 			 "move_ms", holder->journal.move_ms);
 }

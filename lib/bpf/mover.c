@@ -25,17 +25,14 @@ static int other_cpu(int own)
 	return error ? error : -ENODEV;
 }
 
-static int run_once(int program)
+static int run_on(int cpu, int program, uint64_t for_ns)
 {
-	struct cpu_place before;
-	int own = cpu_hold(&before, false);
-	if (own < 0)
-		return own;
-	int cpu = other_cpu(own), error = cpu < 0 ? cpu : 0;
+	uint64_t begun_ns = clock_boottime_ns();
 	LIBBPF_OPTS(bpf_test_run_opts, options, .flags = BPF_F_TEST_RUN_ON_CPU, .cpu = (__u32)cpu);
-	if (!error)
+	int error;
+	do
 		error = bpf_prog_test_run_opts(program, &options);
-	cpu_release(&before);
+	while (!error && !options.retval && clock_boottime_ns() - begun_ns < for_ns);
 	if (error)
 		return error;
 	return options.retval > INT_MAX ? -EPROTO : (int)options.retval;
@@ -43,13 +40,15 @@ static int run_once(int program)
 
 int mover_run(const char *path, uint64_t for_ns)
 {
-	uint64_t begun_ns = clock_boottime_ns();
-	int result, program = bpf_obj_get(path);
-	if (program < 0)
-		return program;
-	do {
-		result = run_once(program);
-	} while (!result && clock_boottime_ns() - begun_ns < for_ns);
-	close(program);
+	struct cpu_place before;
+	int program = bpf_obj_get(path), own = program < 0 ? program : cpu_hold(&before, false);
+	int result = own;
+	if (own >= 0) {
+		int other = other_cpu(own);
+		result = other < 0 ? other : run_on(other, program, for_ns);
+		cpu_release(&before);
+	}
+	if (program >= 0)
+		close(program);
 	return result;
 }

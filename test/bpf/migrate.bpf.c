@@ -51,6 +51,21 @@ typedef struct record old_record;
 	} name SEC(".maps")
 #define DURABLE __uint(pinning, LIBBPF_PIN_BY_NAME);
 
+struct prefix {
+	__u32 length;
+	__u32 address_be;
+};
+
+#define PREFIXES(name)                                                                                       \
+	struct {                                                                                             \
+		__uint(type, BPF_MAP_TYPE_LPM_TRIE);                                                         \
+		__uint(map_flags, BPF_F_NO_PREALLOC);                                                        \
+		__uint(max_entries, 4096);                                                                   \
+		__type(key, struct prefix);                                                                  \
+		__type(value, __u32);                                                                        \
+		DURABLE                                                                                      \
+	} name SEC(".maps")
+
 #ifndef SLOT_KIND /* else of another type, or with a value of another size */
 #define SLOT_KIND  HASH
 #define SLOT_VALUE __u32
@@ -60,7 +75,8 @@ MAP(tx, DEVMAP, 2, 0, __u32, DURABLE);
 MAP(swept, ARRAY, 1, 0, __u64, DURABLE);
 MAP(record_of, ARRAY, ENTRIES, BPF_F_MMAPABLE, record, DURABLE);
 MAP(place, ARRAY, ENTRIES, BPF_F_MMAPABLE, __u64, DURABLE); /* packets, by place; nobody converts it */
-MAP(slot, SLOT_KIND, 512, 0, SLOT_VALUE, DURABLE);          /* subscriber -> place */
+PREFIXES(prefix);
+MAP(slot, SLOT_KIND, 4096, 0, SLOT_VALUE, DURABLE); /* subscriber -> place */
 
 #ifdef BRIDGE
 
@@ -91,7 +107,8 @@ MAP(record_of__old, ARRAY, 256, BPF_F_MMAPABLE, old_record, DURABLE);
 MAP(record_of__old, ARRAY, 256, BPF_F_MMAPABLE, old_record);
 #endif
 MAP(place__old, ARRAY, 256, BPF_F_MMAPABLE, __u64, DURABLE);
-MAP(slot__old, HASH, 512, 0, __u32, DURABLE);
+PREFIXES(prefix__old);
+MAP(slot__old, HASH, 4096, 0, __u32, DURABLE);
 MAP(record_of__moved, ARRAY, ENTRIES, 0, __u32);
 MAP(place__moved, ARRAY, ENTRIES, 0, __u32);
 #ifdef OLD_OF_NOTHING

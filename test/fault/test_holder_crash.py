@@ -22,10 +22,12 @@ ATTACH = {"attach_create", "attach_pin"}
 UNDO = {"undo_links", "undo_done"}
 TRIAL = {"confirm"}
 CANARY = {"canary_fill", "canary_share", "canary_commit", "canary_back"}  # test/netns/test_holder_canary.py
+MIGRATE = {"migrate_copy", "migrate_fill", "migrate_open", "migrate_opened", "migrate_back", "migrate_move", "migrate_check",
+           "migrate_done"}  # test_holder_migrate.py
 EXEC = {"exec_check", "exec_now", "exec_resume"}  # test_holder_exec.py
 AGAIN = {"again_pin", "again_rename", "orphans_remove"}  # test_holder_reattach.py, test_holder_orphans.py
 GROUP = {"group_keep", "group_worked", "group_forget", "group_remove"}
-COMMIT = set(steps()) - STAGE - ATTACH - UNDO - TRIAL - CANARY - EXEC - AGAIN - GROUP
+COMMIT = set(steps()) - STAGE - ATTACH - UNDO - TRIAL - CANARY - MIGRATE - EXEC - AGAIN - GROUP
 
 
 @pytest.fixture

@@ -42,6 +42,7 @@ class HolderLab:
             self.sandbox.run(self.outside, "ethtool", "-K", name, "gro", "on")
         self.state = self.sandbox.directory / "state"
         self.process = None
+        self.command = [BINARY]
         self.arguments = []  # besides --state and --group
 
     def __enter__(self):
@@ -60,7 +61,7 @@ class HolderLab:
         env = dict(os.environ, **environment)
         if die_at:
             env["BNG_HOLDER_DIE_AT"] = die_at
-        self.process = self.sandbox.start(self.namespace, BINARY, "--state", self.state, "--group", GROUP, *self.arguments,
+        self.process = self.sandbox.start(self.namespace, *self.command, "--state", self.state, "--group", GROUP, *self.arguments,
                                           log="holder.log", env=env)
         deadline = time.monotonic() + 60
         while wait:
