@@ -257,6 +257,8 @@ int canary_begin(struct holder *holder, const struct swap_order *order, const js
 	static const struct timeval tick = {.tv_usec = TICK_US};
 	const struct swap_order enter = {.to = order->to, .kind = SWAP_CANARY};
 	problem_context(problem, "canary of generation %u", order->to);
+	if (holder->exec_fd)
+		return refuse(problem, RPC_CONFLICT, NULL, "bpfholder is being replaced: wait for its end");
 	if (!holder->current || !generation_exists(holder, order->to) || order->to == holder->current)
 		return refuse(problem, RPC_CONFLICT, NULL,
 			      "it must be one that is staged or kept, beside the current one (%u)",

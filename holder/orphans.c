@@ -4,7 +4,7 @@
  *   ours-live   a pin of ours says what it is for
  *   ours-stale  ours, and nothing needs it: what `clean` removes
  *   foreign     everything else: shown, never touched
- * Durable maps are live whoever uses them: they may be all that is left of sessions.
+ * A durable map is stale once no generation has it that is there.
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -62,11 +62,7 @@ static int remove_link(const struct orphans *orphans, __u32 id, const char *name
 {
 	(void)orphans;
 	(void)name;
-	int fd = bpf_link_get_fd_by_id(id);
-	int error = fd < 0 ? fd : bpf_link_detach(fd);
-	if (fd >= 0)
-		close(fd);
-	return error;
+	return inventory_detach(id);
 }
 
 __attribute__((format(printf, 7, 8))) static void add(struct orphans *orphans, const char *kind, __u32 id,
@@ -107,6 +103,14 @@ static enum whose of_generation(const struct holder *holder, unsigned number, co
 	       : number > newest                  ? "staged"
 						  : "staged, never ran, and a later one did";
 	return ran || number > newest ? LIVE : STALE;
+}
+
+/* A durable map, by any generation; where none that runs is seen it may be all that is left. */
+static bool is_used(const struct holder *holder, const char *map)
+{
+	char pattern[PIN_TEXT];
+	return bpffs_count(pin_path(holder, pattern, "gen/*/durable/%s", map)) ||
+	       !bpffs_count(pin_path(holder, pattern, "gen/%u/durable/*", holder->current));
 }
 
 static void look_at_pins(struct orphans *orphans, const char *folder,
@@ -171,18 +175,6 @@ static bool is_our_name(const struct orphans *orphans, const struct inventory_ob
 	return false;
 }
 
-static const char *where(const struct inventory_object *object, char text[static INVENTORY_PATH + 64])
-{
-	if (object->pin[0])
-		snprintf(text, INVENTORY_PATH + 64, "pinned at %s", object->pin);
-	else if (object->pid)
-		snprintf(text, INVENTORY_PATH + 64, "process %d (%s) has it open", object->pid,
-			 object->process);
-	else
-		snprintf(text, INVENTORY_PATH + 64, "who has it cannot be seen from here");
-	return text;
-}
-
 /* Whatever is seen of its pin: what the holder has is never an orphan. */
 static bool is_held(const struct holder *holder, __u32 id)
 {
@@ -198,7 +190,7 @@ static bool is_held(const struct holder *holder, __u32 id)
 
 static void look_at_link(struct orphans *orphans, const struct inventory_object *object)
 {
-	char name[IF_NAMESIZE] = "", text[INVENTORY_PATH + 64];
+	char name[IF_NAMESIZE] = "", text[INVENTORY_WHERE];
 	const struct inventory_object *program =
 		inventory_find(&orphans->inventory, INVENTORY_PROGRAM, object->program_id);
 	const char *pin = own_pin(orphans, object);
@@ -211,30 +203,34 @@ static void look_at_link(struct orphans *orphans, const struct inventory_object 
 		    object->ifindex ? "" : ", detached behind our back");
 	else if (own_pin(orphans, program) && !object->pin[0] && !is_held(orphans->holder, object->id))
 		add(orphans, "link", object->id, name, STALE, remove_link,
-		    "runs our program %u without a pin of ours; %s", object->program_id, where(object, text));
+		    "runs our program %u without a pin of ours; %s", object->program_id,
+		    inventory_where(object, text));
 	else
 		add(orphans, "link", object->id, name, FOREIGN, NULL, "runs program %u (%s); %s",
-		    object->program_id, program ? program->name : "", where(object, text));
+		    object->program_id, program ? program->name : "", inventory_where(object, text));
 }
 
 static void look_at_object(struct orphans *orphans, const struct inventory_object *object)
 {
 	const char *kind = object->kind == INVENTORY_MAP ? "map" : "program";
 	const char *pin = own_pin(orphans, object), *why;
-	char text[INVENTORY_PATH + 64];
+	char text[INVENTORY_WHERE];
 	unsigned generation = 0;
 	if (pin && !strncmp(pin, "gen/", 4)) {
 		generation = (unsigned)strtoul(pin + 4, NULL, 10);
 		enum whose whose = of_generation(orphans->holder, generation, &why);
 		add(orphans, kind, object->id, object->name, whose, NULL, "generation %u, %s: pin %s",
 		    generation, why, pin);
+	} else if (pin && !strncmp(pin, "map/", 4) && !is_used(orphans->holder, pin + 4)) {
+		add(orphans, kind, object->id, pin, STALE, remove_pin, "no generation that is there has it");
 	} else if (pin) {
 		add(orphans, kind, object->id, object->name, LIVE, NULL, "pin %s", pin);
 	} else if (!object->pin[0] && object->pid && is_our_name(orphans, object)) {
 		add(orphans, kind, object->id, object->name, STALE, NULL,
-		    "of no generation; goes with its owner: %s", where(object, text));
+		    "of no generation; goes with its owner: %s", inventory_where(object, text));
 	} else if (object->is_xdp) {
-		add(orphans, kind, object->id, object->name, FOREIGN, NULL, "%s", where(object, text));
+		add(orphans, kind, object->id, object->name, FOREIGN, NULL, "%s",
+		    inventory_where(object, text));
 	}
 }
 

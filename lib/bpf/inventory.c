@@ -109,6 +109,26 @@ static struct inventory_object *of_fdinfo(const struct inventory *inventory, con
 	return NULL;
 }
 
+const char *inventory_where(const struct inventory_object *object, char text[static INVENTORY_WHERE])
+{
+	if (object->pin[0])
+		snprintf(text, INVENTORY_WHERE, "pinned at %s", object->pin);
+	else if (object->pid)
+		snprintf(text, INVENTORY_WHERE, "process %d (%s) has it open", object->pid, object->process);
+	else
+		snprintf(text, INVENTORY_WHERE, "who has it cannot be seen from here");
+	return text;
+}
+
+int inventory_detach(__u32 link_id)
+{
+	int fd = bpf_link_get_fd_by_id(link_id);
+	int error = fd < 0 ? fd : bpf_link_detach(fd);
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
 /* ---- Pins ---------------------------------------------------------------- */
 
 static struct {

@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define INVENTORY_PATH 256
+#define INVENTORY_PATH  256
+#define INVENTORY_WHERE (INVENTORY_PATH + 64)
 
 enum inventory_kind { INVENTORY_LINK, INVENTORY_PROGRAM, INVENTORY_MAP };
 
@@ -37,6 +38,11 @@ int inventory_read(struct inventory *inventory, const char *prefix);
 void inventory_free(struct inventory *inventory);
 const struct inventory_object *inventory_find(const struct inventory *inventory, enum inventory_kind kind,
 					      __u32 id);
+
+/* Who keeps it, for people. */
+const char *inventory_where(const struct inventory_object *object, char text[static INVENTORY_WHERE]);
+/* Takes a link off its interface: 0 or -errno. */
+int inventory_detach(__u32 link_id);
 
 /* How many file systems are mounted at exactly this path, one over the other. */
 size_t mounts_at(const char *path);

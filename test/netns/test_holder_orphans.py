@@ -4,6 +4,7 @@
 # ours and stale. Other holders and other tests are foreign, and stay.
 import os
 import pathlib
+import shutil
 import subprocess
 
 import pytest
@@ -98,6 +99,45 @@ def test_pins_and_links_that_nothing_needs_go(lab):
     lab.assert_runs(current)
     lab.call("swap.rollback")
     lab.assert_runs(1)
+
+
+def test_a_durable_map_goes_when_no_generation_has_it_any_more(lab):
+    with_extra = lab.stage_and_commit("holder_new_map")
+    extra = lab.pin("map/extra")
+    for name in ("holder_v2", "holder_v3") * 2:
+        lab.stage_and_commit(name)
+    assert lab.pin(f"gen/{with_extra}").exists() and stale(lab) == {}  # the fourth that is kept
+    again = lab.stage("holder_new_map")["generation"]
+    current = lab.stage_and_commit("holder_v2")
+    assert not lab.pin(f"gen/{with_extra}").exists() and lab.pin(f"gen/{again}").exists()
+    assert {key for key in stale(lab) if key[0] == "pin"} == {("pin", f"gen/{again}")} and removed(lab) == {("pin", f"gen/{again}")}
+    assert stale(lab) == {("map", "map/extra"): "no generation that is there has it"}
+    staged = lab.stage("holder_new_map")["generation"]
+    assert stale(lab) == {} and removed(lab) == set() and extra.exists()  # waited for
+    lab.call("object.drop", {"generation": staged})
+    others = {path.name for path in lab.pin("map").iterdir()} - {"extra"}
+    assert removed(lab) == {("map", "map/extra")} and stale(lab) == {}
+    assert {path.name for path in lab.pin("map").iterdir()} == others
+    lab.assert_runs(current)
+    lab.call("swap.rollback")
+    result = {entry["name"]: entry["result"] for entry in lab.stage("holder_new_map")["maps"]}
+    assert result["extra"] == "new" and result["session"] == "same"
+
+
+def test_durable_maps_stay_when_nothing_else_is_left(lab):
+    lab.kill()
+    shutil.rmtree(lab.pin("gen"))
+    lab.pin("current").unlink()
+    for interface in ("a0", "c0"):
+        shutil.rmtree(lab.pin(f"if/{interface}"))
+    lab.start()
+    names = {path.name for path in lab.pin("map").iterdir()}
+    assert lab.call("holder.status")["generation"] == 0 and "session" in names
+    assert not [key for key in stale(lab) if key[0] == "map"]
+    removed(lab)
+    assert {path.name for path in lab.pin("map").iterdir()} == names
+    lab.begin()
+    assert names <= {entry["name"] for entry in lab.call("holder.status")["maps"]}
 
 
 def test_a_link_to_our_program_without_a_pin_of_ours(lab):

@@ -195,3 +195,26 @@ def test_the_comparison_can_be_left_out_and_the_report_says_so(lab):
     (step,) = [step for step in report["steps"] if step["step"] == "packets compared"]
     assert step["detail"] == "left out (--no-verify)" and report["verify"] is None
     lab.cli("issu", "rollback")
+
+
+def test_traffic_is_watched_and_packets_are_compared_while_a_trial_runs(lab):
+    """The trial ends while the holder loads the object for the comparison: it is taken back then."""
+    def swap(method="swap.status", **params):
+        return lab.call(method, params, "holder")
+
+    with traffic(lab):
+        old = swap()["current"]
+        with open(lab.faults.object(0), "rb") as file:
+            new = lab.call("object.stage", {"name": "trial"}, "holder", [file.fileno()])["generation"]
+        swap("swap.commit", generation=new, confirm_within_s=600)
+        before, programs = swap()["trial"], lab.programs()
+        assert lab.cli_json("issu", "verify", "--seconds", "1")["hitless"]
+        now = swap()["trial"]
+        assert (now["generation"], now["back"]) == (new, old) and now["left_ms"] < before["left_ms"] and lab.programs() == programs
+        swap("swap.rollback")
+        swap("swap.commit", generation=new, confirm_within_s=2)
+        status, report = plan(lab, lab.faults.object(0))
+        wait_for("it to be taken back", lambda: swap()["current"] == old)
+        assert swap()["trial"] is None and swap()["previous"] == new
+        assert (status, report["possible"]) == (0, True), report["reason"]
+        assert "staged" not in [entry["state"] for entry in lab.call("issu.status")["generations"]]
