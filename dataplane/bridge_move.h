@@ -29,6 +29,7 @@ enum bridge_mark {
 	DURABLE_ARRAY(map##__old, bridge_old_##map, entries);                                                \
 	struct {                                                                                             \
 		__uint(type, BPF_MAP_TYPE_ARRAY);                                                            \
+		__uint(map_flags, BPF_F_MMAPABLE);                                                           \
 		__uint(max_entries, entries);                                                                \
 		__type(key, __u32);                                                                          \
 		__type(value, __u32);                                                                        \

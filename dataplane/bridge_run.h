@@ -11,7 +11,7 @@
 #include "bridge_open.h"
 #include "maps.h"
 
-#define BRIDGE_CHUNK 256
+#define BRIDGE_CHUNK 128 /* some ten microseconds */
 
 enum bridge_result {
 	BRIDGE_MORE = 0,

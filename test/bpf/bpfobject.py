@@ -40,6 +40,9 @@ def libbpf_open():
         "bpf_object__close": (None, [pointer]),
         "bpf_object__next_map": (pointer, [pointer, pointer]),
         "bpf_object__find_program_by_name": (pointer, [pointer, text]),
+        "bpf_object__next_program": (pointer, [pointer, pointer]),
+        "bpf_program__name": (text, [pointer]),
+        "bpf_program__set_autoload": (ctypes.c_int, [pointer, ctypes.c_bool]),
         "bpf_program__fd": (ctypes.c_int, [pointer]),
         "bpf_map__name": (text, [pointer]),
         "bpf_map__fd": (ctypes.c_int, [pointer]),
@@ -54,7 +57,6 @@ def libbpf_open():
         "bpf_map_lookup_elem": (ctypes.c_int, [ctypes.c_int, pointer, pointer]),
         "bpf_map_delete_elem": (ctypes.c_int, [ctypes.c_int, pointer]),
         "bpf_map_get_next_key": (ctypes.c_int, [ctypes.c_int, pointer, pointer]),
-        "bpf_map_update_batch": (ctypes.c_int, [ctypes.c_int, pointer, pointer, pointer, pointer]),
         "bpf_map_lookup_batch": (ctypes.c_int, [ctypes.c_int, pointer, pointer, pointer, pointer, pointer, pointer]),
         "bpf_prog_test_run_opts": (ctypes.c_int, [ctypes.c_int, pointer]),
         "libbpf_num_possible_cpus": (ctypes.c_int, []),
@@ -76,8 +78,8 @@ def check(result, what):
 
 
 class BpfMap:
-    def __init__(self, handle):
-        self.name = libbpf.bpf_map__name(handle).decode()
+    def __init__(self, handle, name):
+        self.name = name
         self.fd = libbpf.bpf_map__fd(handle)
         self.entries = libbpf.bpf_map__max_entries(handle)
         self.value_size = libbpf.bpf_map__value_size(handle)
@@ -128,14 +130,17 @@ class PerCpuCounts:
 
 
 class BpfObject:
-    def __init__(self, path, max_entries=None, reuse=None):
-        """`reuse`: {name: BpfMap} of another object, in place of maps of its own."""
+    def __init__(self, path, max_entries=None, reuse=None, programs=None):
+        """`reuse`: {name: BpfMap} of another object, in place of maps of its own. `programs`: no others are loaded."""
         self.handle = libbpf.bpf_object__open_file(str(path).encode(), None)
         if not self.handle:
             raise OSError(ctypes.get_errno(), f"open {path}: build it first (ninja), or set BNG_BUILD")
         self._prepare(max_entries or {}, reuse or {})
+        self.loaded = {name for name, _ in self._programs() if programs is None or name in programs}
+        for name, handle in self._programs():
+            check(libbpf.bpf_program__set_autoload(handle, name in self.loaded), "set autoload")
         check(libbpf.bpf_object__load(self.handle), f"load {path}")
-        self.maps = {item.name: item for item in map(BpfMap, self._map_handles())}
+        self.maps = {name: BpfMap(handle, name) for name, handle in zip(self.names, self._map_handles())}
         self.programs = {}
         self.memory = {}
         self._run_prepare()
@@ -146,10 +151,16 @@ class BpfObject:
             yield handle
             handle = libbpf.bpf_object__next_map(self.handle, handle)
 
+    def _programs(self):
+        handle = libbpf.bpf_object__next_program(self.handle, None)
+        while handle:
+            yield libbpf.bpf_program__name(handle).decode(), handle
+            handle = libbpf.bpf_object__next_program(self.handle, handle)
+
     def _prepare(self, max_entries, reuse):
-        self.durable = set()  # names of the maps that would be pinned
-        for handle in self._map_handles():
-            name = libbpf.bpf_map__name(handle).decode()
+        self.names = [libbpf.bpf_map__name(handle).decode() for handle in self._map_handles()]  # reuse_fd changes them
+        self.durable = set()  # those that would be pinned
+        for name, handle in zip(self.names, self._map_handles()):
             if libbpf.bpf_map__pin_path(handle):
                 self.durable.add(name)
             check(libbpf.bpf_map__set_pin_path(handle, None), "unset pin path")
@@ -199,6 +210,18 @@ class BpfObject:
               f"run {program}")
         return self.no_packet.retval
 
+    def runner(self, program, frame, ifindex):
+        """A function that runs this frame and returns the XDP action; each may be called by a thread of its own."""
+        fd, data = self.program(program), ctypes.create_string_buffer(frame, len(frame))
+        context = XdpMd(data_end=len(frame), ingress_ifindex=ifindex)
+        opts = TestRunOpts(sz=ctypes.sizeof(TestRunOpts), data_in=ctypes.addressof(data), data_size_in=len(frame),
+                           ctx_in=ctypes.addressof(context), ctx_size_in=ctypes.sizeof(context), repeat=1)
+
+        def run(keep=(data, context)):
+            check(libbpf.bpf_prog_test_run_opts(fd, ctypes.addressof(opts)), f"run {program}")
+            return opts.retval
+        return run
+
     def run_raw(self, program, cpu):
         """A raw tracepoint program, on that CPU: with interrupts off, unless it is the caller's."""
         opts = TestRunOpts(sz=ctypes.sizeof(TestRunOpts), flags=BPF_F_TEST_RUN_ON_CPU, cpu=cpu)
@@ -208,8 +231,8 @@ class BpfObject:
     def array(self, name, element):
         """The map's memory as an array of `element`."""
         item = self.maps[name]
-        assert ctypes.sizeof(element) == item.value_size, name
-        size = -(-item.value_size * item.entries // PAGE) * PAGE
+        assert ctypes.sizeof(element) == -(-item.value_size // 8) * 8, name  # the kernel's place for a value
+        size = -(-ctypes.sizeof(element) * item.entries // PAGE) * PAGE
         self.memory[name] = mmap.mmap(item.fd, size)
         return (element * item.entries).from_buffer(self.memory[name])
 

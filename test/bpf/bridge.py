@@ -12,7 +12,7 @@ import sys
 import threading
 
 import abi
-from bpfobject import BpfObject, libbpf
+from bpfobject import BpfObject
 from btf import Btf
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "golden"))
@@ -45,20 +45,19 @@ def pinned(cpu):
 
 
 class Bridge:
-    """`structs`: those of the new layout where it is another."""
+    """`old`: the object it comes after, if not the plane's. `programs`: as of BpfObject."""
 
-    def __init__(self, plane, path, structs=None, old=None):
+    def __init__(self, plane, path, old=None, programs=None):
         types = Btf(path)
         self.plane, self.old = plane, old or plane.object
         shared = {name + "__old" * (name in ARRAYS or name in COPIED): self.old.maps[name] for name in self.old.durable}
         entries = {name: 2 * self.old.maps[name].entries for name in (*ARRAYS, *COPIED)}
         entries.update({f"{name}__moved": entries[name] for name in ARRAYS})
-        self.object = BpfObject(path, entries, shared)
+        self.object = BpfObject(path, entries, shared, programs)
         self.maps = self.object.maps
-        self.structs = {**{name: abi.STRUCTS[kind] for name, kind in ARRAYS.items()},
-                        **{name: types.structs[ARRAYS[name]] for name in structs or ()}}
-        for name in ARRAYS:
-            setattr(self, name, self.object.array(name, self.structs[name]))
+        for name, kind in ARRAYS.items():
+            setattr(self, name, self.object.array(name, types.structs[kind]))
+        self.marks = {name: self.object.array(f"{name}__moved", ctypes.c_uint64) for name in ARRAYS}
         self.all = self.object.array("bridge", types.structs["bng_bridge"])
         self.state = self.all[0]
         self.cpu = self.object.array("bridge_cpu", types.structs["bng_bridge_cpu"])
@@ -66,6 +65,8 @@ class Bridge:
 
     def old_set(self, old):
         for role in ROLES:
+            if f"bng_{role}" not in old.loaded:
+                continue
             self.maps[f"bridge_old_{role}"].update(ZERO, struct.pack("=i", old.program(f"bng_{role}")))
 
     def close(self):
@@ -73,10 +74,8 @@ class Bridge:
 
     def reset(self):
         """As staged: nothing has moved, nobody has seen it."""
-        for array in (self.all, self.cpu, *(getattr(self, name) for name in ARRAYS)):
+        for array in (self.all, self.cpu, *self.marks.values(), *(getattr(self, name) for name in ARRAYS)):
             ctypes.memset(array, 0, ctypes.sizeof(array))
-        for name in ARRAYS:
-            self.marks_write(name, bytes(4 * self.maps[f"{name}__moved"].entries))
         self.state.cpus = 2
 
     def copy(self):
@@ -90,50 +89,20 @@ class Bridge:
         self.copy()
         self.state.state = NEW
 
-    # ---- marks ----------------------------------------------------------------------
-
-    def _batch(self, name, function, values):
-        item = self.maps[f"{name}__moved"]
-        keys = struct.pack(f"={item.entries}I", *range(item.entries))
-        following, count = ctypes.create_string_buffer(4), ctypes.c_uint32(item.entries)
-        function(item.fd, keys, values, following, count)
-        assert count.value == item.entries
-        return values
-
-    def marks_write(self, name, values):
-        self._batch(name, lambda fd, keys, values, following, count: libbpf.bpf_map_update_batch(
-            fd, keys, values, ctypes.byref(count), None), values)
-
-    def marks(self, name):
-        size = 4 * self.maps[f"{name}__moved"].entries
-        found = self._batch(name, lambda fd, keys, values, following, count: libbpf.bpf_map_lookup_batch(
-            fd, None, following, ctypes.create_string_buffer(keys, len(keys)), values, ctypes.byref(count), None),
-            ctypes.create_string_buffer(size))
-        return struct.unpack(f"={size // 4}I", found.raw)
-
     def moved(self):
         """{array: indexes} of those that were moved; nothing is being moved."""
         found = {}
-        for name in ARRAYS:
-            marks = self.marks(name)
-            assert set(marks) <= {STAYS, MOVED}
-            if any(marks):
-                found[name] = {index for index, mark in enumerate(marks) if mark == MOVED}
+        for name, marks in self.marks.items():
+            content = bytes(marks)
+            assert len(content) == content.count(0) + content.count(MOVED)
+            if content.count(MOVED):
+                found[name] = {int(index) for index in golden.records(marks)}
         return found
 
     # ---- running ----------------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def serving(self):
-        """The plane's packets go through the bridge."""
-        self.plane.object = self.object
-        try:
-            yield
-        finally:
-            self.plane.object = self.old
-
     def run(self, role, frame, device):
-        with self.serving():
+        with self.plane.running(self.object):
             return self.plane.run(f"bng_{role}", frame, device)
 
     def chunk(self, program="bng_migrate"):

@@ -382,7 +382,7 @@ class Plane:
     def advance_seconds(self, seconds):
         self.advance(abi.ticks(seconds))
 
-    def _clock_set(self):
+    def clock_set(self):
         self.real_ns = self._coarse()
         self.meta.clock_injected_ns = self.clock_ns - self.real_ns - self.meta.clock_offset_ns
 
@@ -392,9 +392,18 @@ class Plane:
 
     # ---- running ------------------------------------------------------------------
 
+    @contextlib.contextmanager
+    def running(self, other):
+        """Its packets go through another's programs."""
+        own, self.object = self.object, other
+        try:
+            yield
+        finally:
+            self.object = own
+
     def run(self, program, frame, device):
         """Runs one packet; exactly one verdict's counter must move, by this packet."""
-        self._clock_set()
+        self.clock_set()
         action, out = self.object.run_xdp(program, frame, self.ifindex[device])
         # What controld hands back is counted as the frame it is again, without the punt header.
         header = ctypes.sizeof(abi.bng_punt) if program.endswith("inject") else 0
@@ -413,9 +422,14 @@ class Plane:
         assert packets == 1 and size in lengths, f"{abi.VERDICTS[number]} moved by {packets} packets, {size} bytes"
         return abi.VERDICTS[number]
 
+    def verdicts(self):
+        """{verdict: packets} so far."""
+        raw = self.counts.raw()
+        return {name: sum(raw[2 * CPUS * number:2 * CPUS * (number + 1):2]) for number, name in enumerate(abi.VERDICTS)}
+
     def run_live(self, program, frame, device):
         """The same with what the kernel does afterwards: the frame is really sent. What it ends in is only counted."""
-        self._clock_set()
+        self.clock_set()
         self.object.run_xdp_live(program, frame, self.ifindex[device])
         self.last_counts = self.counts.raw()
 
@@ -438,7 +452,7 @@ class Plane:
         return self.run("bng_inject", frame, "punt0")
 
     def sweep(self):
-        self._clock_set()
+        self.clock_set()
         assert self.object.run_syscall("bng_sweep") == 0
 
     def count(self, verdict):

@@ -3,6 +3,8 @@
 # A bridge (dataplane/bridge.h): whose packets are whose before, at and after its opening, what is
 # moved when, and that what is moved is all there was.
 import ctypes
+import os
+import threading
 
 import pytest
 
@@ -13,22 +15,8 @@ import golden
 from bridge import ARRAYS, DONE, FAILED, MORE, NEW, OLD, closed
 from plane import PUBLIC
 
-OBJECT = abi.BUILD / "bpf" / "bng-bridge.bpf.o"
-
-
-@pytest.fixture(scope="module")
-def loaded_bridge(loaded_plane):
-    with loaded_plane.namespace.entered():
-        loaded = bridges.Bridge(loaded_plane, OBJECT)
-    yield loaded
-    loaded.close()
-
-
-@pytest.fixture
-def bridge(plane, loaded_bridge):
-    loaded_bridge.reset()
-    return loaded_bridge
-
+SESSIONS = 400
+ROUNDS = 3
 
 def up(session, port=4000):
     return frames.up(session, frames.udp(port))
@@ -128,7 +116,7 @@ def test_all_is_moved_in_chunks_and_agrees(plane, bridge):
     entries = sum(bridge.old.maps[name].entries for name in ARRAYS)
     answer, runs = bridge.run_all()
     assert (answer, bridge.state.moved, bridge.state.entries) == (DONE, entries, entries)
-    assert runs >= entries // 256
+    assert runs >= entries // 128
     for name in ARRAYS:
         assert bridge.moved()[name] == set(range(bridge.old.maps[name].entries))
     assert bridge.run_all("bng_migrate_check")[0] == DONE
@@ -171,21 +159,73 @@ def test_two_entries_exchanged_are_found(plane, bridge):
 def test_what_another_cpu_is_moving_is_met_again(plane, bridge):
     """bng_migrate does not wait, and is not done before it is moved."""
     opened(plane, bridge)
-    marks = bridge.maps["subscriber__moved"]
-    marks.update((77).to_bytes(4, "little"), bridges.MOVING.to_bytes(4, "little"))
-    for _ in range(bridge.old.maps["subscriber"].entries // 256 + 40):
+    bridge.marks["subscriber"][77] = bridges.MOVING
+    for _ in range(bridge.old.maps["subscriber"].entries // 128 + 40):
         assert bridge.chunk() == MORE
     assert bridge.state.move.array == 0
-    marks.update((77).to_bytes(4, "little"), bridges.STAYS.to_bytes(4, "little"))
+    bridge.marks["subscriber"][77] = bridges.STAYS
     assert bridge.run_all()[0] == DONE and bridge.run_all("bng_migrate_check")[0] == DONE
 
 
 def test_who_waits_in_vain_for_an_entry_loses_the_packet_with_a_reason(plane, bridge):
     session, _ = opened(plane, bridge)
-    slot = session.slot.to_bytes(4, "little")
-    bridge.maps["subscriber__moved"].update(slot, bridges.MOVING.to_bytes(4, "little"))
+    bridge.marks["subscriber"][session.slot] = bridges.MOVING
     with bridges.pinned(0):
         assert bridge.run("access", up(session), "acc1").verdict == "DROP_INTERNAL"
         assert not bridge.subscriber[session.slot].session_id
-        bridge.maps["subscriber__moved"].update(slot, bridges.STAYS.to_bytes(4, "little"))
+        bridge.marks["subscriber"][session.slot] = bridges.STAYS
         assert bridge.run("access", up(session), "acc1").verdict == "FORWARD_UP"
+
+
+# ---- several CPUs ------------------------------------------------------------------------------
+
+
+def test_packets_of_two_cpus_while_all_is_moved(plane, bridge):
+    """Up on one, down on the other, bng_migrate in between: nothing is lost, counted twice or forgotten."""
+    sessions = [plane.session(f"10.0.{number >> 8}.{number & 255}") for number in range(1, SESSIONS + 1)]
+    ports = [frames.public_end(plane.access(up(session))) for session in sessions]
+    ends = [inner_end(plane.mapping, port) for port in ports]
+    bridge.open()
+    plane.clock_set()
+    before = plane.verdicts()
+    ups = [bridge.object.runner("bng_access", up(session), plane.ifindex["acc1"]) for session in sessions]
+    downs = [bridge.object.runner("bng_core", frames.down(PUBLIC[port >> 16], frames.reply_to("udp", port & 0xffff)),
+                                  plane.ifindex["core1"]) for port in ports]
+    answers = []
+    run_together((0, lambda: [run() for _ in range(ROUNDS) for run in ups]),
+                 (1, lambda: [run() for _ in range(ROUNDS) for run in downs]),
+                 (0, lambda: answers.append(bridge.run_all())))
+    assert answers[0][0] == DONE and bridge.run_all("bng_migrate_check")[0] == DONE
+    after = plane.verdicts()
+    assert {name: after[name] - before[name] for name in after if after[name] != before[name]} == {
+        "FORWARD_UP": ROUNDS * SESSIONS, "FORWARD_DOWN": ROUNDS * SESSIONS}
+    records = [bridge.subscriber[session.slot] for session in sessions]
+    assert {(record.up_packets, record.down_packets, record.drop_packets, record.mappings) for record in records} == {
+        (1 + ROUNDS, ROUNDS, 0, 1)}
+    assert ends == [inner_end(bridge.mapping, port) for port in ports]
+
+
+def inner_end(buckets, port):
+    """A mapping without its time."""
+    return bytes(buckets[port // abi.PORTS_PER_BUCKET].entry[port % abi.PORTS_PER_BUCKET])[:4]
+
+
+def run_together(*parts):
+    """Each (CPU, function) in a thread of its own, begun at once; what one of them raised is raised."""
+    barrier, raised = threading.Barrier(len(parts)), []
+
+    def run(cpu, function):
+        os.sched_setaffinity(threading.get_native_id(), {cpu})
+        barrier.wait()
+        try:
+            function()
+        except BaseException as error:  # told by the test's own thread
+            raised.append(error)
+
+    threads = [threading.Thread(target=run, args=part) for part in parts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if raised:
+        raise raised[0]
