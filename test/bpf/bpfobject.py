@@ -57,6 +57,7 @@ def libbpf_open():
         "bpf_map_lookup_elem": (ctypes.c_int, [ctypes.c_int, pointer, pointer]),
         "bpf_map_delete_elem": (ctypes.c_int, [ctypes.c_int, pointer]),
         "bpf_map_get_next_key": (ctypes.c_int, [ctypes.c_int, pointer, pointer]),
+        "bpf_map_update_batch": (ctypes.c_int, [ctypes.c_int, pointer, pointer, pointer, pointer]),
         "bpf_map_lookup_batch": (ctypes.c_int, [ctypes.c_int, pointer, pointer, pointer, pointer, pointer, pointer]),
         "bpf_prog_test_run_opts": (ctypes.c_int, [ctypes.c_int, pointer]),
         "libbpf_num_possible_cpus": (ctypes.c_int, []),
@@ -100,6 +101,13 @@ class BpfMap:
         key = ctypes.create_string_buffer(key_size)
         while libbpf.bpf_map_get_next_key(self.fd, None, key) == 0:
             self.delete(key)
+
+    def zero(self):
+        """All entries of an array, in one call."""
+        count = u32(self.entries)
+        keys = struct.pack(f"={self.entries}I", *range(self.entries))
+        check(libbpf.bpf_map_update_batch(self.fd, keys, bytes(self.value_size * self.entries), ctypes.byref(count), None),
+              f"batch update {self.name}")
 
 
 class PerCpuCounts:
