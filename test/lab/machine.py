@@ -59,7 +59,7 @@ class Machine(Lab):
             f"--machine={self.prefix}machine", "--link-journal=no", "--console=pipe",
             "systemd.unit=lab.target", "systemd.mask=systemd-sysctl.service", "systemd.show_status=no",
             env=dict(os.environ, SYSTEMD_NSPAWN_API_VFS_WRITABLE="network"), log="machine.log")
-        self.leader = wait_for("the container's systemd", self._find_leader)
+        self.leader = wait_for("the container's systemd", self._find_leader, timeout=60)
         self.state = pathlib.Path(f"/proc/{self.leader}/root/run/bng")
         for unit in UNITS:
             self.wait_unit(unit)
@@ -112,6 +112,6 @@ class Machine(Lab):
 
     def wait_unit(self, unit, but=0):
         try:
-            return wait_for(unit, lambda: self.serves(unit, but))
+            return wait_for(unit, lambda: self.serves(unit, but), timeout=120)
         except TimeoutError as error:
             raise TimeoutError(f"{error}; {self.systemctl('status', unit, check=False).stdout}{self.journal(unit)[-6000:]}") from error
