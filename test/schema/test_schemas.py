@@ -15,8 +15,10 @@ HEADINGS = {"holder": "## holder.sock", "controld": "## control/controld.sock", 
 
 
 def documented_methods(server):
+    """The first column of the section's table of methods; other tables have other things."""
     section = PROTOCOL.split(HEADINGS[server])[1].split("\n## ")[0]
-    return set(re.findall(r"^\| `([a-z0-9_.]+)` \|", section, re.MULTILINE))
+    (table,) = re.findall(r"^\| method \|.*\n(?:\|.*\n)+", section, re.MULTILINE)
+    return set(re.findall(r"^\| `([a-z0-9_.]+)` \|", table, re.MULTILINE))
 
 
 def every_schema(node):
