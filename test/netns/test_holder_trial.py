@@ -45,7 +45,7 @@ def test_not_confirmed_goes_back(lab):
     assert types == [{"type": "stage", "generation": 2, "name": "holder_v2"}, {"type": "swap", "from": 1, "to": 2},
                      {"type": "swap", "from": 2, "to": 1}, {"type": "not_confirmed", "from": 2, "to": 1}]
     assert lab.call("swap.status") == {"current": 1, "previous": 2, "journal": {"step": "idle", "from": 2, "to": 1},
-                                       "trial": None, "canary": None}
+                                       "trial": None, "canary": None, "migration": None}
     assert "not confirmed in time: back to 1" in lab.log()
 
 
