@@ -32,6 +32,7 @@ enum argument_kind {
 	ARGUMENT_NUMBER,
 	ARGUMENT_DURATION, /* 90s, 5m, 2h, 1d; min and max in seconds */
 	ARGUMENT_FILE,
+	ARGUMENT_FILE_IF_ANY, /* a positional one that may be left out */
 	ARGUMENT_FOLDER,
 	ARGUMENT_CHOICE,
 	ARGUMENT_FLAG, /* an option without value */

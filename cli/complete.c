@@ -47,8 +47,8 @@ static const struct argument *find_any_option(const char *name)
 
 static void complete_value(const struct completion *completion, const struct argument *argument)
 {
-	if (argument->kind == ARGUMENT_FILE || argument->kind == ARGUMENT_FILES ||
-	    argument->kind == ARGUMENT_FOLDER)
+	if (argument->kind == ARGUMENT_FILE || argument->kind == ARGUMENT_FILE_IF_ANY ||
+	    argument->kind == ARGUMENT_FILES || argument->kind == ARGUMENT_FOLDER)
 		puts(":file");
 	if (argument->kind == ARGUMENT_CHOICE)
 		for (const char *const *choice = argument->choices; *choice; choice++)

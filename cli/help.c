@@ -27,6 +27,7 @@ static const char *placeholder(const struct argument *argument)
 	case ARGUMENT_BOUNDS:
 		return " NAME=VALUE";
 	case ARGUMENT_FILE:
+	case ARGUMENT_FILE_IF_ANY:
 	case ARGUMENT_FILES:
 		return " FILE";
 	case ARGUMENT_FOLDER:
@@ -62,7 +63,7 @@ static void append_value(char *text, size_t size, const struct argument *argumen
 static void append_argument(char *text, size_t size, const struct argument *argument)
 {
 	bool option = argument_is_option(argument);
-	bool may = option || argument->kind == ARGUMENT_REST;
+	bool may = option || argument->kind == ARGUMENT_REST || argument->kind == ARGUMENT_FILE_IF_ANY;
 
 	append(text, size, may ? " [" : " ");
 	append(text, size, argument->name);

@@ -175,13 +175,13 @@ static int run_swap(struct cli *cli, const char *method, int (*print)(const stru
 }
 
 /* The text of --signature, else of FILE.minisig if that is there. CLI_OK, or an exit status. */
-static int add_signature(const struct cli *cli, const struct invocation *invocation, json_t *params)
+static int add_signature(const struct cli *cli, const struct invocation *invocation, const char *file,
+			 json_t *params)
 {
 	const char *given = invocation_value(invocation, "--signature");
 	char path[PATH_MAX], *text = NULL;
 
-	snprintf(path, sizeof(path), "%s%s", given ? given : invocation_value(invocation, "FILE"),
-		 given ? "" : ".minisig");
+	snprintf(path, sizeof(path), "%s%s", given ? given : file, given ? "" : ".minisig");
 	int error = file_read_text(path, RPC_TEXT_MAX, &text);
 	if (error == -ENOENT && !given)
 		return CLI_OK;
@@ -194,9 +194,8 @@ static int add_signature(const struct cli *cli, const struct invocation *invocat
 	return CLI_OK;
 }
 
-int issu_object(const struct cli *cli, const struct invocation *invocation, json_t **params)
+int issu_file(const struct cli *cli, const struct invocation *invocation, const char *file, json_t **params)
 {
-	const char *file = invocation_value(invocation, "FILE");
 	int fd = open(file, O_RDONLY | O_CLOEXEC);
 	char name[256];
 
@@ -205,15 +204,26 @@ int issu_object(const struct cli *cli, const struct invocation *invocation, json
 		return -1;
 	}
 	snprintf(name, sizeof(name), "%s", file);
-	*params = json_pack("{s:s, s:[]}", "name", basename(name), "allow_diff");
-	const char *allowed;
-	for (size_t i = 0; (allowed = invocation_repeated(invocation, "--allow-diff", i)); i++)
-		json_array_append_new(json_object_get(*params, "allow_diff"), json_string(allowed));
-	if (!add_signature(cli, invocation, *params))
+	*params = json_pack("{s:s}", "name", basename(name));
+	if (!add_signature(cli, invocation, file, *params))
 		return fd;
 	json_decref(*params);
 	close(fd);
 	return -1;
+}
+
+int issu_object(const struct cli *cli, const struct invocation *invocation, json_t **params)
+{
+	int fd = issu_file(cli, invocation, invocation_value(invocation, "FILE"), params);
+	json_t *names = json_array();
+
+	for (const char *allowed;
+	     (allowed = invocation_repeated(invocation, "--allow-diff", json_array_size(names)));)
+		json_array_append_new(names, json_string(allowed));
+	if (fd >= 0)
+		json_object_set(*params, "allow_diff", names);
+	json_decref(names);
+	return fd;
 }
 
 int run_upgrade(struct cli *cli, const struct invocation *invocation)
@@ -278,6 +288,13 @@ int print_confirmed(struct cli *cli, const json_t *result, const struct invocati
 	return CLI_OK;
 }
 
+static void state_text(const struct cli *cli, const json_t *generation, char *out, size_t size)
+{
+	(void)cli;
+	snprintf(out, size, "%s%s", member_string(generation, "state"),
+		 json_is_true(json_object_get(generation, "bridge")) ? " bridge" : "");
+}
+
 static void programs_text(const struct cli *cli, const json_t *object, char *out, size_t size)
 {
 	const json_t *program;
@@ -298,7 +315,7 @@ int print_issu_status(struct cli *cli, const json_t *result, const struct invoca
 {
 	static const struct column generations[] = {
 		{"GENERATION", "generation", COLUMN_NUMBER, NULL},
-		{"STATE", "state", COLUMN_TEXT, NULL},
+		{"STATE", NULL, COLUMN_TEXT, state_text},
 		{"NAME", "name", COLUMN_TEXT, NULL},
 		{"PROGRAMS", NULL, COLUMN_TEXT, programs_text},
 		{0},
@@ -322,6 +339,7 @@ int print_issu_status(struct cli *cli, const json_t *result, const struct invoca
 		       (long long)member_integer(trial, "back"),
 		       (long long)member_integer(trial, "left_ms") / 1000);
 	print_canary(cli, json_object_get(result, "canary"));
+	print_migration(cli, result);
 	putchar('\n');
 	return status ? status : print_table(cli, json_object_get(result, "links"), links);
 }

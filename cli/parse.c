@@ -343,6 +343,8 @@ static int take_positionals(struct parsed *parsed, size_t used)
 			invocation->rest_count = parsed->word_count - used;
 			return 0;
 		}
+		if (used == parsed->word_count && arguments[i].kind == ARGUMENT_FILE_IF_ANY)
+			continue;
 		if (used == parsed->word_count)
 			return fail(parsed, "%s is missing", arguments[i].name);
 		invocation->value[i] = parsed->words[used++];

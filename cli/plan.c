@@ -41,7 +41,8 @@ static void print_maps_changed(const struct cli *cli, const json_t *report)
 	{
 		const char *result = member_string(map, "result");
 
-		if (strcmp(result, "same") != 0 && strcmp(result, "scratch") != 0)
+		if (strcmp(result, "same") != 0 && strcmp(result, "scratch") != 0 &&
+		    strcmp(result, "migrate") != 0)
 			json_array_append(changed, map);
 	}
 	if (json_array_size(changed)) {
@@ -90,9 +91,11 @@ static void print_plan(const struct cli *cli, const json_t *report)
 {
 	print_programs(cli, report);
 	print_maps_changed(cli, report);
+	print_migrating_maps(cli, json_object_get(report, "maps"));
 	print_differences(cli, report);
 	if (json_is_true(json_object_get(report, "possible"))) {
-		printf("\nPLAN: possible, ");
+		printf("\nPLAN: possible%s, ",
+		       json_is_true(json_object_get(report, "bridge")) ? " by issu migrate" : "");
 		print_links(report);
 		printf(". Nothing was changed.\n");
 	} else {

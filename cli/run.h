@@ -48,7 +48,9 @@ cli_run run_upgrade, run_rollback, run_verify, run_holder_upgrade;
 /* Calls a method that takes its time and shows its steps meanwhile, unless --json. */
 int issu_call(struct cli *cli, const char *method, json_t *params, const int *fds, size_t fd_count,
 	      json_t **report);
-/* Opens FILE and makes {name, allow_diff}: the descriptor, or -1 after telling why. */
+/* Opens the file and makes {name, signature?}, or {.., allow_diff}: the descriptor, or -1 after telling why.
+ */
+int issu_file(const struct cli *cli, const struct invocation *invocation, const char *file, json_t **params);
 int issu_object(const struct cli *cli, const struct invocation *invocation, json_t **params);
 cli_print print_confirmed;
 cli_print print_issu_status, print_orphans;
@@ -56,6 +58,14 @@ cli_params params_orphans;
 /* The last line of an upgrade or rollback: CLI_OK or CLI_NOT_HITLESS. */
 int issu_report(const struct cli *cli, const char *what, const json_t *report);
 void issu_step(const struct cli *cli, const json_t *step);
+
+/* migrate.c */
+#define BRIDGE_OBJECT "/usr/lib/bng/bng-bridge.bpf.o"
+cli_run run_migrate;
+cli_print print_migrate_cancelled;
+/* What issu.status says of it; nothing when there is none. */
+void print_migration(const struct cli *cli, const json_t *status);
+void print_migrating_maps(const struct cli *cli, const json_t *maps);
 
 /* upgrades.c */
 cli_run run_history;

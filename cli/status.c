@@ -68,6 +68,18 @@ static void print_totals(const struct cli *cli, const json_t *totals)
 	putchar('\n');
 }
 
+/* A bridge is for passing over; one that found a difference wants to be looked at. */
+static void print_bridge(const json_t *migration)
+{
+	if (!json_is_object(migration))
+		return;
+	if (strcmp(member_string(migration, "state"), "failed") == 0)
+		print_fact("MIGRATION FAILED", "%s; the bridge goes on, see bngcli issu status",
+			   member_string(migration, "reason"));
+	else
+		print_fact("bridge", "%s; bngcli issu status", member_string(migration, "state"));
+}
+
 int print_status(struct cli *cli, const json_t *result, const struct invocation *invocation)
 {
 	const json_t *sessions = json_object_get(result, "sessions"),
@@ -95,6 +107,7 @@ int print_status(struct cli *cli, const json_t *result, const struct invocation 
 		print_fact("bngsync", "AWAY (%s): serving from memory and maps, %lld records wait",
 			   member_string(sync, "reason"), (long long)member_integer(sync, "waiting"));
 	print_fact("data plane", "generation %lld", (long long)member_integer(result, "generation"));
+	print_bridge(json_object_get(result, "migration"));
 	print_fact("configuration", "%s, loaded %s", member_string(config, "file"),
 		   member_string(config, "loaded"));
 	print_fact("sessions", "%s active, %s closing, room for %s", count_of(cli, sessions, "active", a),

@@ -55,6 +55,7 @@ static int print_record(const struct cli *cli, const json_t *record)
 	print_fact("trial", "%s", member_string(record, "trial"));
 	print_fact("canary", "%s", member_string(record, "canary"));
 	json_array_foreach(json_object_get(report, "steps"), i, step) issu_step(cli, step);
+	print_migrating_maps(cli, json_object_get(json_object_get(report, "migration"), "maps"));
 	if (json_object_get(report, "hitless"))
 		issu_report(cli, strcmp(member_string(record, "kind"), "rollback") ? "UPGRADE" : "ROLLBACK",
 			    report);

@@ -407,6 +407,7 @@ struct config_accounting {
 #define CONFIG_PHASES(X)                                                                                     \
 	X(hello, 30)                                                                                         \
 	X(object, 60)                                                                                        \
+	X(migrate, 300)                                                                                      \
 	X(maps, 60)                                                                                          \
 	X(descriptors, 30)                                                                                   \
 	X(records, 60)                                                                                       \

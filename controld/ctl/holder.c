@@ -265,7 +265,7 @@ static int errno_of(int code)
  * on the usual one a holder that hangs must not stop us for long. */
 static bool is_long(const char *method)
 {
-	static const char *const methods[] = {"object.stage", "swap.commit", "swap.rollback"};
+	static const char *const methods[] = {"object.stage", "swap.commit", "swap.rollback", "swap.migrate"};
 
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
 		if (!strcmp(method, methods[i]))

@@ -13,6 +13,7 @@
 #include "controld/controld.h"
 #include "controld/ctl/ctl.h"
 #include "controld/feature.h"
+#include "controld/maps/sizes.h"
 #include "controld/startup/guard.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -60,28 +61,17 @@ void reload_free(struct controld *controld)
 }
 
 /* Maps are made once; another size needs other maps. */
-static int check_sizes(const struct config *old, const struct config *next, char *error, size_t size)
+static int check_sizes(const struct controld *controld, const struct config *next, char *error, size_t size)
 {
-	const struct {
-		const char *name;
-		uint32_t old, next;
-	} sizes[] = {
-		{"subscribers", old->sizes.subscribers, next->sizes.subscribers},
-		{"public_addresses", old->sizes.public_addresses, next->sizes.public_addresses},
-		{"port_blocks", old->sizes.port_blocks, next->sizes.port_blocks},
-		{"exempt", old->sizes.exempt, next->sizes.exempt},
-		{"flows", old->sizes.flows, next->sizes.flows},
-		{"pcp", old->sizes.pcp, next->sizes.pcp},
-	};
+	struct size_compared old[SIZES_COUNT], new[SIZES_COUNT];
 
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		if (sizes[i].old == sizes[i].next)
+	maps_sizes_compare(controld->maps, controld->config, old);
+	maps_sizes_compare(controld->maps, next, new);
+	for (size_t i = 0; i < SIZES_COUNT; i++) {
+		if (old[i].wanted == new[i].wanted)
 			continue;
-		snprintf(error, size,
-			 "/sizes/%s: %u: must stay %u while the gateway runs: a size takes effect when the "
-			 "gateway "
-			 "starts from nothing",
-			 sizes[i].name, sizes[i].next, sizes[i].old);
+		snprintf(error, size, "/sizes/%s: %u: must stay %u while the gateway runs: %s", new[i].name,
+			 new[i].wanted, old[i].wanted, maps_size_advice(&new[i]));
 		return -EBUSY;
 	}
 	return 0;
@@ -102,7 +92,7 @@ static int check_kept(struct controld *controld, const struct config *next, char
 static int check_all(struct controld *controld, const struct config *next, bool accepts_empty, char *error,
 		     size_t size)
 {
-	int failure = controld->config ? check_sizes(controld->config, next, error, size) : 0;
+	int failure = controld->config ? check_sizes(controld, next, error, size) : 0;
 
 	for (int i = 0; !failure && bng_features[i]; i++)
 		if (bng_features[i]->check)

@@ -11,12 +11,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "controld/config/config.h"
 #include "controld/controld.h"
 #include "controld/ctl/ctl.h"
 #include "controld/ctl/holder.h"
 #include "controld/feature.h"
 #include "controld/issu/canary.h"
 #include "controld/issu/history.h"
+#include "controld/issu/migrate.h"
 #include "controld/issu/upgrade.h"
 #include "controld/issu/verify.h"
 #include "lib/clock.h"
@@ -41,6 +43,7 @@ static void upgrade_free(struct upgrade *upgrade)
 		close(upgrade->object);
 	kept_free(upgrade->kept);
 	free(upgrade->signature);
+	config_free(upgrade->next);
 	verify_free(upgrade->verify);
 	json_decref(upgrade->allowed);
 	json_decref(upgrade->canary);
@@ -116,6 +119,13 @@ static void finish(struct upgrade *upgrade)
 	reply(upgrade);
 }
 
+/* Nothing was changed; what was staged is the next start's. */
+static void finish_migration(struct upgrade *upgrade)
+{
+	json_object_set_new(upgrade->report, "generation", json_integer((json_int_t)upgrade->generation));
+	reply(upgrade);
+}
+
 /* Nothing was changed, and nothing stays. */
 static void finish_plan(struct upgrade *upgrade)
 {
@@ -126,6 +136,7 @@ static void finish_plan(struct upgrade *upgrade)
 	drop_staged(upgrade);
 	json_object_set_new(upgrade->report, "generation", json_integer((json_int_t)upgrade->generation));
 	json_object_set_new(upgrade->report, "possible", json_boolean(!refused));
+	json_object_set_new(upgrade->report, "bridge", json_boolean(upgrade->next != NULL));
 	if (refused && !json_is_object(verify))
 		json_object_set_new(upgrade->report, "reason", json_string(upgrade->detail));
 	else
@@ -179,6 +190,8 @@ static void on_step(evutil_socket_t fd, short what, void *context)
 		schedule(upgrade, upgrade->steps->delay_ms);
 	else if (upgrade->is_plan)
 		finish_plan(upgrade);
+	else if (upgrade->is_migration)
+		finish_migration(upgrade);
 	else
 		finish(upgrade);
 }
@@ -265,8 +278,11 @@ static struct upgrade *of_object(struct controld *controld, struct rpc_request *
 		return NULL;
 	if (rpc_fd_count(request) != 1) {
 		rpc_fail(request, RPC_INVALID_PARAMS, NULL,
-			 "%s needs one descriptor, of the object file; %zu came",
-			 steps == plan_steps ? "issu.plan" : "issu.upgrade", rpc_fd_count(request));
+			 "issu.%s needs one descriptor, of the object file; %zu came",
+			 steps == plan_steps      ? "plan"
+			 : steps == migrate_steps ? "migrate"
+						  : "upgrade",
+			 rpc_fd_count(request));
 		return NULL;
 	}
 	if (names_refused(request, allowed, json_object_get(params, "canary"), rpc_fd(request, 0)))
@@ -323,6 +339,23 @@ static void handle_plan(struct rpc_request *request, void *context)
 	if (!upgrade)
 		return;
 	upgrade->is_plan = true;
+	start(controld, upgrade, request);
+}
+
+static void handle_migrate(struct rpc_request *request, void *context)
+{
+	static const char *const members[] = {"name", "signature", NULL};
+	struct controld *controld = context;
+	struct json_reader reader;
+	struct upgrade *upgrade;
+	json_t *params = ctl_params(request, &reader, members);
+
+	if (!params)
+		return;
+	upgrade = of_object(controld, request, migrate_steps, &reader, params);
+	if (!upgrade)
+		return;
+	upgrade->is_migration = true;
 	start(controld, upgrade, request);
 }
 
@@ -404,14 +437,15 @@ static void handle_status(struct rpc_request *request, void *context)
 		rpc_fail(request, status.code ? status.code : ctl_code(failure), NULL, "%s", status.message);
 	else
 		rpc_reply(request,
-			  json_pack("{s:O?, s:O?, s:O?, s:O?, s:O?, s:O?, s:s?}", "current",
+			  json_pack("{s:O?, s:O?, s:O?, s:O?, s:O?, s:O?, s:O?, s:o, s:s?}", "current",
 				    json_object_get(status.value, "generation"), "previous",
 				    json_object_get(status.value, "previous"), "generations",
 				    json_object_get(status.value, "generations"), "links",
 				    json_object_get(status.value, "links"), "trial",
 				    json_object_get(status.value, "trial"), "canary",
-				    json_object_get(status.value, "canary"), "running",
-				    running_step(controld)),
+				    json_object_get(status.value, "canary"), "migration",
+				    json_object_get(status.value, "migration"), "migrate_to",
+				    migrate_asked_json(controld), "running", running_step(controld)),
 			  NULL, 0);
 	rpc_result_done(&status);
 }
@@ -450,6 +484,8 @@ static void done(struct controld *controld)
 static const struct rpc_method methods[] = {
 	{"issu.upgrade", 0, handle_upgrade},
 	{"issu.plan", 0, handle_plan},
+	{"issu.migrate", 0, handle_migrate},
+	{"issu.migrate.cancel", 0, handle_migrate_cancel},
 	{"issu.status", 0, handle_status},
 	{"issu.rollback", 0, handle_rollback},
 	{"issu.confirm", 0, handle_confirm},

@@ -16,6 +16,7 @@
 #include "controld/ctl/holder.h"
 #include "controld/feature.h"
 #include "controld/issu/upgrade.h"
+#include "controld/startup/migrate.h"
 #include "controld/sync/sync.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -33,6 +34,7 @@ struct history {
 	struct event *look;
 	unsigned waiting; /* records that are not durable yet */
 	bool is_synced;
+	bool told_refused; /* a migration that this start did not do */
 };
 
 static json_int_t integer_of(const json_t *object, const char *member)
@@ -215,7 +217,7 @@ void history_ended(struct upgrade *upgrade, const char *refusal)
 	bool is_rollback = upgrade->object < 0;
 	char canary[256];
 
-	if (upgrade->watch_s || upgrade->is_plan)
+	if (upgrade->watch_s || upgrade->is_plan || upgrade->is_migration)
 		return;
 	if (!refusal && is_rollback)
 		trial_ends(controld, last_of(controld->history), TRIAL_ROLLED_BACK);
@@ -265,6 +267,46 @@ static json_t *last_change(const struct history *history)
 	return NULL;
 }
 
+/* Steals report. */
+static void add_unmeasured(struct controld *controld, const char *kind, const char *name, json_int_t from,
+			   json_int_t to, const char *outcome, const char *detail, json_t *report)
+{
+	add(controld, json_pack("{s:o, s:s, s:s, s:I, s:I, s:s, s:o, s:n, s:n, s:n, s:n, s:n, s:n, s:o?}",
+				"time", time_json(), "kind", kind, "name", name, "from", from, "to", to,
+				"outcome", outcome, "detail", rpc_text(detail), "lost", "longest_gap_us",
+				"uid", "pid", "trial", "canary", "report", report));
+}
+
+static void add_found(struct controld *controld, const json_t *status, json_int_t before, bool went_back)
+{
+	json_t *migration = json_object_get(status, "migration");
+	json_int_t now = integer_of(status, "generation");
+	const char *name = name_of(status, now);
+
+	if (integer_of(migration, "generation") == now && before < now)
+		add_unmeasured(controld, "migration", name, before, now, "unmeasured",
+			       "maps took the place of others at a start of bng-controld",
+			       json_pack("{s:O}", "migration", migration));
+	else if (went_back)
+		add_unmeasured(controld, "not_confirmed", name, before, now, "unmeasured",
+			       "nobody confirmed in time: bpfholder went back", NULL);
+	else
+		add_unmeasured(controld, "found", name, before, now, "unmeasured",
+			       "not done by this bng-controld: found when it looked", NULL);
+}
+
+/* Once. What was asked for and not done is as much worth knowing as what was done. */
+static void add_refused_migration(struct controld *controld, json_int_t now)
+{
+	struct history *history = controld->history;
+	uint64_t generation;
+	const char *why = migrate_refused(controld, &generation);
+
+	if (why && !history->told_refused)
+		add_unmeasured(controld, "migration", "", now, (json_int_t)generation, "refused", why, NULL);
+	history->told_refused = true;
+}
+
 static void compare(struct controld *controld, const json_t *status)
 {
 	json_t *last = last_change(controld->history);
@@ -281,14 +323,9 @@ static void compare(struct controld *controld, const json_t *status)
 	trial_ends(controld, last, went_back ? TRIAL_NOT_CONFIRMED : TRIAL_ROLLED_BACK);
 	log_notice("history: generation %" JSON_INTEGER_FORMAT " runs, not %" JSON_INTEGER_FORMAT
 		   " of the last record: %s",
-		   now, before, went_back ? "it was not confirmed in time" : "somebody else changed it");
-	add(controld,
-	    json_pack("{s:o, s:s, s:s, s:I, s:I, s:s, s:s, s:n, s:n, s:n, s:n, s:n, s:n, s:n}", "time",
-		      time_json(), "kind", went_back ? "not_confirmed" : "found", "name",
-		      name_of(status, now), "from", before, "to", now, "outcome", "unmeasured", "detail",
-		      went_back ? "nobody confirmed in time: bpfholder went back"
-				: "not done by this bng-controld: found when it looked",
-		      "lost", "longest_gap_us", "uid", "pid", "trial", "canary", "report"));
+		   now, before,
+		   went_back ? "it was not confirmed in time" : "not by this bng-controld, as it runs now");
+	add_found(controld, status, before, went_back);
 }
 
 static void on_look(evutil_socket_t fd, short what, void *context)
@@ -301,8 +338,10 @@ static void on_look(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	if (upgrade_runs(controld) || (!history->is_synced && !last_of(history)))
 		return;
-	if (!holder_call(controld->holder, "holder.status", NULL, NULL, 0, &status))
+	if (!holder_call(controld->holder, "holder.status", NULL, NULL, 0, &status)) {
+		add_refused_migration(controld, integer_of(status.value, "generation"));
 		compare(controld, status.value);
+	}
 	rpc_result_done(&status);
 }
 

@@ -14,6 +14,7 @@
 #include "controld/ctl/ctl.h"
 #include "controld/ctl/holder.h"
 #include "controld/issu/canary.h"
+#include "controld/issu/migrate.h"
 #include "controld/issu/upgrade.h"
 #include "controld/maps/sizes.h"
 #include "controld/session/digest.h"
@@ -68,7 +69,21 @@ static json_t *generation_json(const json_t *status, json_int_t number)
 	return json_pack("{s:I, s:o}", "generation", number, "program_ids", ids);
 }
 
-static int step_links(struct upgrade *upgrade)
+static bool is_bridge(const json_t *status, json_int_t number)
+{
+	json_t *generation;
+	bool found = false;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "generations"), i, generation)
+	{
+		found |= integer_of(generation, "generation") == number &&
+			 json_is_true(json_object_get(generation, "bridge"));
+	}
+	return found;
+}
+
+int step_links(struct upgrade *upgrade)
 {
 	struct rpc_result status;
 	int failure = ask(upgrade, "holder.status", NULL, -1, &status);
@@ -93,22 +108,39 @@ static int step_links(struct upgrade *upgrade)
 	}
 	if (upgrade->is_plan)
 		json_object_set(upgrade->report, "links", json_object_get(status.value, "links"));
+	upgrade->is_from_bridge = is_bridge(status.value, (json_int_t)upgrade->generation_before);
 	json_object_set_new(upgrade->report, "from",
 			    generation_json(status.value, (json_int_t)upgrade->generation_before));
 	rpc_result_done(&status);
 	return drops_read(upgrade->controld->maps, &upgrade->start);
 }
 
-static int step_stage(struct upgrade *upgrade)
+/* Swapping to a bridge would begin with empty maps. */
+static int check_bridge(struct upgrade *upgrade)
+{
+	if (upgrade->next || !maps_is_bridge(upgrade->object))
+		return 0;
+	if (upgrade->is_plan)
+		return migrate_prepare(upgrade);
+	say(upgrade, "%s is a bridge, which moves maps at a start of bng-controld: bngcli issu migrate",
+	    upgrade->name);
+	upgrade->code = RPC_CONFLICT;
+	return -EBUSY;
+}
+
+int step_stage(struct upgrade *upgrade)
 {
 	struct rpc_result status, result;
 	const char *key;
 	json_t *sizes;
-	int failure = ask(upgrade, "holder.status", NULL, -1, &status);
+	int failure = check_bridge(upgrade);
 
+	if (!failure)
+		failure = ask(upgrade, "holder.status", NULL, -1, &status);
 	if (failure)
 		return failure;
-	sizes = maps_sizes(upgrade->controld->config, upgrade->object, json_object_get(status.value, "maps"));
+	sizes = maps_sizes(upgrade->next ? upgrade->next : upgrade->controld->config, upgrade->object,
+			   json_object_get(status.value, "maps"));
 	rpc_result_done(&status);
 	failure = ask(upgrade, "object.stage",
 		      json_pack("{s:s, s:o, s:s*, s:b}", "name", upgrade->name, "max_entries", sizes,
@@ -128,10 +160,10 @@ static int step_stage(struct upgrade *upgrade)
 	return 0;
 }
 
-static int step_maps(struct upgrade *upgrade)
+int step_maps(struct upgrade *upgrade)
 {
-	static const char *const kinds[] = {"same", "compatible", "new", "scratch"};
-	int counts[4] = {0};
+	static const char *const kinds[] = {"same", "compatible", "new", "scratch", "migrate"};
+	int counts[5] = {0};
 	struct maps_blocks blocks;
 	json_t *map;
 	size_t i;
@@ -140,16 +172,16 @@ static int step_maps(struct upgrade *upgrade)
 	{
 		const char *result = json_string_value(json_object_get(map, "result"));
 
-		for (int k = 0; result && k < 4; k++)
+		for (int k = 0; result && k < 5; k++)
 			counts[k] += !strcmp(result, kinds[k]);
 	}
 	maps_blocks_count(upgrade->controld->maps, &blocks);
 	say(upgrade,
-	    "%d same, %d compatible, %d new, %d scratch; %u sessions, %" PRIu64 " port blocks, %" PRIu64
-	    " mappings",
-	    counts[0], counts[1], counts[2], counts[3], session_count(upgrade->controld), blocks.allocated,
-	    blocks.mappings);
-	return 0;
+	    "%d same, %d compatible, %d new, %d scratch, %d to migrate; %u sessions, %" PRIu64
+	    " port blocks, %" PRIu64 " mappings",
+	    counts[0], counts[1], counts[2], counts[3], counts[4], session_count(upgrade->controld),
+	    blocks.allocated, blocks.mappings);
+	return upgrade->next ? migrate_changes(upgrade) : 0;
 }
 
 /* A digest goes into the report under `when`. */

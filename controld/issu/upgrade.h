@@ -24,6 +24,9 @@ struct upgrade {
 	char *signature;       /* text, or NULL */
 	unsigned confirm_s;    /* it is on trial that long; 0: it is for good */
 	bool is_plan;          /* it ends before the swap */
+	bool is_migration;     /* it ends before, and what it staged stays */
+	bool is_from_bridge;   /* what runs is one */
+	struct config *next;   /* of a bridge: the file's, whose sizes it gets; else NULL */
 	bool no_verify;        /* packets are not compared */
 	json_t *allowed;       /* names of differences that may be, or NULL */
 	struct verify *verify; /* running, or NULL */
@@ -62,6 +65,7 @@ extern const struct upgrade_step upgrade_steps[];
 extern const struct upgrade_step rollback_steps[];
 extern const struct upgrade_step plan_steps[];
 extern const struct upgrade_step canary_steps[];
+extern const struct upgrade_step migrate_steps[]; /* migrate.c */
 
 int step_verify(struct upgrade *upgrade);       /* verify_step.c */
 extern const struct upgrade_step watch_steps[]; /* watch.c */
@@ -72,7 +76,10 @@ bool upgrade_runs(const struct controld *controld);
 /* {hitless, lost, seconds, longest_gap_us} into the report of a measurement. */
 void watch_judge(struct upgrade *upgrade);
 
-/* What the tables of watch.c share with steps.c. */
+/* What the tables of watch.c and migrate.c share with steps.c. */
+int step_links(struct upgrade *upgrade);
+int step_stage(struct upgrade *upgrade);
+int step_maps(struct upgrade *upgrade);
 int step_record(struct upgrade *upgrade);
 int step_compare(struct upgrade *upgrade);
 

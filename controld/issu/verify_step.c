@@ -57,6 +57,12 @@ int step_verify(struct upgrade *upgrade)
 
 	if (upgrade->no_verify)
 		return leave_out(upgrade, "--no-verify");
+	if (upgrade->next)
+		return leave_out(upgrade,
+				 "it is a bridge, which moves maps: no other ones make it what it is");
+	if (upgrade->is_from_bridge)
+		return leave_out(upgrade,
+				 "a bridge runs, which moves maps: no other ones make it what it is");
 	if (!upgrade->controld->config->verify.enabled)
 		return leave_out(upgrade, "/issu/verify/enabled is false");
 	if (!upgrade->verify) {

@@ -22,6 +22,7 @@
 #include "controld/feature.h"
 #include "controld/maps/sizes.h"
 #include "controld/punt/socket.h"
+#include "controld/startup/migrate.h"
 #include "controld/startup/seen.h"
 #include "controld/sync/resync.h"
 #include "dataplane/abi/version.h"
@@ -169,9 +170,10 @@ static int load(struct controld *controld, struct startup *startup, json_int_t *
 	return failure ? failure : commit(controld, *generation);
 }
 
-/* An upgrade that a dying controller left half done is dropped. */
-static void drop_staged(struct controld *controld, const json_t *status)
+/* An upgrade that a dying controller left half done is dropped; what is to be migrated to is not. */
+static void drop_staged(struct controld *controld, struct startup *startup, const json_t *status)
 {
+	json_int_t asked = (json_int_t)migrate_asked(controld);
 	json_t *generation;
 	size_t i;
 
@@ -183,6 +185,10 @@ static void drop_staged(struct controld *controld, const json_t *status)
 
 		if (!state || strcmp(state, "staged") != 0)
 			continue;
+		if (asked && json_integer_value(number) == asked) {
+			startup->migration.is_staged = true;
+			continue;
+		}
 		log_notice("dropping staged generation %" JSON_INTEGER_FORMAT
 			   ", left by an earlier controller",
 			   json_integer_value(number));
@@ -203,7 +209,7 @@ static int phase_object(struct controld *controld, struct startup *startup)
 		rpc_result_done(&status);
 		return failure;
 	}
-	drop_staged(controld, status.value);
+	drop_staged(controld, startup, status.value);
 	startup->attached = json_array_size(json_object_get(status.value, "links")) > 0;
 	startup->pinned = json_incref(json_object_get(status.value, "maps"));
 	rpc_result_done(&status);
@@ -429,27 +435,13 @@ static int phase_blocks(struct controld *controld, struct startup *startup)
 
 static void warn_sizes(const struct controld *controld, const struct config *config)
 {
-	const struct {
-		const char *name;
-		uint32_t wanted;
-		enum map_id map;
-		uint32_t in_entry;
-	} sizes[] = {
-		{"subscribers", config->sizes.subscribers, MAP_subscriber, 1},
-		{"public_addresses", config->sizes.public_addresses, MAP_pool_address, 1},
-		{"port_blocks", config->sizes.port_blocks, MAP_port_block, 1},
-		{"exempt", config->sizes.exempt, MAP_exempt, 1},
-		{"pcp", config->sizes.pcp, MAP_pcp, 1},
-		{"flows", config->sizes.flows, MAP_flow, BNG_FLOWS_PER_BUCKET},
-	};
+	struct size_compared sizes[SIZES_COUNT];
 
-	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-		if (sizes[i].wanted != maps_entries(controld->maps, sizes[i].map) * sizes[i].in_entry)
-			log_warning(
-				"/sizes/%s is %u, the running maps have %u: it takes effect when the gateway "
-				"starts from nothing",
-				sizes[i].name, sizes[i].wanted,
-				maps_entries(controld->maps, sizes[i].map) * sizes[i].in_entry);
+	maps_sizes_compare(controld->maps, config, sizes);
+	for (size_t i = 0; i < SIZES_COUNT; i++)
+		if (sizes[i].wanted != sizes[i].running)
+			log_warning("/sizes/%s is %u, the running maps have %u: %s", sizes[i].name,
+				    sizes[i].wanted, sizes[i].running, maps_size_advice(&sizes[i]));
 }
 
 static int phase_config(struct controld *controld, struct startup *startup)
@@ -505,6 +497,8 @@ const struct phase startup_phases[] = {
 	 "see journalctl -u bpfholder; it can be restarted at any moment", phase_hello},
 	{"object loaded", CONFIG_PHASE_object, "bpfholder to load the data plane",
 	 "see journalctl -u bpfholder; " SLOW_MACHINE, phase_object},
+	{"maps migrated", CONFIG_PHASE_migrate, "bpfholder to move entries into other maps",
+	 "see bngcli holder status; packets flow meanwhile; " SLOW_MACHINE, phase_migrate},
 	{"maps adopted", CONFIG_PHASE_maps, "bpfholder to open the maps", "see journalctl -u bpfholder",
 	 phase_maps},
 	{"descriptors taken", CONFIG_PHASE_descriptors, "sockets that bpfholder keeps",

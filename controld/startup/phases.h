@@ -36,6 +36,11 @@ struct startup {
 	json_t *pinned;  /* maps that are there already, from the holder's status */
 	int listener;
 	int inits; /* features that were initialised */
+	struct {
+		bool is_staged; /* the generation that was asked for is there */
+		uint64_t generation;
+		char refused[1024]; /* why the holder did not; "": it did, or was not asked */
+	} migration;
 	struct sessions_adopted sessions;
 	struct maps_blocks blocks;
 	double away_ms; /* from the end of the last controller to ready; 0: there was none */

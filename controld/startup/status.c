@@ -75,6 +75,7 @@ static void set_generation(struct controld *controld, json_t *object)
 		programs = json_object_get(generation, "programs");
 	json_object_set(object, "generation", current ? current : json_null());
 	json_object_set(object, "programs", programs);
+	json_object_set(object, "migration", json_object_get(status.value, "migration") ?: json_null());
 	json_object_set_new(object, "detached", detached_json(json_object_get(status.value, "links")));
 	rpc_result_done(&status);
 }

@@ -260,6 +260,37 @@ START_TEST(what_is_no_object_has_no_sizes)
 }
 END_TEST
 
+START_TEST(a_size_that_can_grow_says_how)
+{
+	static const struct {
+		const char *name;
+		uint32_t wanted;
+		bool grows;
+	} rows[SIZES_COUNT] = {
+		{"subscribers", 65537, true}, {"public_addresses", 7, false}, {"port_blocks", 1025, true},
+		{"exempt", UINT32_MAX, true}, {"pcp", UINT32_MAX, true},      {"flows", UINT32_MAX, false},
+	};
+	const struct config config = {.sizes = {.subscribers = rows[0].wanted,
+						.public_addresses = rows[1].wanted,
+						.port_blocks = rows[2].wanted,
+						.exempt = rows[3].wanted,
+						.pcp = rows[4].wanted,
+						.flows = rows[5].wanted}};
+	struct size_compared compared[SIZES_COUNT];
+
+	maps_sizes_compare(fixture.controld.maps, &config, compared);
+	for (size_t i = 0; i < SIZES_COUNT; i++) {
+		ck_assert_str_eq(compared[i].name, rows[i].name);
+		ck_assert_uint_eq(compared[i].wanted, rows[i].wanted);
+		ck_assert_int_eq(!!strstr(maps_size_advice(&compared[i]), "issu migrate"), rows[i].grows);
+	}
+	ck_assert_uint_eq(compared[0].running, sizes.subscribers);
+	ck_assert_uint_eq(compared[1].running, 8);
+	ck_assert_uint_eq(compared[2].running, 1024);
+	fixture_stop();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("maps");
@@ -268,6 +299,7 @@ int main(void)
 	tcase_add_checked_fixture(test, setup, NULL);
 	tcase_add_loop_test(test, a_map_has_the_configured_size, 0, sizeof(tags) / sizeof(tags[0]));
 	tcase_add_test(test, what_is_no_object_has_no_sizes);
+	tcase_add_test(test, a_size_that_can_grow_says_how);
 	tcase_add_test(test, a_map_of_another_layout_is_refused);
 	tcase_add_test(test, a_descriptor_that_is_no_map_is_refused);
 	tcase_add_test(test, ranges_are_published_as_a_whole);
