@@ -9,6 +9,7 @@
 #   make test-upgrade-downgrade     every data plane kept in test/abi/ to the newest and back, under load
 #   make test-chaos      whoever is killed whenever, while swapping under load: ROUNDS=20 (0: for ever) SEED=n
 #   make test-systemd    the installed units under a systemd of their own: restarted, killed, replaced under load (as root)
+#   make test-migrate    maps grow and change their layout under load: SESSIONS=100000 MAPPINGS=1000000 GROW=1000000
 #   make test-swaps      COUNT=10000 swaps under full load
 #   make test-pppd       the subscriber emulator, and the gateway, against Debian's pppd under QEMU (as root)
 #   make conformance     docs/conformance.md anew, from the tests it lists (as root)
@@ -27,7 +28,7 @@ NINJA_FLAGS ?=
 PYTHON := /usr/bin/python3
 
 .PHONY: all deps build demo demo-stop test test-restart-connectivity test-ha-crash test-upgrade-downgrade test-chaos \
-	test-systemd test-swaps test-kernel-6.1 test-pppd conformance bench bench-sync bench-start bench-sessions test-sessions \
+	test-systemd test-migrate test-swaps test-kernel-6.1 test-pppd conformance bench bench-sync bench-start bench-sessions test-sessions \
 	install clean
 
 all: build
@@ -71,6 +72,11 @@ test-chaos: deps
 
 test-systemd: deps
 	@test/run test/packaging/test_systemd.py
+
+# With a release build: sanitizers would measure themselves.
+test-migrate: build
+	@$(PYTHON) test/bench/migrate.py --sessions $(or $(SESSIONS),100000) --mappings $(or $(MAPPINGS),1000000) \
+		--grow $(or $(GROW),1000000)
 
 test-swaps: deps
 	@BNG_TEST_SWAPS=$(or $(COUNT),10000) test/run -- -s -k thousand test/netns/test_swap.py

@@ -136,9 +136,10 @@ class Lab(sandbox.Sandbox):
         """Copies what runs as user bng to where that user can read it."""
         for name in ("bpfholder", "bng-controld", "bngsync", "bngcli"):
             shutil.copy(BUILD / "bin" / name, self.directory / name)
-        self.object = self.directory / "bng.bpf.o"
-        shutil.copy(BUILD / "bpf" / "bng.bpf.o", self.object)
-        self.object.chmod(0o644)
+        self.object, self.bridge = self.directory / "bng.bpf.o", self.directory / "bng-bridge.bpf.o"
+        for path in (self.object, self.bridge):
+            shutil.copy(BUILD / "bpf" / path.name, path)
+            path.chmod(0o644)
 
     def wire(self, namespace, *arguments):
         self.run(namespace, BUILD / "bin" / "lab-wire", BUILD / "bpf" / "lab_vlan.bpf.o", *arguments)
