@@ -74,11 +74,14 @@ static void tell(struct holder *holder)
 
 /* ---- Moving ---------------------------------------------------------------------- */
 
+static void on_turn(evutil_socket_t fd, short events, void *context);
+
 static void again(struct holder *holder, int seconds)
 {
-	const struct timeval soon = {.tv_sec = seconds};
-	if (holder->bridge.timer)
-		event_add(holder->bridge.timer, &soon);
+	const struct timeval soon = {.tv_sec = seconds, .tv_usec = 1}; /* with 0 nobody else has a turn */
+	if (event_base_once(holder->base, -1, EV_TIMEOUT, on_turn, holder, &soon))
+		log_error("bridge, generation %u: no memory: it goes on when bpfholder is started again",
+			  bridge(holder));
 }
 
 static void end(struct holder *holder)
@@ -305,22 +308,12 @@ void bridge_adopt(struct holder *holder)
 	globfree(&found);
 }
 
-int bridge_serve(struct holder *holder)
+void bridge_serve(struct holder *holder)
 {
-	holder->bridge.timer = event_new(holder->base, -1, 0, on_turn, holder);
-	if (!holder->bridge.timer)
-		return -ENOMEM;
 	if (holder->bridge.entering)
 		again(holder, 0);
 	else if (bridge_is_moving(holder))
 		begin_moving(holder);
-	return 0;
-}
-
-void bridge_done(struct holder *holder)
-{
-	if (holder->bridge.timer)
-		event_free(holder->bridge.timer);
 }
 
 json_t *bridge_status(const struct holder *holder)

@@ -126,7 +126,6 @@ struct holder {
 		unsigned failed;   /* this one could not move everything, or not rightly */
 		char reason[256];
 		bool checking;
-		struct event *timer;
 	} bridge;
 	struct {
 		struct rpc_peer *peer; /* NULL: not connected */
@@ -244,8 +243,7 @@ bool bridge_is(const struct holder *holder, unsigned generation);
 bool bridge_is_moving(const struct holder *holder); /* or could not */
 int bridge_migrate(struct rpc_call *call, void *context);
 void bridge_adopt(struct holder *holder);
-int bridge_serve(struct holder *holder); /* goes on */
-void bridge_done(struct holder *holder);
+void bridge_serve(struct holder *holder);           /* goes on */
 json_t *bridge_status(const struct holder *holder); /* null: none runs */
 
 /* link.c */

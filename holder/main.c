@@ -84,14 +84,12 @@ static int serve(struct holder *holder)
 	int error = control_start(holder);
 	for (size_t i = 0; i < 4 && !error; i++)
 		error = !events[i] || event_add(events[i], times[i]) ? -ENOMEM : 0;
-	if (!error)
-		error = bridge_serve(holder);
 	if (!error) {
+		bridge_serve(holder);
 		service_ready();
 		event_base_dispatch(holder->base);
 	}
 	rpc_server_free(holder->server);
-	bridge_done(holder);
 	for (size_t i = 0; i < 4; i++)
 		event_free(events[i]);
 	event_base_free(holder->base);

@@ -57,19 +57,6 @@ static int check_programs(const struct staging *staging)
 	return 0;
 }
 
-static int refuse_load(struct staging *staging, int error)
-{
-	struct diagnosis *diagnosis = &staging->diagnosis;
-	if (!diagnosis->program[0])
-		return refuse_errno(staging->problem, error, "loading it: %s", diagnosis->warning);
-	json_t *lines = diagnose_lines(diagnosis);
-	return refuse(
-		staging->problem, RPC_SYSTEM,
-		json_pack("{s:s, s:o, s:i}", "program", diagnosis->program, "log", lines, "errno", -error),
-		"the kernel refused program %s: %s: %s; nothing was changed", diagnosis->program,
-		strerror(-error), diagnose_reason(lines));
-}
-
 /* To where it belongs. */
 static int pin_map(const struct staging *staging, const struct bpf_map *map)
 {
@@ -154,7 +141,7 @@ static int load(struct staging *staging)
 	leave_out_canary(staging);
 	step("stage_load");
 	error = bpf_object__load(staging->plan.object);
-	return error ? refuse_load(staging, error) : publish(staging);
+	return error ? diagnose_refuse(&staging->diagnosis, error, staging->problem) : publish(staging);
 }
 
 static int stage_bytes(struct staging *staging, const char *bytes, size_t size)

@@ -150,8 +150,7 @@ static void look_at_top(struct orphans *orphans, const char *name, const char *p
 			return;
 	}
 	if (length > 4 && !strcmp(name + length - 4, "_new"))
-		add(orphans, "pin", 0, path, STALE, remove_pin,
-		    "a symbolic link that was never put in place");
+		add(orphans, "pin", 0, path, STALE, remove_pin, "never put in place");
 	else
 		add(orphans, "pin", 0, path, FOREIGN, NULL, "pinned in our file system, not by us");
 }
@@ -210,6 +209,20 @@ static void look_at_link(struct orphans *orphans, const struct inventory_object 
 		    object->program_id, program ? program->name : "", inventory_where(object, text));
 }
 
+/* Of several pins one is seen: a generation that lives may have it, too, as a bridge has old maps. */
+static bool is_live_elsewhere(const struct orphans *orphans, __u32 id)
+{
+	const char *why;
+	char path[PIN_TEXT];
+	for (unsigned i = 1; i <= orphans->holder->journal.last_generation; i++) {
+		if (generation_exists(orphans->holder, i) &&
+		    of_generation(orphans->holder, i, &why) == LIVE &&
+		    inventory_map_is_at(id, pin_path(orphans->holder, path, "gen/%u/[do]*/*", i)))
+			return true;
+	}
+	return false;
+}
+
 static void look_at_object(struct orphans *orphans, const struct inventory_object *object)
 {
 	const char *kind = object->kind == INVENTORY_MAP ? "map" : "program";
@@ -219,6 +232,11 @@ static void look_at_object(struct orphans *orphans, const struct inventory_objec
 	if (pin && !strncmp(pin, "gen/", 4)) {
 		generation = (unsigned)strtoul(pin + 4, NULL, 10);
 		enum whose whose = of_generation(orphans->holder, generation, &why);
+		if (whose == STALE && object->kind == INVENTORY_MAP &&
+		    is_live_elsewhere(orphans, object->id)) {
+			whose = LIVE;
+			why = "never ran, but others have it";
+		}
 		add(orphans, kind, object->id, object->name, whose, NULL, "generation %u, %s: pin %s",
 		    generation, why, pin);
 	} else if (pin && !strncmp(pin, "map/", 4) && !is_used(orphans->holder, pin + 4)) {

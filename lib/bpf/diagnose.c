@@ -44,7 +44,7 @@ void diagnose_end(struct diagnosis *diagnosis)
 	diagnosis->verifier_log = NULL;
 }
 
-json_t *diagnose_lines(struct diagnosis *diagnosis)
+static json_t *last_lines(struct diagnosis *diagnosis)
 {
 	json_t *lines = json_array();
 	char *log = diagnosis->verifier_log;
@@ -59,7 +59,7 @@ json_t *diagnose_lines(struct diagnosis *diagnosis)
 	return lines;
 }
 
-const char *diagnose_reason(const json_t *lines)
+static const char *reason(const json_t *lines)
 {
 	for (size_t i = json_array_size(lines); i-- > 0;) {
 		const char *line = json_string_value(json_array_get(lines, i));
@@ -67,6 +67,18 @@ const char *diagnose_reason(const json_t *lines)
 			return line;
 	}
 	return "the verifier said nothing (a DEVMAP, CPUMAP or program array that programs of another kind "
-	       "use, "
-	       "with frags or without?)";
+	       "use, with "
+	       "frags or without?)";
+}
+
+int diagnose_refuse(struct diagnosis *diagnosis, int error, struct problem *problem)
+{
+	if (!diagnosis->program[0])
+		return refuse_errno(problem, error, "loading it: %s", diagnosis->warning);
+	json_t *lines = last_lines(diagnosis);
+	return refuse(
+		problem, RPC_SYSTEM,
+		json_pack("{s:s, s:o, s:i}", "program", diagnosis->program, "log", lines, "errno", -error),
+		"the kernel refused program %s: %s: %s; nothing was changed", diagnosis->program,
+		strerror(-error), reason(lines));
 }

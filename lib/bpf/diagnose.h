@@ -6,7 +6,8 @@
 #define BNG_LIB_DIAGNOSE_H
 
 #include <bpf/libbpf.h>
-#include <jansson.h>
+
+#include "lib/problem.h"
 
 #define DIAGNOSE_LINES 20
 
@@ -20,9 +21,7 @@ struct diagnosis {
 /* Collects into `diagnosis` until the end (one at a time). 0 or -ENOMEM. */
 int diagnose_begin(struct diagnosis *diagnosis);
 void diagnose_end(struct diagnosis *diagnosis);
-/* The last lines of the verifier's log. Cuts the log up. */
-json_t *diagnose_lines(struct diagnosis *diagnosis);
-/* The line among them that says what was wrong, or a guess where there is none. */
-const char *diagnose_reason(const json_t *lines);
+/* Why it was not loaded: with the last lines of the verifier's log, which is cut up. */
+int diagnose_refuse(struct diagnosis *diagnosis, int error, struct problem *problem);
 
 #endif

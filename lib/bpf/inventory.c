@@ -14,6 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/bpf/bpffs.h"
+#include "lib/bpf/describe.h"
+
 #define WALK_FDS 16
 
 static const struct {
@@ -281,4 +284,15 @@ void inventory_free(struct inventory *inventory)
 {
 	free(inventory->objects);
 	*inventory = (struct inventory){0};
+}
+
+bool inventory_map_is_at(__u32 id, const char *pattern)
+{
+	glob_t found;
+	bool is_there = false;
+	bpffs_list(pattern, &found);
+	for (size_t i = 0; i < found.gl_pathc && !is_there; i++)
+		is_there = describe_map_id(found.gl_pathv[i]) == id;
+	globfree(&found);
+	return is_there;
 }

@@ -43,6 +43,8 @@ const struct inventory_object *inventory_find(const struct inventory *inventory,
 const char *inventory_where(const struct inventory_object *object, char text[static INVENTORY_WHERE]);
 /* Takes a link off its interface: 0 or -errno. */
 int inventory_detach(__u32 link_id);
+/* A map is pinned at a path that matches. */
+bool inventory_map_is_at(__u32 id, const char *pattern);
 
 /* How many file systems are mounted at exactly this path, one over the other. */
 size_t mounts_at(const char *path);

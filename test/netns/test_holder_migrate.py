@@ -324,7 +324,11 @@ def test_after_the_opening_there_is_no_way_back_to_the_old_maps(lab):
     lab.stage_and_commit("migrate_v1")
     error = lab.migrate_refused(bridge)  # kept, and open
     assert error.code == CONFLICT and "it was opened before" in error.message
+    kept = lab.ids(f"gen/{bridge}/old")
     lab.call("object.drop", {"generation": 1})
+    classes = {row["id"]: row["class"] for row in lab.call("orphans.list")["orphans"] if row["kind"] == "map"}
+    assert {classes[number] for number in kept.values()} == {"ours-live"}  # the bridge has them, too
+    lab.call("object.drop", {"generation": early})
     lab.call("object.drop", {"generation": bridge})
     assert not lab.pin(f"gen/{bridge}").exists()
 
@@ -403,11 +407,13 @@ def test_pins_that_cannot_follow_are_tried_again(lab):
 # ---- A machine that is not as it seems --------------------------------------------
 
 
-def restart_with(lab, **files):
-    """The holder sees other lists of CPUs: only it, in a mount namespace of its own."""
+def restart_with(lab, realtime=False, **files):
+    """The holder sees another machine: only it, in a mount namespace of its own."""
     lab.kill()
     script = lab.sandbox.directory / "holder.sh"
     lines = ["#!/bin/sh", "set -e"]
+    if realtime:
+        lines += ["mount -t tmpfs none /sys/kernel", "echo 1 >/sys/kernel/realtime"]
     for name, text in files.items():
         fake = lab.sandbox.directory / name
         fake.write_text(text + "\n")
@@ -454,6 +460,14 @@ def test_a_cpu_that_is_offline_needs_no_proof(lab):
         lab.wait_for("done")
         time.sleep(0.1)
     assert_exact(lab, load)
+
+
+def test_a_realtime_kernel_is_refused(lab):
+    bridge = lab.stage("migrate_grows", record_of=300)["generation"]
+    restart_with(lab, realtime=True)
+    error = lab.migrate_refused(bridge)
+    assert error.code == INCOMPATIBLE and "on a PREEMPT_RT kernel nothing shows" in error.message
+    lab.assert_runs(1)
 
 
 def test_one_cpu_is_too_few(lab):
