@@ -2,6 +2,7 @@
 #
 # Two things at once: a holder that is replaced, or that cleans, while a generation is
 # staged, on trial or a canary. What is under way goes on as if nothing else was.
+import json
 import os
 import socket
 import time
@@ -144,10 +145,12 @@ def test_the_holder_is_replaced_while_something_waits(lab, begin, end):
 def test_no_canary_begins_while_the_holder_is_replaced(lab):
     """It is asked in the moment between the answer and exec, which would end it."""
     generation = stage(lab)
+    commit_it = {"jsonrpc": "2.0", "id": 1, "method": "swap.commit",
+                 "params": {"generation": generation, "canary": {"steps": [{"share": 5000, "bake_s": 600}]}}}
     with lab.client() as client, open(BINARY, "rb") as file:
-        # The second is there when the first is answered.
-        socket.send_fds(client.socket, [b'{"jsonrpc": "2.0", "id": 0, "method": "holder.exec"}\n'], [file.fileno()])
-        client.send_all([("swap.commit", {"generation": generation, "canary": {"steps": [{"share": 5000, "bake_s": 600}]}})])
+        # The second is there when the first is answered: the end of the one comes with it.
+        socket.send_fds(client.socket, [b'{"jsonrpc": "2.0", "id": 0, "method": "holder.exec"}'], [file.fileno()])
+        client.socket.sendall(b"\n" + json.dumps(commit_it).encode() + b"\n")
         answer, refusal = client.next_reply(), client.next_reply()
     assert answer["result"]["execs"] == 1 and refusal["error"]["code"] == CONFLICT
     assert refusal["error"]["message"].endswith("bpfholder is being replaced: wait for its end")

@@ -85,7 +85,7 @@ class MigrateLab(HolderLab):
         return self.call("swap.status")["migration"]
 
     def wait_for(self, *states):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             migration = self.migration()
             if migration and migration["state"] in states:
@@ -153,7 +153,7 @@ class Load:
 
     def lost(self):
         """How many packets did not come out: upwards, downwards."""
-        deadline = time.monotonic() + 3
+        deadline = time.monotonic() + 20
         while True:
             got = [self.lab.link_statistics(name)["rx"]["packets"] - self.before[name] for name in ("c1", "a1")]
             lost = [sum(sent) - arrived for sent, arrived in zip(self.sent, got)]
@@ -216,7 +216,7 @@ def test_maps_grow_under_traffic(lab):
 
 
 def told(listener):
-    note = listener.next_notification(5)["params"]
+    note = listener.next_notification(20)["params"]
     return note["type"], note.get("state")
 
 
