@@ -15,6 +15,7 @@
 #include "holder/holder.h"
 #include "lib/bpf/bpffs.h"
 #include "lib/bpf/describe.h"
+#include "lib/bpf/vacant.h"
 #include "lib/bpf/xdp.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -188,6 +189,10 @@ void swap_undo(struct holder *holder)
 void swap_finish(struct holder *holder)
 {
 	unsigned commit = UINT_MAX, kept = 0, generation;
+	char path[PIN_TEXT];
+	step("commit_vacate");
+	if (holder->journal.to == holder->current)
+		vacant_clear(pin_path(holder, path, "gen"), holder->journal.from, holder->current);
 	step("commit_retire");
 	while ((generation = generation_left_before(holder, &commit))) {
 		if (++kept > KEPT_MAX)
@@ -254,6 +259,7 @@ static json_t *finish(struct swap *swap)
 int swap_commit(struct holder *holder, const struct swap_order *order, json_t **result,
 		struct problem *problem)
 {
+	char path[PIN_TEXT];
 	unsigned to = order->to;
 	struct swap swap = {.holder = holder, .order = order, .to = to, .problem = problem};
 	problem_context(problem, "commit generation %u", to);
@@ -262,6 +268,9 @@ int swap_commit(struct holder *holder, const struct swap_order *order, json_t **
 	if (to == holder->current && order->kind != SWAP_BACK)
 		return refuse(problem, RPC_CONFLICT, NULL, "it is the current one");
 	int error = plan_maps(&swap);
+	/* What was current before may always come back. */
+	if (!error && order->kind != SWAP_BACK && !generation_is_kept(holder, to))
+		error = vacant_check(pin_path(holder, path, "gen"), holder->current, to, problem);
 	for_each_link(link, holder) error = error ? error : plan_link(&swap, link);
 	if (!error)
 		error = run(&swap);

@@ -25,6 +25,14 @@ enum bng_steering_mode {
 	BNG_STEERING_ENFORCE = 2,
 };
 
+/* A field that may become zero at any time and loses nothing by it: an object that does not
+ * know it may follow one that does, whatever it holds (lib/bpf/vacant.h). */
+#ifdef __bpf__
+#define BNG_TRANSIENT __attribute__((btf_decl_tag("transient")))
+#else
+#define BNG_TRANSIENT
+#endif
+
 struct bng_meta {
 	__u32 abi_version;
 	__u32 range_active; /* which entry of map `range` packets use: 0 or 1 */
@@ -49,9 +57,9 @@ struct bng_meta {
 	__u32 steered_tick;       /* when scores were taken last; this and what follows is controld's alone */
 	__u8 steering_mode;       /* enum bng_steering_mode */
 	__u8 steering_configured; /* the mode that the configuration had when it was set last */
-	__u16 capture_left;       /* packets still to be shown, abi/capture.h */
-	__u32 pcp_high;           /* 1 + highest index that was in use in map `pcp` */
-	__u32 filters_unknown;    /* grants and changes refused: they named a filter that is not configured */
+	__u16 capture_left BNG_TRANSIENT; /* packets still to be shown, abi/capture.h */
+	__u32 pcp_high;                   /* 1 + highest index that was in use in map `pcp` */
+	__u32 filters_unknown; /* grants and changes refused: they named a filter that is not configured */
 };
 
 _Static_assert(sizeof(struct bng_meta) == 128, "two cache lines");

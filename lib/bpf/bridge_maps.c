@@ -34,7 +34,7 @@ bool bridge_map_fits(const struct layout_map *old, const struct layout_map *new,
 	enum layout_result result = layout_compare_maps(old, &same_size, difference);
 	if (result == LAYOUT_SAME)
 		difference->field[0] = '\0';
-	return fits && (array || result != LAYOUT_BROKEN);
+	return fits && (array || result <= LAYOUT_GROWN);
 }
 
 static int copy_map(int old, int new)

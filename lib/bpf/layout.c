@@ -3,7 +3,8 @@
  * Two types are laid out as lists of their scalar fields and the lists are
  * compared. Names of types do not count; place, name and kind of every field do.
  * The new type may name bytes that the old one called reserved* or left as
- * padding, nothing else.
+ * padding. Fields of the old one may become such bytes again where they lie in each
+ * entry once; whoever lets that happen looks whether they hold anything (vacant.h).
  */
 #include <bpf/btf.h>
 #include <linux/bpf.h>
@@ -15,11 +16,13 @@
 
 #define FIELDS_MAX 512
 #define DEPTH_MAX  16
+#define TRANSIENT  "transient" /* a btf_decl_tag of a member */
 
 struct field {
 	__u32 bit, bits;
 	char path[120];
 	char kind[48]; /* "u32", "u8[6]"; of an array's struct: "u16 in [16] of 12 bytes" */
+	bool transient;
 };
 
 struct layout {
@@ -28,18 +31,38 @@ struct layout {
 	struct field fields[FIELDS_MAX];
 };
 
-static const struct btf_type *strip(const struct btf *btf, __u32 id)
+static __u32 strip_id(const struct btf *btf, __u32 id)
 {
 	const struct btf_type *type = btf__type_by_id(btf, id);
-	while (type && (btf_is_mod(type) || btf_is_typedef(type) || btf_is_type_tag(type)))
-		type = btf__type_by_id(btf, type->type);
-	return type;
+	while (type && (btf_is_mod(type) || btf_is_typedef(type) || btf_is_type_tag(type))) {
+		id = type->type;
+		type = btf__type_by_id(btf, id);
+	}
+	return id;
+}
+
+static const struct btf_type *strip(const struct btf *btf, __u32 id)
+{
+	return btf__type_by_id(btf, strip_id(btf, id));
 }
 
 static const char *name_at(const struct btf *btf, __u32 offset)
 {
 	const char *name = btf__name_by_offset(btf, offset);
 	return name ? name : "";
+}
+
+/* Of a struct's nth member. */
+static bool is_transient(const struct btf *btf, __u32 composite, int member)
+{
+	for (__u32 id = 1; id < btf__type_cnt(btf); id++) {
+		const struct btf_type *tag = btf__type_by_id(btf, id);
+		if (btf_is_decl_tag(tag) && tag->type == composite &&
+		    btf_decl_tag(tag)->component_idx == member &&
+		    !strcmp(name_at(btf, tag->name_off), TRANSIENT))
+			return true;
+	}
+	return false;
 }
 
 static void add_scalar(struct layout *layout, const struct btf_type *type, __u32 bit, __u32 bits,
@@ -93,8 +116,12 @@ static void lay_out(struct layout *layout, __u32 id, __u32 bit, __u32 bits, cons
 		const struct btf_member *member = btf_members(type) + i;
 		const char *name = name_at(layout->btf, member->name_off);
 		snprintf(inner, sizeof(inner), "%.70s%s%.48s", path, *name ? "." : "", name);
+		size_t first = layout->count;
 		lay_out(layout, member->type, bit + btf_member_bit_offset(type, i),
 			btf_member_bitfield_size(type, i), inner, within, depth + 1);
+		bool transient = is_transient(layout->btf, strip_id(layout->btf, id), (int)i);
+		for (size_t k = first; transient && k < layout->count && k < FIELDS_MAX; k++)
+			layout->fields[k].transient = true;
 	}
 }
 
@@ -126,40 +153,80 @@ static const struct field *overlapping(const struct layout *layout, const struct
 	return NULL;
 }
 
+static bool has_path(const struct layout *layout, const char *path)
+{
+	for (size_t i = 0; i < layout->count; i++) {
+		if (!strcmp(layout->fields[i].path, path))
+			return true;
+	}
+	return false;
+}
+
+/* A field of the old type may be forgotten where nothing else comes into its place: neither
+ * it, moved or of another kind, nor another. One of a struct in an array is in more places
+ * than this one. */
+static bool may_go(const struct layout *new, const struct field *field)
+{
+	return !overlapping(new, field) && !has_path(new, field->path) && !strstr(field->kind, " in [") &&
+	       field->bit % 8 == 0 && field->bits % 8 == 0;
+}
+
+static void field_text(const struct field *field, char text[static 128])
+{
+	const char *dot = field ? strrchr(field->path, '.') : NULL;
+	if (field)
+		snprintf(text, 128, "%.60s (%s, byte %u)", dot ? dot + 1 : field->path, field->kind,
+			 field->bit / 8);
+	else
+		snprintf(text, 128, "nothing");
+}
+
+static void tell(struct layout_difference *difference, const char *path, const struct field *expected,
+		 const struct field *found)
+{
+	snprintf(difference->field, sizeof(difference->field), "%s", path);
+	field_text(expected, difference->expected);
+	field_text(found, difference->found);
+}
+
 static enum layout_result broken(struct layout_difference *difference, const char *path,
 				 const struct field *expected, const struct field *found)
 {
-	const struct field *sides[] = {expected, found};
-	char *texts[] = {difference->expected, difference->found};
-	snprintf(difference->field, sizeof(difference->field), "%s", path);
-	for (int i = 0; i < 2; i++) {
-		const char *dot = sides[i] ? strrchr(sides[i]->path, '.') : NULL;
-		if (sides[i])
-			snprintf(texts[i], sizeof(difference->found), "%.60s (%s, byte %u)",
-				 dot ? dot + 1 : sides[i]->path, sides[i]->kind, sides[i]->bit / 8);
-		else
-			snprintf(texts[i], sizeof(difference->found), "nothing");
-	}
+	tell(difference, path, expected, found);
 	return LAYOUT_BROKEN;
+}
+
+/* What the old one has. */
+static enum layout_result compare_old(const struct layout *old, const struct layout *new,
+				      struct layout_difference *difference)
+{
+	enum layout_result result = LAYOUT_SAME;
+	for (size_t i = 0; i < old->count; i++) {
+		const struct field *field = &old->fields[i];
+		if (is_reserved(field) || has_field(new, field))
+			continue;
+		if (!may_go(new, field))
+			return broken(difference, field->path, field, overlapping(new, field));
+		if (result == LAYOUT_SAME)
+			tell(difference, field->path, field, NULL);
+		result = LAYOUT_SHRUNK;
+	}
+	return result;
 }
 
 static enum layout_result compare(const struct layout *old, const struct layout *new,
 				  struct layout_difference *difference)
 {
-	enum layout_result result = LAYOUT_SAME;
-	for (size_t i = 0; i < old->count; i++) {
-		const struct field *field = &old->fields[i];
-		if (!is_reserved(field) && !has_field(new, field))
-			return broken(difference, field->path, field, overlapping(new, field));
-	}
-	for (size_t i = 0; i < new->count; i++) {
+	enum layout_result result = compare_old(old, new, difference);
+	for (size_t i = 0; i < new->count &&result != LAYOUT_BROKEN; i++) {
 		const struct field *field = &new->fields[i];
 		if (is_reserved(field) || has_field(old, field))
 			continue;
 		if (overlapping(old, field))
 			return broken(difference, field->path, overlapping(old, field), field);
-		if (result == LAYOUT_SAME)
-			snprintf(difference->field, sizeof(difference->field), "%s", field->path);
+		if (result != LAYOUT_SAME)
+			continue;
+		snprintf(difference->field, sizeof(difference->field), "%s", field->path);
 		result = LAYOUT_GROWN;
 	}
 	return result;
@@ -237,8 +304,35 @@ enum layout_result layout_compare_maps(const struct layout_map *old, const struc
 	enum layout_result key = LAYOUT_SAME, value = LAYOUT_SAME;
 	if (old->btf && old->key_type)
 		key = layout_compare(old->btf, old->key_type, new->btf, new->key_type, "key", difference);
+	if (key == LAYOUT_SHRUNK) /* two keys may have become one */
+		return LAYOUT_BROKEN;
 	if (key != LAYOUT_BROKEN && old->btf && old->value_type)
 		value = layout_compare(old->btf, old->value_type, new->btf, new->value_type, "value",
 				       difference);
 	return key > value ? key : value;
+}
+
+size_t layout_vacated(const struct layout_map *old, const struct layout_map *new, struct layout_vacated *list,
+		      size_t max)
+{
+	struct layout *layouts = old->btf && old->value_type ? calloc(2, sizeof(*layouts)) : NULL;
+	size_t count = 0;
+	if (!layouts)
+		return 0;
+	layouts[0].btf = old->btf;
+	layouts[1].btf = new->btf;
+	lay_out(&layouts[0], old->value_type, 0, 0, "value", "", 0);
+	lay_out(&layouts[1], new->value_type, 0, 0, "value", "", 0);
+	for (size_t i = 0; i < layouts[0].count && i < FIELDS_MAX && count < max; i++) {
+		const struct field *field = &layouts[0].fields[i];
+		if (is_reserved(field) || has_field(&layouts[1], field))
+			continue;
+		struct layout_vacated *vacated = &list[count++];
+		*vacated = (struct layout_vacated){
+			.byte = field->bit / 8, .bytes = field->bits / 8, .transient = field->transient};
+		snprintf(vacated->field, sizeof(vacated->field), "%s", field->path);
+		field_text(field, vacated->text);
+	}
+	free(layouts);
+	return count;
 }

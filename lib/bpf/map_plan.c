@@ -17,6 +17,7 @@
 #include "lib/bpf/bridge_maps.h"
 #include "lib/bpf/describe.h"
 #include "lib/bpf/layout.h"
+#include "lib/bpf/vacant.h"
 #include "lib/problem.h"
 #include "lib/rpc.h"
 
@@ -74,6 +75,11 @@ static enum layout_result compare(struct map_plan *plan, const struct bpf_map_in
 		if (old.key_type || old.value_type)
 			result = layout_compare_maps(&old, &new, difference);
 	}
+	int fd = result == LAYOUT_SHRUNK ? bpf_map_get_fd_by_id(info->id) : -1;
+	if (result == LAYOUT_SHRUNK && !vacant_is(fd, &old, &new, difference))
+		result = LAYOUT_BROKEN;
+	if (fd >= 0)
+		close(fd);
 	btf__free(own);
 	return result;
 }

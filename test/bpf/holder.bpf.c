@@ -30,7 +30,8 @@ struct session {
 	__u8 reserved0[2];
 #ifdef GROWN
 	__u32 limit;
-	__u8 reserved1[12];
+	__u32 asked __attribute__((btf_decl_tag("transient")));
+	__u8 reserved1[8];
 #else
 	__u8 reserved1[16];
 #endif
@@ -38,6 +39,7 @@ struct session {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 16);
 	__type(key, __u32);
 	__type(value, struct session);

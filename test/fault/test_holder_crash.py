@@ -83,7 +83,7 @@ def test_death_in_a_commit(lab, step):
     running = lab.attached_programs()
     assert set(running) >= {"a0", "c0"}
     lab.start()
-    finished = step in ("commit_retire", "commit_done")
+    finished = step in ("commit_vacate", "commit_retire", "commit_done")
     assert_in_order(lab, staged if finished else 6)
     assert lab.call("holder.status")["previous"] == (6 if finished else 5)
     assert lab.pin("map/extra").exists() == finished

@@ -67,7 +67,7 @@ def test_the_holder_dies_at(lab, unharmed, step):
     assert lab.holder.returncode == -9, lab.refusal
     unharmed.check_links_in_between()
     lab.revive()
-    finished = step in ("commit_retire", "commit_done")
+    finished = step in ("commit_vacate", "commit_retire", "commit_done")
     assert (generation(lab) != before) == finished
     unharmed.check()
 

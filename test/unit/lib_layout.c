@@ -98,8 +98,14 @@ static const struct row {
 	{"a sign", "u32 a;", "s32 a;", 4, LAYOUT_BROKEN, "value.a", "a (s32, byte 0)", "a (u32, byte 0)"},
 	{"narrower", "u32 a;", "u16 a; u8 reserved0[2];", 4, LAYOUT_BROKEN, "value.a", "a (u16, byte 0)",
 	 "a (u32, byte 0)"},
-	{"dropped", "u32 a; u32 b;", "u32 a; u8 reserved0[4];", 8, LAYOUT_BROKEN, "value.b", "nothing",
+	{"dropped", "u32 a; u32 b;", "u32 a; u8 reserved0[4];", 8, LAYOUT_SHRUNK, "value.b", "nothing",
 	 "b (u32, byte 4)"},
+	{"dropped, a hole is left", "u16 a; u16 c; u32 b;", "u16 a; u32 b;", 8, LAYOUT_SHRUNK, "value.c",
+	 "nothing", "c (u16, byte 2)"},
+	{"dropped, and grown elsewhere", "u32 a; u32 b; u8 reserved0[4];", "u32 a; u8 reserved0[4]; u32 c;",
+	 12, LAYOUT_SHRUNK, "value.b", "nothing", "b (u32, byte 4)"},
+	{"dropped, and half of its place taken", "u32 a; u32 b;", "u32 a; u16 c; u8 reserved0[2];", 8,
+	 LAYOUT_BROKEN, "value.b", "c (u16, byte 4)", "b (u32, byte 4)"},
 	{"moved", "u32 a; u8 reserved0[4];", "u8 reserved0[4]; u32 a;", 8, LAYOUT_BROKEN, "value.a",
 	 "nothing", "a (u32, byte 0)"},
 	{"an array grew", "u8 a[4]; u8 reserved0[4];", "u8 a[6]; u8 reserved0[2];", 8, LAYOUT_BROKEN,
@@ -115,8 +121,10 @@ static const struct row {
 	{"nested, the same", "inner a; u32 b;", "inner a; u32 b;", 8, LAYOUT_SAME, NULL, NULL, NULL},
 	{"nested, grown", "inner a[3]; u32 b;", "other a[3]; u32 b;", 16, LAYOUT_GROWN, "value.a[].y", NULL,
 	 NULL},
-	{"nested, shrunk", "other a; u32 b;", "inner a; u32 b;", 8, LAYOUT_BROKEN, "value.a.y", "nothing",
+	{"nested, shrunk", "other a; u32 b;", "inner a; u32 b;", 8, LAYOUT_SHRUNK, "value.a.y", "nothing",
 	 "y (u8, byte 2)"},
+	{"nested in an array, shrunk", "other a[3];", "inner a[3];", 12, LAYOUT_BROKEN, "value.a[].y",
+	 "nothing", "y (u8 in [3] of 4 bytes, byte 2)"},
 	{"fewer structs in an array", "inner a[3];", "inner a[2]; u8 reserved0[4];", 12, LAYOUT_BROKEN,
 	 "value.a[].x", "x (u16 in [2] of 4 bytes, byte 0)", "x (u16 in [3] of 4 bytes, byte 0)"},
 };
@@ -219,6 +227,43 @@ START_TEST(maps)
 }
 END_TEST
 
+START_TEST(vacated)
+{
+	struct types types = make_types();
+	struct layout_difference difference;
+	struct layout_vacated list[4];
+	int id = add_struct(&types, "record", "u32 a; u16 b; u16 c; u8 reserved0[4]; u32 d;", 16, 0);
+	int other = add_struct(&types, "record", "u32 a; u8 reserved0[12];", 16, 0);
+	struct layout_map old = {.btf = types.btf, .value_type = (__u32)id, .value_size = 16}, new = old;
+	btf__add_decl_tag(types.btf, "transient", id, 2);
+	btf__add_decl_tag(types.btf, "another", id, 1);
+	new.value_type = (__u32)other;
+	ck_assert_int_eq(layout_compare_maps(&old, &new, &difference), LAYOUT_SHRUNK);
+	ck_assert_int_eq(layout_vacated(&old, &new, list, 4), 3);
+	ck_assert_str_eq(list[0].field, "value.b");
+	ck_assert_str_eq(list[1].text, "c (u16, byte 6)");
+	ck_assert_int_eq(list[2].byte, 12);
+	ck_assert_int_eq(list[2].bytes, 4);
+	ck_assert(!list[0].transient && list[1].transient && !list[2].transient);
+	ck_assert_int_eq(layout_vacated(&old, &new, list, 2), 2);
+	ck_assert_int_eq(layout_vacated(&new, &old, list, 4), 0);
+	btf__free(types.btf);
+}
+END_TEST
+
+/* Two keys must not become the same. */
+START_TEST(a_key_never_shrinks)
+{
+	struct types types = make_types();
+	struct layout_difference difference;
+	struct layout_map old = {.btf = types.btf, .key_type = (__u32)types.other}, new = old;
+	new.key_type = (__u32)types.inner;
+	ck_assert_int_eq(layout_compare_maps(&old, &new, &difference), LAYOUT_BROKEN);
+	ck_assert_str_eq(difference.field, "key.y");
+	btf__free(types.btf);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("lib_layout");
@@ -227,6 +272,8 @@ int main(void)
 	tcase_add_test(tests, unions);
 	tcase_add_test(tests, too_many_fields);
 	tcase_add_test(tests, maps);
+	tcase_add_test(tests, vacated);
+	tcase_add_test(tests, a_key_never_shrinks);
 	suite_add_tcase(suite, tests);
 	return run_suite(suite);
 }
