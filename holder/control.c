@@ -272,7 +272,7 @@ static int exec(struct rpc_call *call, void *context)
 	X(status, "holder.status", GROUP, 0, "")                                                             \
 	X(subscribe, "holder.subscribe", GROUP, 0, "")                                                       \
 	X(stage, "object.stage", GROUP, 1, "name:t max_entries?:o signature?:s canary?:b")                   \
-	X(object_shadow, "object.shadow", GROUP, 0, "generation:u names:a")                                  \
+	X(object_shadow, "object.shadow", GROUP, 0, "generation:u names:a optional?:b")                      \
 	X(drop, "object.drop", GROUP, 0, "generation:u")                                                     \
 	X(commit, "swap.commit", GROUP, 0, "generation:u expected?:u confirm_within_s?:u canary?:o")         \
 	X(rollback, "swap.rollback", GROUP, 0, "generation?:u")                                              \

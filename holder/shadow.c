@@ -63,20 +63,6 @@ void objects_adopt(const struct holder *holder)
 		closedir(folder);
 }
 
-static int send_all(struct rpc_call *call, const struct bpf_object *object)
-{
-	size_t i;
-	json_t *name;
-	json_array_foreach(call->argument[1].value, i, name)
-	{
-		const char *text = json_string_value(name);
-		if (rpc_call_send_fd(call, shadow_open(object, text), text))
-			return -EINVAL;
-	}
-	call->result = json_pack("{s:O}", "names", call->argument[1].value);
-	return 0;
-}
-
 int object_shadow(struct rpc_call *call, void *context)
 {
 	const struct holder *holder = context;
@@ -101,7 +87,7 @@ int object_shadow(struct rpc_call *call, void *context)
 		return refuse_errno(&call->problem, error, "reading %s", path);
 	struct bpf_object *object = shadow_load(bytes, size, pin_path(holder, maps, "map"),
 						call->argument[1].value, &call->problem);
-	error = object ? send_all(call, object) : -EINVAL;
+	error = object ? shadow_send(call, object, call->argument[1].value, call->argument[2].flag) : -EINVAL;
 	bpf_object__close(object);
 	free(bytes);
 	return error;

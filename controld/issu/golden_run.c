@@ -159,7 +159,7 @@ int golden_set(struct maps *maps, const struct golden *golden, const struct gold
 		if (maps->map[i].data)
 			memset(maps->map[i].data, 0,
 			       maps->map[i].length < GOLDEN_BYTES ? maps->map[i].length : GOLDEN_BYTES);
-	failure = maps_clear(maps, MAP_alg);
+	failure = maps_is_table(maps, MAP_alg) ? maps_clear(maps, MAP_alg) : 0;
 	if (!failure)
 		failure = set_world(maps, world);
 	if (!failure)
@@ -227,8 +227,7 @@ int golden_run(struct pair *pair, const char *folder, const struct maps *live, c
 	int count = scandir(folder, &files, is_golden, alphasort), failure = 0;
 
 	if (count < 0) {
-		snprintf(pair->result->note, sizeof(pair->result->note), "%.96s: %s", folder,
-			 strerror(errno));
+		verify_note(pair->result, "%.96s: %s", folder, strerror(errno));
 		return 0;
 	}
 	failure = golden_begin(pair->old.maps);

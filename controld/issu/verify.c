@@ -53,8 +53,7 @@ static int capture(struct verify *verify)
 		failure = capture_packets(verify->live, result.fds[0], verify->bounds.seconds, &verify->stop,
 					  &verify->packets);
 	} else if (!failure) {
-		snprintf(verify->result.note, sizeof(verify->result.note),
-			 "the running object shows no packets");
+		verify_note(&verify->result, "the running object shows no packets");
 	}
 	rpc_result_done(&result);
 	return failure ? say_failure(verify, "capturing packets", failure) : 0;
@@ -68,6 +67,11 @@ static int load(struct verify *verify)
 	for (int i = 0; !failure && i < 2; i++)
 		failure = world_open(worlds[i], verify->client, verify->generation[i], verify->pair.error,
 				     sizeof(verify->pair.error));
+	for (enum map_id id = 0; !failure && id < MAP_COUNT; id++)
+		for (int i = 0; i < 2; i++)
+			if (!maps_has(worlds[i]->maps, id))
+				verify_note(&verify->result, "the %s object has no map %s",
+					    i ? "new" : "running", maps_name(id));
 	return failure;
 }
 

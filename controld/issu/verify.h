@@ -120,12 +120,14 @@ struct verify_result {
 	double log_ratio;        /* sum of the packets', new to old */
 	uint64_t old_ns, new_ns; /* of all packets, the least of each */
 	unsigned tries;          /* how often that was measured */
-	char note[160];          /* what could not be done */
+	char note[320];          /* what could not be done */
 };
 
 /* How many times as long as by the old one a packet takes by the new one. */
 double verify_ratio(const struct verify_result *result);
 
+/* One more thing that could not be done. */
+__attribute__((format(printf, 2, 3))) void verify_note(struct verify_result *result, const char *format, ...);
 void difference_add(struct differences *differences, enum difference_kind kind, const char *name,
 		    uint64_t count, const char *example);
 /* Whether it passes; `allowed`: names that may differ. If not, `reason` says why. */

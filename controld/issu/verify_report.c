@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,6 +30,19 @@ void difference_add(struct differences *differences, enum difference_kind kind, 
 		differences->count++;
 	}
 	item->count += count;
+}
+
+void verify_note(struct verify_result *result, const char *format, ...)
+{
+	size_t used = strlen(result->note), left = sizeof(result->note) - used;
+	va_list arguments;
+	int length = snprintf(result->note + used, left, "%s", used ? "; " : "");
+
+	if (length < 0 || (size_t)length >= left)
+		return;
+	va_start(arguments, format);
+	vsnprintf(result->note + used + (size_t)length, left - (size_t)length, format, arguments);
+	va_end(arguments);
 }
 
 static bool is_allowed(const json_t *allowed, const char *name)

@@ -131,11 +131,11 @@ int pair_run(struct pair *pair, const struct packet *packet, const char *what)
 
 int pair_seed(struct pair *pair, struct maps *live)
 {
-	int failure = maps_copy(pair->old.maps, live);
+	int failure = maps_copy(pair->old.maps, live, live);
 
 	maps_capture_ask(pair->old.maps, 0);
 	if (!failure)
-		failure = maps_copy(pair->new.maps, pair->old.maps);
+		failure = maps_copy(pair->new.maps, pair->old.maps, live);
 	if (failure)
 		snprintf(pair->error, sizeof(pair->error), "copying the live maps: %s", strerror(-failure));
 	pair->now_ns = maps_now_ns(live);

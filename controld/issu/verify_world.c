@@ -28,28 +28,79 @@ static json_t *wanted_names(void)
 	return names;
 }
 
+/* Without them nothing can be run, or nothing said of it. */
+static const enum map_id essential[] = {
+	MAP_meta,    MAP_subscriber, MAP_pool,         MAP_pool_address,         MAP_port_block,
+	MAP_mapping, MAP_interface,  MAP_tx_interface, MAP_interface_of_ifindex, MAP_reason_count};
+
+/* Where each of the wanted is among the descriptors that came, or -1. */
+static int fd_of(const struct rpc_result *result, const char *name)
+{
+	const json_t *names = json_object_get(result->value, "names"), *text;
+	size_t i;
+
+	json_array_foreach(names, i, text)
+	{
+		if (i < result->fd_count && !strcmp(json_string_value(text), name))
+			return result->fds[i];
+	}
+	return -1;
+}
+
+/* 0, or -errno: something is missing that must be there. */
+static int sort_fds(const struct rpc_result *result, struct world *world, int fds[static MAP_COUNT],
+		    char *error, size_t size)
+{
+	const char *missing = NULL;
+
+	for (enum map_id i = 0; i < MAP_COUNT; i++)
+		fds[i] = fd_of(result, maps_name(i));
+	for (size_t i = 0; i < sizeof(essential) / sizeof(*essential); i++)
+		if (fds[essential[i]] < 0)
+			missing = maps_name(essential[i]);
+	for (int i = 0; i < WORLD_ENTRIES; i++) {
+		world->program[i] = fd_of(result, entry_names[i]);
+		if (world->program[i] < 0)
+			missing = entry_names[i];
+	}
+	if (missing)
+		snprintf(error, size, "the object has no %s: it cannot be tried", missing);
+	return missing ? -EPROTO : 0;
+}
+
+/* `optional`: also of an object that has not all. Earlier holders do not know the word. */
+static int shadow(struct rpc_client *client, unsigned generation, bool optional, struct rpc_result *result)
+{
+	json_t *params = json_pack("{s:i, s:o}", "generation", (int)generation, "names", wanted_names());
+
+	if (optional)
+		json_object_set_new(params, "optional", json_true());
+	return rpc_call(client, "object.shadow", params, NULL, 0, result);
+}
+
 int world_open(struct world *world, struct rpc_client *client, unsigned generation, char *error, size_t size)
 {
 	struct rpc_result result;
-	int failure =
-		rpc_call(client, "object.shadow",
-			 json_pack("{s:i, s:o}", "generation", (int)generation, "names", wanted_names()),
-			 NULL, 0, &result);
+	int fds[MAP_COUNT];
+	int failure = shadow(client, generation, false, &result);
 
-	if (!failure && (result.code || result.fd_count != MAP_COUNT + WORLD_ENTRIES))
-		failure = -EPROTO;
-	if (failure) {
-		snprintf(error, size, "%s", result.message);
+	if (result.code == RPC_NOT_FOUND) {
 		rpc_result_done(&result);
-		return failure;
+		failure = shadow(client, generation, true, &result);
 	}
-	for (int i = 0; i < WORLD_ENTRIES; i++)
-		world->program[i] = result.fds[MAP_COUNT + i];
-	result.fd_count = 0;
-	failure = maps_open(result.fds, &world->maps, error, size);
+	if (!failure && result.code)
+		failure = -EPROTO;
+	if (failure)
+		snprintf(error, size, "%s", result.message);
+	else
+		failure = sort_fds(&result, world, fds, error, size);
+	if (!failure) {
+		result.fd_count = 0;
+		failure = maps_open(fds, &world->maps, error, size);
+		for (int i = 0; failure && i < WORLD_ENTRIES; i++)
+			close(world->program[i]);
+	}
 	rpc_result_done(&result);
-	for (int i = 0; failure && i < WORLD_ENTRIES; i++)
-		close(world->program[i]);
 	return failure;
 }
 

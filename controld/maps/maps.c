@@ -97,6 +97,8 @@ int maps_open(const int fds[static MAP_COUNT], struct maps **maps, char *error, 
 	for (int i = 0; i < MAP_COUNT; i++)
 		new->map[i].fd = fds[i];
 	for (enum map_id i = 0; !failure && i < MAP_COUNT; i++) {
+		if (fds[i] < 0)
+			continue;
 		failure = map_check(&new->map[i], &layouts[i], error, error_size);
 		if (!failure && layouts[i].mapped)
 			failure = map_map(&new->map[i], &layouts[i], error, error_size);

@@ -100,7 +100,8 @@ struct maps {
 const char *maps_name(enum map_id id);
 
 /* Takes over one descriptor for each map, in the order of enum map_id; they are
- * closed also on failure. 0, or -errno and what is wrong in `error`. */
+ * closed also on failure. 0, or -errno and what is wrong in `error`. One that is negative
+ * is a map without entries (of a shadow, shadow.h). */
 int maps_open(const int fds[static MAP_COUNT], struct maps **maps, char *error, size_t error_size);
 void maps_close(struct maps *maps);
 

@@ -27,11 +27,17 @@ int maps_run(int program, struct maps_run *run)
 	return 0;
 }
 
+bool maps_has(const struct maps *maps, enum map_id id)
+{
+	return maps->map[id].fd >= 0;
+}
+
 bool maps_is_table(const struct maps *maps, enum map_id id)
 {
 	const struct map *map = &maps->map[id];
 
-	return !map->data && map->type != BPF_MAP_TYPE_PERCPU_ARRAY && map->type != BPF_MAP_TYPE_RINGBUF;
+	return maps_has(maps, id) && !map->data && map->type != BPF_MAP_TYPE_PERCPU_ARRAY &&
+	       map->type != BPF_MAP_TYPE_RINGBUF;
 }
 
 int maps_clear(struct maps *maps, enum map_id id)
@@ -69,18 +75,25 @@ static int copy_keys(struct maps *to, struct maps *from, enum map_id id)
 	return failure;
 }
 
-int maps_copy(struct maps *to, struct maps *from)
+static int copy_map(struct maps *to, struct maps *from, enum map_id id)
+{
+	if (!maps_has(to, id) || !maps_has(from, id))
+		return 0;
+	if (to->map[id].max_entries < from->map[id].max_entries)
+		return -ENOSPC;
+	if (to->map[id].data)
+		memcpy(to->map[id].data, from->map[id].data, from->map[id].length);
+	else if (maps_is_table(from, id))
+		return copy_keys(to, from, id);
+	return 0;
+}
+
+int maps_copy(struct maps *to, struct maps *from, struct maps *other)
 {
 	int failure = 0;
 
-	for (enum map_id i = 0; !failure && i < MAP_COUNT; i++) {
-		if (to->map[i].max_entries < from->map[i].max_entries)
-			failure = -ENOSPC;
-		else if (to->map[i].data)
-			memcpy(to->map[i].data, from->map[i].data, from->map[i].length);
-		else if (maps_is_table(from, i))
-			failure = copy_keys(to, from, i);
-	}
+	for (enum map_id i = 0; !failure && i < MAP_COUNT; i++)
+		failure = copy_map(to, maps_has(from, i) ? from : other, i);
 	return failure;
 }
 
@@ -102,7 +115,7 @@ static uint64_t records_filled(const struct map *map)
 
 bool maps_filled(struct maps *maps, enum map_id id, uint64_t *used)
 {
-	if (id == MAP_events)
+	if (id == MAP_events || !maps_has(maps, id))
 		return false;
 	if (maps_used(maps, id, used))
 		return true;

@@ -26,8 +26,11 @@ struct maps_run {
 /* 0 or -errno. */
 int maps_run(int program, struct maps_run *run);
 
-/* Makes `to` what `from` is, but for counters of CPUs and events. The source may change meanwhile. */
-int maps_copy(struct maps *to, struct maps *from);
+/* False: the object has no such map. */
+bool maps_has(const struct maps *maps, enum map_id id);
+/* Makes `to` what `from` is, but for counters of CPUs and events; a map that `from` has not,
+ * what it is in `other`. The sources may change meanwhile. */
+int maps_copy(struct maps *to, struct maps *from, struct maps *other);
 /* A map with keys: neither an array nor a ring. */
 bool maps_is_table(const struct maps *maps, enum map_id id);
 /* Every key of such a map goes. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/bpf/diagnose.h"
+#include "lib/rpc_call.h"
 
 #define PATH_TEXT 512
 
@@ -92,7 +93,8 @@ struct bpf_object *shadow_load(const char *bytes, size_t size, const char *folde
 	return error ? NULL : object;
 }
 
-int shadow_open(const struct bpf_object *object, const char *name)
+/* A descriptor of one's own of a map or program, or -errno. */
+static int open_one(const struct bpf_object *object, const char *name)
 {
 	const struct bpf_map *map = bpf_object__find_map_by_name(object, name);
 	const struct bpf_program *program = bpf_object__find_program_by_name(object, name);
@@ -100,4 +102,22 @@ int shadow_open(const struct bpf_object *object, const char *name)
 		return -ENOENT;
 	int fd = fcntl(map ? bpf_map__fd(map) : bpf_program__fd(program), F_DUPFD_CLOEXEC, 3);
 	return fd < 0 ? -errno : fd;
+}
+
+int shadow_send(struct rpc_call *call, const struct bpf_object *object, const json_t *names, bool optional)
+{
+	json_t *sent = json_array(), *name;
+	size_t i;
+	call->result = json_pack("{s:o}", "names", sent);
+	json_array_foreach(names, i, name)
+	{
+		const char *text = json_string_value(name);
+		int fd = open_one(object, text);
+		if (fd == -ENOENT && optional)
+			continue;
+		if (rpc_call_send_fd(call, fd, text))
+			return -EINVAL;
+		json_array_append(sent, name);
+	}
+	return 0;
 }

@@ -14,23 +14,27 @@ const volatile __u64 fault[2] SEC(".rodata.fault") = {{0x{MARK:x}ULL, 0}};
 """
 
 
+def changed_build(lab, name, edits):
+    """The data plane built with other text: `edits` are (file, what is there once, what stands there instead)."""
+    copy = lab.directory / name
+    copy.mkdir()
+    sandbox.run(["cp", "-r", str(TOP / "dataplane"), str(copy)])
+    for file, old, new in edits:
+        source = copy / "dataplane" / file
+        text = source.read_text()
+        assert text.count(old) == 1, old
+        source.write_text(text.replace(old, new))
+    return lab.second_build(name=name, top=copy)
+
+
 class FaultyPlane:
-    """`edits` are (text of bng.bpf.c that is there once, what stands there instead); fault[1] is the number, 0: none."""
+    """`edits` are of bng.bpf.c: (what is there once, what stands there instead); fault[1] is the number, 0: none."""
 
     def __init__(self, lab, name, edits):
         self.lab, self.name = lab, name
-        copy = lab.directory / name
-        copy.mkdir()
-        sandbox.run(["cp", "-r", str(TOP / "dataplane"), str(copy)])
-        source = copy / "dataplane" / "bng.bpf.c"
-        text = source.read_text()
-        first = text.index("\n", text.index("\nchar LICENSE") + 1)  # behind all includes
-        text = text[:first] + NUMBER + text[first:]
-        for old, new in edits:
-            assert text.count(old) == 1, old
-            text = text.replace(old, new)
-        source.write_text(text)
-        self.bytes = lab.second_build(name=name, top=copy).read_bytes()
+        behind = "\nchar LICENSE"  # all includes
+        edits = [("bng.bpf.c", old, new) for old, new in [(behind, NUMBER + behind), *edits]]
+        self.bytes = changed_build(lab, name, edits).read_bytes()
 
     def object(self, number):
         """The file of the data plane with this fault."""

@@ -85,6 +85,11 @@ def test_what_cannot_be_given_is_named(lab):
         "shadow of generation 7: there is no such generation"
     error = lab.refused("object.shadow", {"generation": first, "names": ["session", "nothing"]})
     assert error.code == NOT_FOUND and error.message.endswith("nothing: there is none of this name")
+    with lab.client() as client:
+        params = {"generation": first, "names": ["nothing", "session", "nor this", "bng_core"], "optional": True}
+        assert client.call("object.shadow", params) == {"names": ["session", "bng_core"]}
+        assert "map_id" in info(client.received_fds[0]) and "prog_id" in info(client.received_fds[1])
+        assert len(client.received_fds) == 2
     (lab.state / "objects" / str(first)).unlink()
     error = lab.refused("object.shadow", {"generation": first, "names": NAMES})
     assert error.code == NOT_FOUND and error.message.endswith("an earlier bpfholder loaded it")

@@ -11,7 +11,7 @@ import socket
 
 import pytest
 
-from faulty import FaultyPlane
+from faulty import FaultyPlane, changed_build
 from lab import INTERNET, Lab, default_config, wait_for
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -162,6 +162,33 @@ def test_a_plan_tells_all_changes_nothing_and_what_is_meant_is_allowed(lab):
     assert all(program["verified"] > 0 and program["bytes"] > 0 for program in report["programs"])
     assert {entry["interface"] for entry in report["links"]} >= {"access0", "core0"}
     assert report["from"]["generation"] == before[2]
+
+
+LACKING = "first_packet_prefix"
+
+
+def object_without_a_map(lab):
+    """As before subscribers came up by their first packet."""
+    maps = (TOP / "dataplane" / "maps.h").read_text()
+    end = maps.index("} " + LACKING + " SEC")
+    begin = maps.rindex("struct {", 0, end)
+    look_up = f"!bpf_map_lookup_elem(&{LACKING}, &key)"
+    return changed_build(lab, "without", [("maps.h", maps[begin:maps.index("\n", end) + 1], ""),
+                                          ("first_packet.h", look_up, "key.prefix_length")])
+
+
+def test_objects_of_which_one_has_a_map_less_are_compared_by_what_both_have(lab):
+    """To the older one what it cannot do must be allowed; back to the newer one that is no difference."""
+    lost = [f"{verdict}>drop_no_session" for verdict in ("punt_first_packet", "drop_punt_subscriber")]
+    with traffic(lab):
+        down = lab.cli_json("issu", "upgrade", object_without_a_map(lab), *(word for name in lost for word in ("--allow-diff", name)))
+        back = lab.cli_json("issu", "upgrade", lab.object)
+    assert down["hitless"] and down["verify"]["note"] == f"the new object has no map {LACKING}"
+    differences = {entry["name"]: entry["count"] for entry in down["verify"]["differences"]}
+    assert set(differences) == set(lost) and sum(differences.values()) == ROUNDS
+    assert back["hitless"] and back["verify"]["note"] == f"the running object has no map {LACKING}"
+    assert back["verify"]["differences"] == [] and back["verify"]["golden_mended"] == 1
+    assert all(report["verify"]["captured"] > PACKETS / 2 for report in (down, back))
 
 
 def captures_left(lab):
