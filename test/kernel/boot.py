@@ -10,7 +10,7 @@ import re
 import subprocess
 
 PACKAGE = "linux-image-cloud-amd64"
-COMMAND_LINE = "console=ttyS0 quiet panic=-1"
+COMMAND_LINE = "console=ttyS0 loglevel=1 panic=-1"  # what the kernel said might be in the middle of a line
 BUSYBOX = pathlib.Path("/bin/busybox")
 INIT = """#!/bin/sh
 /bin/busybox --install -s /bin
@@ -21,6 +21,7 @@ for directory in /run /tmp; do mount -t tmpfs tmpfs $directory; done
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 ip link set lo up
 for module in {modules}; do insmod /modules/$module.ko; done
+echo
 echo "kernel $(uname -r)"
 {command}
 echo "status $?"
@@ -102,4 +103,4 @@ def boot(directory, files, command, modules=(), texts=None, memory=1024, timeout
                    stdin=subprocess.DEVNULL, timeout=timeout)
     finally:
         image.unlink()
-    return said.replace("\r", "").partition("kernel ")[2]
+    return said.replace("\r", "").partition("\nkernel ")[2]

@@ -5,6 +5,7 @@
 # is refused and is left alone. Says a line for each step that held, and how many packets
 # went through meanwhile; the first step that does not hold ends it.
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -25,13 +26,17 @@ BACKGROUND = 10  # niceness
 INTERFACES = {"access0", "access1", "core0", "core1"}  # and one for packets of controld's
 PROGRAMS = {"bng_access", "bng_core", "bng_inject", "bng_sweep", "bng_canary_access", "bng_canary_core", "bng_canary_inject"}
 PHASES = ("hello", "object", "maps", "descriptors", "records", "compare", "sessions", "blocks", "configuration", "ready")
+GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden"
 DEEP = lab_module.BUILD / "bpf" / "holder_deep.bpf.o"
 
 
 def config():
     chosen = lab_module.default_config()
-    chosen["sizes"] = {"subscribers": 1024, "public_addresses": 16, "port_blocks": 2048, "exempt": 64}
+    chosen["sizes"] = {"subscribers": 1024, "public_addresses": 64, "port_blocks": 8192, "exempt": 64}
     chosen["dhcp4"]["pools"][0].update(prefix="10.0.0.0/24", last="10.0.0.254")
+    chosen["cgnat"]["pools"][0]["timeouts"] = {"udp": 86400}  # mappings stay, however slow the machine is
+    # How long a packet takes is not asked there: the machine is emulated.
+    chosen["issu"] = {"verify": {"packets": 64, "seconds": 2, "time_ratio": 100, "golden": str(GOLDEN)}}
     chosen["startup"] = {"deadline_s": dict.fromkeys(PHASES, 600)}
     return chosen
 
@@ -101,14 +106,24 @@ def forwarded(lab):
     return f"a DHCP client's {lab.alice.address} is seen as {lab.public[0]}:{lab.public[1]}"
 
 
+def golden_packets():
+    return sum(len(json.loads(path.read_text())["packets"]) for path in GOLDEN.glob("*.json"))
+
+
 def upgraded(lab):
-    """By way of a canary: half of the subscribers first."""
+    """Compared by packets first, then by way of a canary: half of the subscribers."""
     second, before = lab.directory / "bng2.bpf.o", lab.programs()
     shutil.copy(lab.object, second)
-    print(lab.cli("issu", "upgrade", second, "--canary", "50%", "--bake", "2s", "--then", "100%").stdout, flush=True)
+    report = lab.cli_json("issu", "upgrade", second, "--canary", "50%", "--bake", "2s", "--then", "100%")
+    print(report, flush=True)
+    verify = report["verify"]
+    assert report["hitless"] and verify["passed"] and verify["differences"] == []
+    assert verify["captured"] > 0 and verify["golden"] == golden_packets()
+    assert verify["golden_mended"] == verify["golden_elsewhere"] == 0
     assert all(lab.programs()[name] != program for name, program in before.items())
     assert lab.programs_of(lab.status()["generation"]) == PROGRAMS
-    return f"generation {lab.status()['generation']}: {len(PROGRAMS)} programs accepted"
+    return (f"generation {lab.status()['generation']}, {len(PROGRAMS)} programs accepted, {verify['runs']} test runs without a "
+            "difference")
 
 
 def rolled_back(lab):

@@ -41,7 +41,8 @@ def files(build):
     found |= python_modules()
     found |= {f"{SOURCE}/build/{name}": build / name for name in BUILT}
     dynamic = [path for path in found.values() if path.suffix not in (".py", ".pyc", ".o")]
-    scripts = [*(TOP / "test" / "lab").glob("*.py"), TOP / "test/lab/udhcpc.sh", TOP / "test/kernel/gateway.py"]
+    scripts = [*(TOP / "test" / "lab").glob("*.py"), TOP / "test/lab/udhcpc.sh", TOP / "test/kernel/gateway.py",
+               *(TOP / "test" / "golden").glob("*.*")]
     found |= {f"{SOURCE}/{path.relative_to(TOP)}": path for path in scripts}
     return found | boot.libraries(*dynamic)
 
