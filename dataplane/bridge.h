@@ -92,7 +92,8 @@ struct bng_bridge {
 struct bng_bridge_cpu {
 	__u32 seen;    /* the closed state it has seen: proof that it runs the old program no more */
 	__u32 gave_up; /* the packet it is at has waited for an entry in vain */
-	__u32 reserved[14];
+	__u32 waited;  /* how often that was not in vain */
+	__u32 reserved[13];
 };
 
 struct {

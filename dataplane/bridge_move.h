@@ -57,10 +57,12 @@ static __always_inline int bridge_wait_for(const __u32 *mark)
 		wait.until_ns = bpf_ktime_get_ns() + BRIDGE_WAIT_NS;
 		bpf_loop(BRIDGE_SPINS, bridge_wait_step, &wait, 0);
 	}
-	if (*(const volatile __u32 *)mark == BRIDGE_MOVED)
-		return 1;
-	mine->gave_up = 1;
-	return 0;
+	if (*(const volatile __u32 *)mark != BRIDGE_MOVED) {
+		mine->gave_up = 1;
+		return 0;
+	}
+	mine->waited++;
+	return 1;
 }
 
 /* True when this packet has waited in vain; the next one may wait again. */

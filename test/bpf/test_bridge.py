@@ -177,6 +177,26 @@ def test_who_waits_in_vain_for_an_entry_loses_the_packet_with_a_reason(plane, br
         assert bridge.run("access", up(session), "acc1").verdict == "FORWARD_UP"
 
 
+def test_who_waits_for_an_entry_gets_it(plane, bridge):
+    """Another CPU is at it when the packet comes, and done a little later: tried until it was so."""
+    session, _ = opened(plane, bridge)
+    bridge.run("access", up(session), "acc1")
+    runner = bridge.object.runner("bng_access", up(session), plane.ifindex["acc1"])
+    mark = bridge.marks["subscriber"]
+    for _ in range(500):
+        mark[session.slot], begun, actions = bridges.MOVING, threading.Event(), []
+        other = threading.Thread(target=lambda: (begun.set(), actions.append(runner())))
+        before = bridge.cpu[0].waited + bridge.cpu[1].waited
+        other.start()
+        begun.wait()
+        mark[session.slot] = bridges.MOVED
+        other.join()
+        if bridge.cpu[0].waited + bridge.cpu[1].waited > before:
+            assert actions == [abi.XDP_REDIRECT]
+            return
+    raise AssertionError("no packet came in between")
+
+
 # ---- several CPUs ------------------------------------------------------------------------------
 
 
