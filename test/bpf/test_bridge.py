@@ -136,13 +136,12 @@ def test_before_it_is_open_nothing_can_be_moved(plane, bridge):
 
 @pytest.mark.parametrize("name", ARRAYS)
 def test_an_entry_that_is_not_what_was_moved_is_found(plane, bridge, name):
-    session, public = opened(plane, bridge)
-    bridge.run("access", up(session), "acc1")
-    assert bridge.run_all()[0] == DONE
     array = getattr(plane, name)
-    at = ctypes.addressof(array[len(array) - 3])
-    byte = ctypes.c_ubyte.from_address(at + 5)
-    byte.value ^= 4
+    byte = ctypes.c_ubyte.from_address(ctypes.addressof(array[len(array) - 3]) + 21)
+    byte.value = 3
+    opened(plane, bridge)
+    assert bridge.run_all()[0] == DONE
+    byte.value = 2
     assert bridge.run_all("bng_migrate_check")[0] == FAILED
 
 
