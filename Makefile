@@ -19,6 +19,7 @@
 #   make bench-sessions  setup rate and memory of sessions against FreeRADIUS: SESSIONS=10000
 #   make bench-start     how long a killed bng-controld is away: SESSIONS=100000
 #   make bench-sync      the state bus alone
+#   make bench-verify    time and memory of comparing a new object: SESSIONS=100000
 #   make install         release build into DESTDIR/PREFIX
 
 PREFIX ?= /usr
@@ -28,7 +29,7 @@ NINJA_FLAGS ?=
 PYTHON := /usr/bin/python3
 
 .PHONY: all deps build demo demo-stop test test-restart-connectivity test-ha-crash test-upgrade-downgrade test-chaos \
-	test-systemd test-migrate test-swaps test-kernel-6.1 test-pppd conformance bench bench-sync bench-start bench-sessions test-sessions \
+	test-systemd test-migrate test-swaps test-kernel-6.1 test-pppd conformance bench bench-sync bench-start bench-sessions bench-verify test-sessions \
 	install clean
 
 all: build
@@ -107,6 +108,9 @@ bench-sessions: build
 
 bench-start: build
 	@$(PYTHON) test/bench/start.py --sessions $(or $(SESSIONS),100000)
+
+bench-verify: build
+	@$(PYTHON) test/bench/verify.py --sessions $(or $(SESSIONS),100000)
 
 bench-sync: build
 	@folder=$$(mktemp -d build/bench-sync.XXXXXX) && \
