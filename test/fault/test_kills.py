@@ -18,7 +18,8 @@ from lab import wait_for  # noqa: E402
 from rounds import DAEMONS, RoundsLab, Unharmed  # noqa: E402
 from rpc import RpcClient  # noqa: E402
 
-SWAP = sorted(name for name in steps() if name.startswith("commit_") or name == "journal_rename")
+# Both objects have the same maps: where one is new, test_holder_migrate.py has the step.
+SWAP = sorted(name for name in steps() if name.startswith("commit_") and name != "commit_map" or name == "journal_rename")
 UPGRADE = ["links found", "object staged", "maps adopted", "state recorded", "program swapped", "traffic watched",
            "state compared"]
 CYCLES = int(os.environ.get("BNG_TEST_CYCLES", "1"))
