@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
 # Durable maps that take the place of others under load, with sessions and mappings in number:
-# growth through bng-controld, as an operator does it. Every packet is numbered, and what there
-# was is digested before and after. Prints what was measured; exits non-zero when a packet is
+# growth through bng-controld, as an operator does it; and to another layout (test/bpf/other_layout.py)
+# and back, where this script is the controller, since a bng-controld knows one layout. Every packet
+# is numbered, and what there was is digested before and after. Prints what was measured; exits non-zero when a packet is
 # lost or anything differs.
 import argparse
 import os
@@ -16,7 +17,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 os.environ.setdefault("BNG_BUILD", str(TOP / "build" / "release"))
 sys.path.insert(0, str(TOP / "test" / "lab"))
 
-from lab import CORE, Lab, default_config  # noqa: E402 pylint: disable=wrong-import-position
+from lab import BUILD, CORE, Lab, default_config, wait_for  # noqa: E402 pylint: disable=wrong-import-position
 from meter import FIRST_ADDRESS, FIRST_MAC, Meter, faults, mac_text  # noqa: E402 pylint: disable=wrong-import-position
 
 SMALL = {"subscribers": 131072, "public_addresses": 128, "port_blocks": 131072, "exempt": 1024}
@@ -159,6 +160,58 @@ def fill(lab, meter, args):
     say("sessions", f"{sessions['active']:,} active, room for {sessions['capacity']:,}; mappings as before")
 
 
+class Controller:
+    """A controller of another release: it has said hello and is not ready, which is when maps may migrate."""
+
+    def __init__(self, lab):
+        self.holder = lab.rpc("holder", timeout=300)
+        self.holder.call("controller.hello", {"version": "test-migrate", "epoch": time.time_ns() // 1000})
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.holder.close()
+
+    def stage(self, path):
+        with open(path, "rb") as file:
+            staged = self.holder.call("object.stage", {"name": path.name}, [file.fileno()])
+        return staged["generation"], {entry["name"]: entry for entry in staged["maps"]}
+
+    def migrate(self, bridge):
+        generation, maps = self.stage(bridge)
+        changed = sorted(name for name, entry in maps.items() if entry["result"] == "migrate" and "detail" in entry)
+        check(changed == ["port_block", "subscriber"], f"{bridge.name} changes {changed}")
+        self.holder.call("swap.migrate", {"generation": generation})
+        return wait_for(f"{bridge.name} to end", self.ended, timeout=300)
+
+    def ended(self):
+        migration = self.holder.call("swap.status")["migration"]
+        return migration if migration["state"] != "moving" else None
+
+    def commit(self, path):
+        generation, maps = self.stage(path)
+        check(not {entry["result"] for entry in maps.values()} & {"new", "migrate"}, f"{path.name} has maps of its own: {maps}")
+        self.holder.call("swap.commit", {"generation": generation})
+
+
+def change_layout(lab, meter, args):
+    print("another layout: each field of sessions and port blocks elsewhere, the records larger; and back")
+    before = lab.digest()
+    check(lab.stop(lab.controld) == 0, "bng-controld did not end well")
+    with Load(meter, args.rate), Controller(lab) as controller:
+        for bridge, ordinary in (("bridge_to_other", BUILD / "bpf" / "other_layout.bpf.o"), ("bridge_from_other", lab.object)):
+            with Memory() as memory:
+                migration = controller.migrate(BUILD / "bpf" / f"{bridge}.bpf.o")
+            print(f" {bridge}, then {ordinary.name}")
+            say_migration(migration, memory.peak)
+            controller.commit(ordinary)
+            time.sleep(SETTLED)
+    lab.start_controld()
+    say_digest(lab, before)
+    say("verify", lab.cli("issu", "verify", "--seconds", "2").stdout.strip().splitlines()[-1].strip())
+
+
 def main():
     parser = argparse.ArgumentParser(description="Maps that take the place of others under load.")
     parser.add_argument("--sessions", type=int, default=100000)
@@ -175,6 +228,7 @@ def main():
         with Meter(lab, args.sessions, args.mappings) as meter:
             primed = meter.prime()
             check(faults(primed) == {} and primed["mappings"]["count"] == args.mappings, f"mappings: {primed['mappings']}")
+            change_layout(lab, meter, args)
             grow(lab, meter, args)
             fill(lab, meter, args)
     return 0
