@@ -84,6 +84,8 @@ void print_migration(const struct cli *cli, const json_t *status)
 	       count_text(cli, member_integer(migration, "entries"), entries, sizeof(entries)),
 	       (long long)member_integer(migration, "move_ms"),
 	       (long long)member_integer(migration, "opening_us"));
+	if (member_string(migration, "reason")[0])
+		printf("bpfholder says: %s\n", member_string(migration, "reason"));
 	print_migrating_maps(cli, json_object_get(migration, "maps"));
 }
 

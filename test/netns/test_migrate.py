@@ -2,11 +2,12 @@
 #
 # A gateway whose maps grow while packets flow: asked for by bngcli, done by the next start of
 # controld, ended by an upgrade to the ordinary object. Nothing is lost, nothing changes.
+import shutil
 import signal
 
 import pytest
 
-from lab import INTERNET, Lab, default_config, wait_for
+from lab import BUILD, INTERNET, Lab, default_config, wait_for
 from meter import Meter, add_sessions, faults
 from rpc import RpcClient, RpcError
 
@@ -263,3 +264,28 @@ def test_controld_is_killed_while_it_migrates(lab, moment):
         assert lab.entries()["subscriber"] == entries
         check_load(meter)
         assert lab.cli_json("issu", "verify", "--seconds", "1")["hitless"] is True
+
+
+def test_a_bridge_that_loses_something_is_found_out(lab):
+    """The last one: the gateway stays on this bridge."""
+    lossy = lab.directory / "bridge_lossy.bpf.o"
+    shutil.copy(BUILD / "bpf" / lossy.name, lossy)
+    assert lab.alice.ping(INTERNET, 3) == 3
+    people, public = lab.sessions(), lab.mappings()
+    lab.resize(subscribers=2 * lab.entries()["subscriber"])
+    generation = lab.ask(lossy)["generation"]
+    lab.restart()
+    assert "WITH A DIFFERENCE" in lab.phase() and "what was moved and what was there differ" in lab.log("controld")
+    migration = lab.call("issu.status")["migration"]
+    assert (migration["generation"], migration["state"]) == (generation, "failed") and migration["moved"] == migration["entries"]
+    assert "MIGRATION FAILED" in lab.cli("status").stdout and "FOUND A DIFFERENCE" in lab.cli("issu", "status").stdout
+    assert lab.sessions() == people and lab.mappings() == public and lab.alice.ping(INTERNET, 3) == 3
+    with lab.rpc() as client, open(lab.object, "rb") as file, pytest.raises(RpcError, match="has not moved everything"):
+        client.call("issu.upgrade", {"name": "ordinary"}, [file.fileno()])
+    assert lab.call("issu.status")["current"] == generation
+    lab.holder.kill()
+    lab.reap(lab.holder)
+    lab.start_holder()  # looks once more
+    again = wait_for("the check", lambda: (lambda found: found if found["state"] != "moving" else None)(
+        lab.call("swap.status", server="holder")["migration"]))
+    assert (again["state"], again["reason"]) == ("failed", migration["reason"])
