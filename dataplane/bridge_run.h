@@ -8,6 +8,7 @@
 #ifndef BNG_DATAPLANE_BRIDGE_RUN_H
 #define BNG_DATAPLANE_BRIDGE_RUN_H
 
+#include "abi/version.h"
 #include "bridge_open.h"
 #include "maps.h"
 
@@ -81,10 +82,20 @@ static long bridge_move_step(__u32 step __attribute__((unused)), struct bng_brid
 	return 0;
 }
 
+/* Whoever opens the maps from now on must know them as they are laid out here. */
+static __always_inline void bridge_set_version(void)
+{
+	struct bng_meta *facts = meta_get();
+
+	if (facts)
+		facts->abi_version = BNG_ABI_VERSION;
+}
+
 static __always_inline enum bridge_result bridge_move_run(struct bng_bridge *whole)
 {
 	if (*(volatile __u32 *)&whole->state != BNG_BRIDGE_NEW || !bridge_begin(whole))
 		return BRIDGE_FAILED;
+	bridge_set_version();
 	bpf_loop(BRIDGE_CHUNK, bridge_move_step, &whole, 0);
 	return bridge_is_done() ? BRIDGE_DONE : BRIDGE_MORE;
 }

@@ -70,6 +70,8 @@ def main(source, target):
         (copy / "abi" / header).write_text(struct.with_other(definition, size))
         shipped += bridge_part(struct, item, struct.definition)
         other += bridge_part(struct, item, definition)
+    version = copy / "abi" / "version.h"
+    version.write_text(re.sub(r"(BNG_ABI_VERSION )(\d+)", lambda found: f"{found[1]}{int(found[2]) + 1}", version.read_text()))
     for path, text in ((copy / "bridge" / "shipped.h", shipped), (target / "bridge" / "other.h", other)):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

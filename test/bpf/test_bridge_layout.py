@@ -124,10 +124,12 @@ def test_there_and_back(plane, there, other, back):
     ports = [frames.public_end(plane.access(up(session))) for session in sessions]
     before = meanings(plane, plane)
     cross(there, plane, sessions, ports)
+    assert plane.meta.abi_version == abi.ABI_VERSION + 1  # a controller of before does not touch them
     middle = meanings(there, plane)
     assert moved_on(differences(before, middle)) == counted(sessions[:8], 1)
     packets(other, plane, sessions, ports)
     cross(back, plane, sessions, ports)
+    assert plane.meta.abi_version == abi.ABI_VERSION
     after = meanings(back, plane)
     assert moved_on(differences(middle, after)) == {**counted(sessions, 1), **counted(sessions[:8], 2)}
     for name, key_size in COPIED.items():
