@@ -33,7 +33,7 @@
 #define PATIENCE_S 1                  /* for threads to get to run while nothing waits */
 #define AWAKE_NS   (200 * NS_PER_US)  /* for all to be awake before the gate is closed */
 #define LOOK_NS    (1000 * NS_PER_US) /* for it to be closed */
-#define CLOSED_NS  (5000 * NS_PER_US) /* longer than packets wait */
+#define CLOSED_NS  (2000 * NS_PER_US) /* longer than packets wait */
 #define PAUSE_US   5000               /* between attempts: receive rings are emptied again */
 
 struct worker {

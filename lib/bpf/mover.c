@@ -14,15 +14,20 @@
 #include "lib/clock.h"
 #include "lib/cpu.h"
 
-static int other_cpu(int own)
+/* Another one each time, so that no CPU alone has the work. */
+static int other_cpu(int own, uint64_t turn)
 {
 	cpu_set_t online;
 	int error = cpu_read_list("online", &online);
-	for (int i = 1; i < CPU_SETSIZE && !error; i++) {
-		if (CPU_ISSET((own + i) % CPU_SETSIZE, &online))
-			return (own + i) % CPU_SETSIZE;
-	}
-	return error ? error : -ENODEV;
+	if (error)
+		return error;
+	CPU_CLR(own, &online);
+	int others = CPU_COUNT(&online), cpu = -1;
+	if (!others)
+		return -ENODEV;
+	for (uint64_t left = turn % (unsigned)others + 1; left; left -= CPU_ISSET(cpu, &online) ? 1 : 0)
+		cpu++;
+	return cpu;
 }
 
 static int run_on(int cpu, int program, uint64_t for_ns)
@@ -40,11 +45,12 @@ static int run_on(int cpu, int program, uint64_t for_ns)
 
 int mover_run(const char *path, uint64_t for_ns)
 {
+	static uint64_t turn;
 	struct cpu_place before;
 	int program = bpf_obj_get(path), own = program < 0 ? program : cpu_hold(&before, false);
 	int result = own;
 	if (own >= 0) {
-		int other = other_cpu(own);
+		int other = other_cpu(own, turn++);
 		result = other < 0 ? other : run_on(other, program, for_ns);
 		cpu_release(&before);
 	}

@@ -210,6 +210,11 @@ def test_maps_grow_under_traffic(lab):
     states = {row["generation"]: (row["state"], row["bridge"]) for row in lab.call("holder.status")["generations"]}
     assert states == {1: ("previous", False), 2: ("current", True)}
     assert events == [("stage", None), ("swap", None), ("migrate", "moving"), ("migrate", "done")]
+    with open(BINARY, "rb") as file:
+        lab.call("holder.exec", {}, [file.fileno()])
+    while not lab.is_up() or not lab.call("holder.status")["execs"]:
+        time.sleep(0.02)
+    assert lab.migration() == status
     lab.stage_and_commit("migrate_v1")
     lab.assert_runs(3)
     assert lab.migration() is None and len(lab.records()) == 1000
