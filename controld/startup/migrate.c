@@ -226,6 +226,7 @@ static int refuse(struct controld *controld, struct startup *startup, json_int_t
 static int begin(struct controld *controld, struct startup *startup, struct request *request)
 {
 	struct rpc_result result;
+	char why[128];
 	int failure;
 
 	if (request->tries++ >= TRIES_MAX)
@@ -233,8 +234,8 @@ static int begin(struct controld *controld, struct startup *startup, struct requ
 			      "nobody knows what came of it, three times");
 	failure = request_write(controld, request);
 	if (failure) {
-		log_error("writing down that a migration begins failed: %s", strerror(-failure));
-		return failure;
+		snprintf(why, sizeof(why), "writing down that it begins failed: %s", strerror(-failure));
+		return refuse(controld, startup, request->generation, why);
 	}
 	failure = holder_call(controld->holder, "swap.migrate",
 			      json_pack("{s:I}", "generation", request->generation), NULL, 0, &result);

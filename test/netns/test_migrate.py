@@ -136,6 +136,15 @@ def test_a_request_for_what_is_gone_is_forgotten(lab):
         assert lab.entries()["subscriber"] == SMALL["subscribers"]
 
 
+def test_what_nobody_knows_the_end_of_is_not_tried_for_ever(lab):
+    lab.resize(**LARGE)
+    generation = lab.ask(lab.bridge)["generation"]
+    (lab.state / "control" / "migrate.json").write_text(f'{{"generation": {generation}, "tries": 3}}')
+    lab.restart()
+    assert lab.phase() == f"generation {generation} refused: nobody knows what came of it, three times"
+    assert lab.entries()["subscriber"] == SMALL["subscribers"] and lab.staged() == []
+
+
 def test_what_the_holder_refuses_is_told_and_the_start_goes_on(lab):
     before, people = lab.digest(), lab.sessions()
     lab.resize(**LARGE)
@@ -148,8 +157,8 @@ def test_what_the_holder_refuses_is_told_and_the_start_goes_on(lab):
     assert lab.call("issu.status")["migrate_to"] is None and lab.staged() == []
     assert lab.digest() == before and lab.sessions() == people
     record = wait_for("its record", lambda: next((record for record in lab.call("issu.history")["records"]
-                                                  if record["kind"] == "migration"), None))
-    assert record["outcome"] == "refused" and record["to"] == generation and "trial" in record["detail"]
+                                                  if record["kind"] == "migration" and record["to"] == generation), None))
+    assert record["outcome"] == "refused" and "trial" in record["detail"]
     lab.cli("issu", "confirm")
 
 
