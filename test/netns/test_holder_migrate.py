@@ -402,6 +402,10 @@ def test_pins_that_cannot_follow_are_tried_again(lab):
             assert lab.refused("swap.rollback").code == CONFLICT
             assert lab.refused("object.drop", {"generation": bridge}).code == CONFLICT
             lab.assert_runs(bridge)
+        swept, runs = lab.values("map/swept"), lab.call("holder.status")["sweep"]["runs"]
+        while lab.call("holder.status")["sweep"]["runs"] == runs:
+            time.sleep(0.05)
+        assert lab.values("map/swept") == swept  # the old bng_sweep would have written
         lab.pin("map_new").rmdir()
         lab.wait_for("done")
         time.sleep(0.1)
