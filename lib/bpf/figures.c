@@ -56,6 +56,7 @@ int figures_begin(struct figures *figures)
 	figures->now = figures->recent[0] = figures->recent[1] = figures->begun;
 	if (!error && usual->time_ns) {
 		tally_between(&usual->all, &figures->begun.all, &figures->before);
+		figures->before_ns = figures->begun.time_ns - usual->time_ns;
 		memset(figures->usual, 0, sizeof(figures->usual)); /* no step after this one is usual */
 	}
 	return error;
@@ -70,9 +71,9 @@ static void since(const struct figures *figures, const struct reading *from, str
 }
 
 static bool breach_since(const struct figures *figures, const struct reading *from, double share,
-			 char *reason, size_t size)
+			 double times, char *reason, size_t size)
 {
-	struct judge_case one = {.before = figures->before, .share = share};
+	struct judge_case one = {.before = figures->before, .share = share, .times = times};
 	since(figures, from, &one);
 	return judge_breach(&figures->bounds, figures->names, &one, reason, size);
 }
@@ -88,9 +89,11 @@ bool figures_breach(struct figures *figures, double share, char *reason, size_t 
 		figures->recent[0] = figures->recent[1];
 		figures->recent[1] = figures->now;
 	}
+	double times =
+		figures->before_ns ? (double)figures_elapsed_ns(figures) / (double)figures->before_ns : 0;
 	/* Bytes vary too much to be judged by seconds: as if the group were all. */
-	return breach_since(figures, &figures->begun, share, reason, size) ||
-	       breach_since(figures, &figures->recent[0], 1, reason, size);
+	return breach_since(figures, &figures->begun, share, times, reason, size) ||
+	       breach_since(figures, &figures->recent[0], 1, 0, reason, size);
 }
 
 uint64_t figures_elapsed_ns(const struct figures *figures)

@@ -17,7 +17,8 @@ struct figures {
 	int group_fd, all_fd;
 	tally_names names;
 	struct judge_bounds bounds;
-	struct tally before;                  /* what is usual */
+	struct tally before;                  /* what is usual, */
+	uint64_t before_ns;                   /* in so much time; 0: unknown */
 	struct reading begun, recent[2], now; /* since figures_begin() */
 	struct reading usual[2];              /* without a group, ten seconds apart */
 };

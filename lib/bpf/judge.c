@@ -63,20 +63,39 @@ static bool is_above(const struct judge_bounds *bounds, const tally_names names,
 	return true;
 }
 
+/* Bytes forwarded for all, `scale` of which are the group's; negative: too few to say. */
+static double bytes_expected(const struct judge_bounds *bounds, const struct tally_count *forwarded,
+			     double scale)
+{
+	bool known = (double)forwarded->packets * scale >= (double)(BYTES_FACTOR * bounds->packets);
+	return known ? (double)forwarded->bytes * scale : -1;
+}
+
+static void bytes_text(double bytes, char text[32])
+{
+	snprintf(text, 32, bytes < 0 ? "unknown" : "%.0f", bytes);
+}
+
+/* The least that is expected is what as many of the rest get, or got before, whichever is
+ * less: less traffic for everybody is no fault. */
 static bool is_starved(const struct judge_bounds *bounds, const tally_names names,
 		       const struct judge_case *one, char *reason, size_t size)
 {
 	struct tally_count group = tally_sum(&one->group, names, "forward");
 	struct tally_count rest = tally_sum(&one->rest, names, "forward");
-	double scale = one->share < 1 ? one->share / (1 - one->share) : 0;
-	double expected = (double)rest.bytes * scale;
-	if ((double)rest.packets * scale < (double)(BYTES_FACTOR * bounds->packets) ||
-	    (double)group.bytes >= (1 - bounds->bytes) * expected)
+	struct tally_count usual = tally_sum(&one->before, names, "forward");
+	double now = bytes_expected(bounds, &rest, one->share < 1 ? one->share / (1 - one->share) : 0);
+	double before = bytes_expected(bounds, &usual, one->share * one->times);
+	double least = now < 0 ? before : before < 0 || now < before ? now : before;
+	char texts[2][32];
+	if (least < 0 || (double)group.bytes >= (1 - bounds->bytes) * least)
 		return false;
+	bytes_text(now, texts[0]);
+	bytes_text(before, texts[1]);
 	snprintf(reason, size,
-		 "bytes: %.0f bytes forwarded for the canary's subscribers, %.0f for as many of the rest, "
-		 "bound %.0f %% less",
-		 (double)group.bytes, expected, 100 * bounds->bytes);
+		 "bytes: %.0f forwarded for the canary's subscribers, %s for as many of the rest, "
+		 "%s for as many before, bound %.0f %% less",
+		 (double)group.bytes, texts[0], texts[1], 100 * bounds->bytes);
 	return true;
 }
 

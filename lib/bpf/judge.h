@@ -22,7 +22,7 @@ struct judge_bounds {
 	double errors;
 	double drops;    /* each reason */
 	double verdicts; /* each of the others */
-	double bytes;    /* forwarded for a subscriber: less, by this share */
+	double bytes;    /* forwarded for a subscriber: less, by this share, than is expected */
 	uint64_t packets;
 	double of[TALLY_MAX]; /* by name, before the above; negative: none */
 };
@@ -30,6 +30,7 @@ struct judge_bounds {
 struct judge_case {
 	struct tally group, rest, before;
 	double share; /* of the subscribers, in the group; 1: all */
+	double times; /* as long as `before` was; 0: bytes are not compared with it */
 };
 
 /* {"drops": 0.01, "drop_ttl": 1, ...} over the defaults; NULL: none. Errors are the reader's. */

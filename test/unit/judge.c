@@ -130,14 +130,45 @@ START_TEST(subscribers_that_get_almost_nothing)
 	ck_assert(!breach());
 	one.group.of[FORWARD_UP].bytes = 99999;
 	ck_assert(breach());
-	ck_assert_str_eq(reason, "bytes: 99999 bytes forwarded for the canary's subscribers, 1000000 for as "
-				 "many of the rest, bound 90 % less");
+	ck_assert_str_eq(reason,
+			 "bytes: 99999 forwarded for the canary's subscribers, 1000000 for as many of the "
+			 "rest, unknown for as many before, bound 90 % less");
 	ck_assert(read_bounds("{\"bytes\": 0.95}"));
 	ck_assert(!breach());
 	ck_assert(read_bounds("{\"packets\": 1001}")); /* ten times as many would be expected */
 	ck_assert(!breach());
 	ck_assert(read_bounds(NULL));
 	one.share = 1; /* there is nobody else */
+	ck_assert(!breach());
+}
+END_TEST
+
+START_TEST(less_for_everybody_is_no_fault)
+{
+	one.group.of[FORWARD_UP].bytes = 99999;
+	one.times = 1; /* 1,000,000 before, too */
+	ck_assert(breach());
+	ck_assert_ptr_nonnull(strstr(reason, "1000000 for as many of the rest, 1000000 for as many before"));
+	one.before.of[FORWARD_UP].bytes = 9999900;
+	ck_assert(!breach());
+	one.times = 2;
+	ck_assert(breach());
+	one.rest.of[FORWARD_UP].bytes = 8999910;
+	ck_assert(!breach());
+}
+END_TEST
+
+START_TEST(where_all_are_in_the_group_before_counts)
+{
+	one.group.of[FORWARD_UP].bytes = 999999;
+	one.rest = (struct tally){0};
+	one.share = 1;
+	one.times = 0.5;
+	ck_assert(!breach());
+	one.times = 1;
+	ck_assert(breach());
+	ck_assert_ptr_nonnull(strstr(reason, "unknown for as many of the rest, 10000000 for as many before"));
+	one.before.of[FORWARD_UP].packets = 9999; /* too few */
 	ck_assert(!breach());
 }
 END_TEST
@@ -169,6 +200,10 @@ int main(void)
 	tcase_add_test(test, errors_are_judged_sooner);
 	tcase_add_test(test, another_mix_of_verdicts);
 	tcase_add_test(test, subscribers_that_get_almost_nothing);
+	tcase_add_test(test, less_for_everybody_is_no_fault);
+	tcase_add_test(test, where_all_are_in_the_group_before_counts);
+	tcase_add_test(test, less_for_everybody_is_no_fault);
+	tcase_add_test(test, where_all_are_in_the_group_before_counts);
 	tcase_add_test(test, a_wrong_bound_is_named);
 	suite_add_tcase(suite, test);
 
