@@ -13,7 +13,6 @@ import golden
 from bridge import ARRAYS
 
 TRIES = 20
-LIMITS = ("pppoe_bucket", "first_packet_source")  # an object's own: each packet is the first
 
 
 class Noted:
@@ -23,7 +22,7 @@ class Noted:
         self.plane, self.bridge, self.object = plane, bridge, (bridge or plane).object
 
     def limits_zero(self):
-        for name in LIMITS:
+        for name in golden.LIMITS:
             self.object.maps[name].zero()
 
     def run_xdp(self, program, frame, ifindex):

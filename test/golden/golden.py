@@ -22,6 +22,7 @@ ARRAYS = ["meta", "subscriber", "closing", "pool", "port_timer", "pool_address",
           "fragment", "range", "interface", "pcp", "punt_limit", "pppoe_limit", "filter"]
 HASHES = {"slot_of_address": 4, "exempt": 8, "exempt_port": 12, "first_packet_prefix": 12, "gateway": 8, "pppoe_session": 16,
           "alg": 12}
+LIMITS = ("pppoe_bucket", "first_packet_source")  # an object's own: each packet is the first
 PROGRAMS = {"access": "bng_access", "core": "bng_core", "inject": "bng_inject"}
 DEVICES = {index: name for name, index in planes.DEVICES.items() if index}
 NOT_ZERO = re.compile(rb"[^\0]")
@@ -97,6 +98,8 @@ def run(plane, document, packet, frame):
     plane.reset()
     for name, size in HASHES.items():
         plane.maps[name].clear(size)
+    for name in LIMITS:
+        plane.maps[name].zero()
     offset = plane.meta.clock_offset_ns
     ctypes.memset(plane.interface, 0, ctypes.sizeof(plane.interface))
     ctypes.memset(plane.range, 0, ctypes.sizeof(plane.range))
