@@ -39,6 +39,7 @@ def lab():
 
 @pytest.fixture
 def client(lab):
+    time.sleep(0.5)  # a little of what one subscriber may ask
     with PcpClient(lab.alice.namespace, lab.alice.address, GATEWAY) as client:
         yield client
         assert client.map(0, lifetime=0, protocol=0).result == SUCCESS
