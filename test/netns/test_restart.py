@@ -19,7 +19,7 @@ from traffic import WhoCalled, ask, tcp_ask, udp_socket
 
 SUBSCRIBERS = 200
 FLOWS = 2000
-AWAY_SECONDS = float(os.environ.get("BNG_TEST_AWAY_SECONDS", "30"))
+AWAY_SECONDS = float(os.environ.get("BNG_TEST_AWAY_SECONDS", "20"))
 
 
 @pytest.fixture(scope="module")
