@@ -359,6 +359,7 @@ def test_killed_while_the_client_is_slow(lab, dial, held, phase):
     with client.lock:
         client.hold.add(held)
     wait_phase(lab, client, phase)
+    wait_for("the client to read its PADS", lambda: client.session)
     session = client.session
     kill(lab)
     with client.lock:
