@@ -30,8 +30,8 @@ struct holder_hello {
 int holder_open(struct controld *controld, const char *path);
 void holder_close(struct controld *controld);
 
-/* One call. 0 and result->value, or -errno and result->message (and data).
- * Always rpc_result_done. Steals params. */
+/* One call. 0 and result->value, or -errno and result->message (and data); -ENOTCONN: it was not
+ * answered, and what came of it is not known. Always rpc_result_done. Steals params. */
 int holder_call(struct holder *holder, const char *method, json_t *params, const int *fds, size_t fd_count,
 		struct rpc_result *result);
 

@@ -241,10 +241,10 @@ static int begin(struct controld *controld, struct startup *startup, struct requ
 			      json_pack("{s:I}", "generation", request->generation), NULL, 0, &result);
 	if (!failure)
 		failure = finish(controld, startup);
-	else if (result.code)
+	else if (failure != -ENOTCONN)
 		failure = refuse(controld, startup, request->generation, result.message);
 	else
-		log_error("asking for the migration failed: %s", result.message);
+		log_error("nobody knows what came of the migration: %s", result.message);
 	rpc_result_done(&result);
 	return failure;
 }

@@ -275,6 +275,29 @@ def test_controld_is_killed_while_it_migrates(lab, moment):
         assert lab.cli_json("issu", "verify", "--seconds", "1")["hitless"] is True
 
 
+def test_the_holder_dies_before_the_opening(lab):
+    """Nobody answers what was asked for: it is asked for again by the next start, and not forgotten."""
+    before, people = lab.digest(), lab.sessions()
+    entries = 2 * lab.entries()["subscriber"]
+    lab.resize(subscribers=entries)
+    generation = lab.ask(lab.bridge)["generation"]
+    for daemon in (lab.controld, lab.holder):
+        daemon.kill()
+        lab.reap(daemon)
+    lab.start_holder({"BNG_HOLDER_DIE_AT": "migrate_open"})
+    lab.start_controld(wait=False)
+    for daemon in (lab.holder, lab.controld):
+        lab.reap(daemon)
+    assert (lab.holder.returncode, lab.controld.returncode) == (-signal.SIGKILL, 1)
+    lab.start_holder()
+    lab.start_controld()
+    assert lab.phase().startswith(f"generation {generation}: ")
+    status = lab.call("issu.status")
+    assert status["current"] == generation and status["migration"]["state"] == "done" and status["migrate_to"] is None
+    assert lab.digest() == before and lab.sessions() == people
+    assert lab.entries()["subscriber"] == entries
+
+
 def test_a_bridge_that_loses_something_is_found_out(lab):
     """The last one: the gateway stays on this bridge."""
     lossy = lab.directory / "bridge_lossy.bpf.o"
