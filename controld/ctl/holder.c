@@ -277,7 +277,8 @@ static int call_long(const struct holder *holder, const char *method, json_t *pa
 		     size_t fd_count, struct rpc_result *result)
 {
 	struct rpc_client *client;
-	int failure = rpc_client_open(holder->path, LONG_TIMEOUT_MS, &client);
+	int failure =
+		rpc_client_open(holder->path, holder->ready ? LONG_TIMEOUT_MS : START_TIMEOUT_MS, &client);
 
 	if (failure) {
 		json_decref(params);
