@@ -205,7 +205,8 @@ static int finish(struct controld *controld, struct startup *startup)
 	}
 	if (!failure) {
 		describe(startup, migration);
-		request_remove(controld);
+		if (integer_of(migration, "generation") == request_read(controld).generation)
+			request_remove(controld);
 	}
 	json_decref(migration);
 	return failure;
@@ -249,27 +250,27 @@ static int begin(struct controld *controld, struct startup *startup, struct requ
 	return failure;
 }
 
+/* What is under way is finished first; then, something else may have been asked for. */
 int phase_migrate(struct controld *controld, struct startup *startup)
 {
 	struct request request = request_read(controld);
 	json_t *migration = NULL;
 	int failure = look(controld, &migration);
-	bool is_under_way = is_state(migration, "moving") || is_state(migration, "failed");
 	bool is_done =
 		is_state(migration, "done") && integer_of(migration, "generation") == request.generation;
 
-	json_decref(migration);
-	if (failure)
-		return failure;
-	if (is_under_way || is_done)
-		return finish(controld, startup);
-	if (request.generation && !startup->migration.is_staged) {
-		request_remove(controld);
-		log_notice("generation %" JSON_INTEGER_FORMAT " was to be migrated to, and is gone",
-			   request.generation);
-	}
-	if (request.generation && startup->migration.is_staged)
-		return begin(controld, startup, &request);
 	phase_say(startup, "nothing to migrate");
+	if (is_done || is_state(migration, "moving") || is_state(migration, "failed")) {
+		failure = finish(controld, startup);
+		request = request_read(controld);
+	}
+	json_decref(migration);
+	if (failure || !request.generation)
+		return failure;
+	if (startup->migration.is_staged)
+		return begin(controld, startup, &request);
+	request_remove(controld);
+	log_notice("generation %" JSON_INTEGER_FORMAT " was to be migrated to, and is gone",
+		   request.generation);
 	return 0;
 }

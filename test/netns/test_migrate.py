@@ -315,6 +315,11 @@ def test_a_bridge_that_loses_something_is_found_out(lab):
     with lab.rpc() as client, open(lab.object, "rb") as file, pytest.raises(RpcError, match="has not moved everything"):
         client.call("issu.upgrade", {"name": "ordinary"}, [file.fileno()])
     assert lab.call("issu.status")["current"] == generation
+    lab.resize(subscribers=2 * lab.entries()["subscriber"])
+    another = lab.ask(lab.bridge)["generation"]  # may be asked for, and is refused: nothing follows this one
+    lab.restart()
+    assert f"generation {another} refused: " in lab.phase() and "another bridge has not moved everything yet" in lab.phase()
+    assert lab.call("issu.status")["migrate_to"] is None and lab.staged() == []
     lab.holder.kill()
     lab.reap(lab.holder)
     lab.start_holder()  # looks once more
