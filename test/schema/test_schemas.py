@@ -40,6 +40,15 @@ def test_document_describes_what_the_protocol_lists(server):
     assert document.root["openrpc"].startswith("1.") and document.root["info"]["title"]
 
 
+@pytest.mark.parametrize("path", sorted(openrpc.SCHEMAS.glob("*.json")), ids=lambda path: path.name)
+def test_no_member_is_written_twice(path):
+    """A reader of JSON would take the last one, and not say so."""
+    def members(pairs):
+        assert len(dict(pairs)) == len(pairs), [name for name, _ in pairs]
+        return dict(pairs)
+    json.loads(path.read_text(), object_pairs_hook=members)
+
+
 @pytest.mark.parametrize("server", openrpc.SERVERS)
 def test_schemas_are_valid_and_say_something(server):
     document = openrpc.Document(server)
