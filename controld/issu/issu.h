@@ -42,7 +42,8 @@ struct kept_result {
 /* Records every active session and live mapping; NULL: out of memory. */
 struct kept *kept_record(struct controld *controld);
 /* Each of them must still be there and the same, unless it ended by itself: the
- * session was closed, or the mapping's timer could run out. Frees it. */
+ * session was closed, the mapping's timer could run out, the shorter one of a closed TCP
+ * connection too, or its lease (PCP) is over. Frees it. */
 void kept_compare(struct kept *kept, struct kept_result *result);
 void kept_free(struct kept *kept);
 

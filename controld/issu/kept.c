@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
  *
  * What was there before the swap, looked up again after it, entry by entry where
- * it was. New flows in between do not matter, and what ends by itself does not.
+ * it was. New flows in between do not matter, and what ends by itself does not: of a
+ * canary the swap may be hours later, and connections are closed in as much time.
  */
 #include <arpa/inet.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +26,8 @@ struct kept_mapping {
 	uint32_t key;
 	uint32_t slot;
 	uint32_t public_be;
-	uint32_t left_ticks; /* when its timer runs out, from `tick` */
+	uint32_t left_ticks; /* it may have ended by itself by then, from `tick` */
+	bool is_lease;       /* asked for by PCP: it ends with its lease */
 	uint64_t session_id;
 };
 
@@ -38,6 +41,24 @@ struct kept {
 	size_t mapping_room;
 	bool failed;
 };
+
+/* As soon as a TCP connection is closed, or a port forwarding removed, a shorter timer runs. */
+static uint32_t least_left(const struct maps *maps, const struct cgnat_mapping *mapping)
+{
+	const struct bng_pool_address *address = &maps->pool_address[mapping->port >> 16];
+	const uint32_t *timeout = maps->pool[address->pool % BNG_POOLS].timeout;
+	bool is_pinned = mapping->flags & BNG_MAPPING_PINNED;
+	uint32_t least = is_pinned ? timeout[BNG_MAPPING_UDP] : mapping->left_ticks;
+
+	if (mapping->protocol == BNG_PROTOCOL_TCP) {
+		least = timeout[BNG_MAPPING_TCP_CLOSING];
+		if (timeout[BNG_MAPPING_TCP_RESET] < least)
+			least = timeout[BNG_MAPPING_TCP_RESET];
+		if (!is_pinned && mapping->left_ticks < least)
+			least = mapping->left_ticks;
+	}
+	return least;
+}
 
 static void record_mapping(const struct cgnat_mapping *mapping, void *context)
 {
@@ -59,7 +80,8 @@ static void record_mapping(const struct cgnat_mapping *mapping, void *context)
 		.key = bng_mapping_key(mapping->protocol, htons(mapping->inner_port)),
 		.slot = (uint32_t)(mapping->session - kept->maps->subscriber),
 		.public_be = mapping->public_be,
-		.left_ticks = mapping->left_ticks,
+		.left_ticks = least_left(kept->maps, mapping),
+		.is_lease = (mapping->flags & BNG_MAPPING_PINNED) == BNG_MAPPING_PIN_PCP,
 		.session_id = mapping->session->session_id,
 	};
 }
@@ -114,6 +136,18 @@ static void compare_sessions(const struct kept *kept, struct kept_result *result
 	}
 }
 
+static bool lease_is_there(const struct maps *maps, const struct kept_mapping *mapping)
+{
+	for (uint32_t i = 1; i < maps->meta->pcp_high && i < maps_entries(maps, MAP_pcp); i++) {
+		const struct bng_pcp *lease = &maps->pcp[i];
+
+		if (lease->port == mapping->port && lease->session_id == mapping->session_id &&
+		    bng_pcp_state(__atomic_load_n(&lease->life, __ATOMIC_RELAXED)) == BNG_PCP_ACTIVE)
+			return true;
+	}
+	return false;
+}
+
 static void compare_mappings(const struct kept *kept, struct kept_result *result)
 {
 	uint32_t passed = maps_tick(kept->maps) - kept->tick + 1;
@@ -134,7 +168,8 @@ static void compare_mappings(const struct kept *kept, struct kept_result *result
 		else if (bng_mapping_word_key(word) == before->key &&
 			 address->address_be == before->public_be)
 			continue;
-		else if (passed >= before->left_ticks)
+		else if (before->is_lease ? !lease_is_there(kept->maps, before)
+					  : passed >= before->left_ticks)
 			result->mappings_ended++;
 		else
 			result->mappings_lost++;

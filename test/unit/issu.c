@@ -49,6 +49,50 @@ START_TEST(a_mapping_that_vanished_is_noticed_an_expired_one_is_not)
 }
 END_TEST
 
+/* How many are lost when this one, pinned so, is missing so many ticks after it was recorded. */
+static uint64_t lost_after(uint32_t port, uint8_t pin, uint32_t ticks)
+{
+	struct maps *maps = fixture.controld.maps;
+	struct bng_mapping *entry = &maps->mapping[port / 8].entry[port % 8], was = *entry;
+	struct kept_result result;
+	struct kept *kept;
+
+	entry->flags = pin;
+	entry->last_tick = maps_tick(maps);
+	kept = kept_record(&fixture.controld);
+	*entry = (struct bng_mapping){0};
+	maps->meta->clock_injected_ns += (int64_t)ticks << BNG_TICK_SHIFT;
+	kept_compare(kept, &result);
+	*entry = was;
+	return result.mappings_lost;
+}
+
+START_TEST(a_connection_may_be_closed_and_a_forwarding_removed_meanwhile)
+{
+	struct session session = make_mappings();
+	struct maps *maps = fixture.controld.maps;
+	const uint32_t *timeout = maps->pool[0].timeout;
+	uint32_t udp = session.record->block[0], tcp = udp + 9, closed = timeout[BNG_MAPPING_TCP_CLOSING];
+	struct bng_pcp *lease = &maps->pcp[1];
+
+	ck_assert_uint_lt(closed, timeout[BNG_MAPPING_TCP_ESTABLISHED]);
+	ck_assert_uint_eq(lost_after(tcp, 0, closed - 2), 1);
+	ck_assert_uint_eq(lost_after(tcp, 0, closed), 0);
+	ck_assert_uint_eq(lost_after(tcp, BNG_MAPPING_PIN_RPC, closed - 2), 1);
+	ck_assert_uint_eq(lost_after(tcp, BNG_MAPPING_PIN_RPC, closed), 0);
+	ck_assert_uint_eq(lost_after(udp, BNG_MAPPING_PIN_CONFIG, timeout[BNG_MAPPING_UDP] - 2), 1);
+	ck_assert_uint_eq(lost_after(udp, BNG_MAPPING_PIN_CONFIG, timeout[BNG_MAPPING_UDP]), 0);
+	*lease = (struct bng_pcp){.session_id = session.record->session_id,
+				  .port = udp,
+				  .life = bng_pcp_life(BNG_PCP_ACTIVE, 0)};
+	maps->meta->pcp_high = 2;
+	ck_assert_uint_eq(lost_after(udp, BNG_MAPPING_PIN_PCP, 2 * timeout[BNG_MAPPING_UDP]), 1);
+	lease->life = bng_pcp_life(BNG_PCP_EXPIRED, 0);
+	ck_assert_uint_eq(lost_after(udp, BNG_MAPPING_PIN_PCP, 0), 0);
+	fixture_stop();
+}
+END_TEST
+
 START_TEST(closing_a_session_meanwhile_is_no_loss)
 {
 	struct session session = make_mappings();
@@ -175,6 +219,7 @@ int main(void)
 
 	tcase_add_checked_fixture(test, setup, NULL);
 	tcase_add_test(test, a_mapping_that_vanished_is_noticed_an_expired_one_is_not);
+	tcase_add_test(test, a_connection_may_be_closed_and_a_forwarding_removed_meanwhile);
 	tcase_add_test(test, closing_a_session_meanwhile_is_no_loss);
 	tcase_add_test(test, the_longest_gap_is_measured);
 	suite_add_tcase(suite, test);
