@@ -262,7 +262,7 @@ __noinline int alg_punt(struct xdp_md *ctx, __u32 slot)
 	int verdict = packet_again(&pkt, ctx);
 
 	pkt.slot = slot;
-	return verdict ? verdict : punt(&pkt, BNG_PUNT_FTP, BNG_PUNTED_FTP);
+	return verdict ? verdict : punt(&pkt, BNG_PUNT_REASON_FTP, BNG_PUNT_FTP);
 }
 
 /* Makes the mapping of `key`, which `remote_be` may send to whatever the pool's

@@ -189,12 +189,12 @@ __noinline __u32 canary_place_inject(struct xdp_md *ctx)
 	header = pkt.data;
 	pkt.data = header + 1;
 	switch (header->reason) {
-	case BNG_PUNT_INJECT:
+	case BNG_PUNT_REASON_INJECT:
 		return canary_place_frame(&pkt, 0);
-	case BNG_PUNT_FRAGMENT_UP:
-	case BNG_PUNT_FTP:
+	case BNG_PUNT_REASON_FRAGMENT_UP:
+	case BNG_PUNT_REASON_FTP:
 		return canary_place_frame(&pkt, ETH_ALEN);
-	case BNG_PUNT_FRAGMENT_DOWN:
+	case BNG_PUNT_REASON_FRAGMENT_DOWN:
 		return canary_place_down(ctx, 1);
 	default:
 		return CANARY_NOBODY;

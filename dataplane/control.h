@@ -19,7 +19,8 @@ static __always_inline int control_unbound(struct bng_pkt *pkt)
 
 	if (verdict)
 		return verdict;
-	return is_dhcp4(pkt) && !pkt->pppoe ? punt(pkt, BNG_PUNT_DHCP4, BNG_PUNTED_DHCP4) : BNG_DROP_ADDRESS;
+	return is_dhcp4(pkt) && !pkt->pppoe ? punt(pkt, BNG_PUNT_REASON_DHCP4, BNG_PUNT_DHCP4)
+					    : BNG_DROP_ADDRESS;
 }
 
 /* From an address without a session: a client that renews a lease which is gone
@@ -29,7 +30,7 @@ static __always_inline int control_stranger(struct bng_pkt *pkt)
 	if (!is_gateway(ingress_interface(pkt->ctx), pkt->ip->daddr) || packet_parse_l4(pkt) ||
 	    !is_dhcp4(pkt))
 		return first_packet(pkt);
-	return punt(pkt, BNG_PUNT_DHCP4, BNG_PUNTED_DHCP4);
+	return punt(pkt, BNG_PUNT_REASON_DHCP4, BNG_PUNT_DHCP4);
 }
 
 /* From a session to an address of this side: the gateway itself, or another
@@ -44,7 +45,7 @@ static __always_inline int control_inner(struct bng_pkt *pkt)
 	if (verdict)
 		return verdict;
 	if (is_dhcp4(pkt) && !pkt->pppoe)
-		return punt(pkt, BNG_PUNT_DHCP4, BNG_PUNTED_DHCP4);
+		return punt(pkt, BNG_PUNT_REASON_DHCP4, BNG_PUNT_DHCP4);
 	if (is_pcp(pkt))
 		return punt_pcp(pkt);
 	return pkt->protocol == BNG_PROTOCOL_ICMP ? answer_echo(pkt) : BNG_DROP_GATEWAY;

@@ -41,7 +41,7 @@ __noinline int deliver_large(struct xdp_md *ctx, __u32 slot)
 	int verdict = packet_init(&pkt, ctx);
 
 	pkt.slot = slot;
-	return verdict ? verdict : punt(&pkt, BNG_PUNT_LARGE, BNG_PUNTED_LARGE);
+	return verdict ? verdict : punt(&pkt, BNG_PUNT_REASON_LARGE, BNG_PUNT_LARGE);
 }
 
 /* `forward` is the verdict when all goes well. */
@@ -58,9 +58,9 @@ static __always_inline int deliver(struct bng_pkt *pkt, int forward)
 		return verdict;
 	rewrite_ttl(pkt);
 	verdict = rewrite_down(pkt, egress);
-	if (verdict == BNG_PUNTED_LARGE) {
+	if (verdict == BNG_PUNT_LARGE) {
 		verdict = deliver_large(pkt->ctx, pkt->slot);
-		if (verdict == BNG_PUNTED_LARGE)
+		if (verdict == BNG_PUNT_LARGE)
 			deliver_count(pkt);
 	}
 	if (verdict)

@@ -44,7 +44,7 @@ static __always_inline int first_packet(struct bng_pkt *pkt)
 		return BNG_DROP_OTHER_STATION;
 	if (!first_packet_allowed(pkt->ip->saddr))
 		return BNG_DROP_PUNT_SUBSCRIBER;
-	return punt(pkt, BNG_PUNT_FIRST_PACKET, BNG_PUNTED_FIRST_PACKET);
+	return punt(pkt, BNG_PUNT_REASON_FIRST_PACKET, BNG_PUNT_FIRST_PACKET);
 }
 
 #endif

@@ -44,7 +44,8 @@ __noinline int hold_fragment(struct xdp_md *ctx, __u32 slot)
 			rewrite_address(pkt.ip, &pkt.ip->saddr, pkt.session->address_be);
 	}
 	pkt.slot = slot;
-	verdict = punt(&pkt, slot ? BNG_PUNT_FRAGMENT_UP : BNG_PUNT_FRAGMENT_DOWN, BNG_PUNTED_FRAGMENT);
+	verdict = punt(&pkt, slot ? BNG_PUNT_REASON_FRAGMENT_UP : BNG_PUNT_REASON_FRAGMENT_DOWN,
+		       BNG_PUNT_FRAGMENT);
 	return verdict == BNG_DROP_PUNT_LIMIT ? BNG_DROP_HOLD_FULL : verdict;
 }
 
@@ -61,7 +62,7 @@ __noinline int hold_syn(struct xdp_md *ctx, __u64 outcome)
 		return why;
 	if (!icmp_error_due(&pkt) || !is_unicast(pkt.ip->saddr))
 		return why;
-	return punt(&pkt, BNG_PUNT_SYN, BNG_NONE) ? why : why | PUNTED;
+	return punt(&pkt, BNG_PUNT_REASON_SYN, BNG_NONE) ? why : why | PUNTED;
 }
 
 /* STEP_ANSWER_SYN: port unreachable, from the address the SYN was for, unless it would
@@ -150,15 +151,15 @@ __noinline __u64 held_run(struct xdp_md *ctx, __u32 what)
 
 	if (outcome)
 		return outcome;
-	if ((what & 0xff) == BNG_PUNT_SYN)
+	if ((what & 0xff) == BNG_PUNT_REASON_SYN)
 		return outcome_step(BNG_DROP_INJECT, STEP_ANSWER_SYN, what >> 16);
 	if (pkt.ip->ttl <= 1 || !ranges)
 		return BNG_DROP_INJECT;
-	if ((what & 0xff) == BNG_PUNT_FTP)
+	if ((what & 0xff) == BNG_PUNT_REASON_FTP)
 		return held_command(&pkt, ranges, what);
 	if (!(pkt.ip->frag_off & bpf_htons(IP_OFFSET_MASK)))
 		return BNG_DROP_INJECT;
-	if ((what & 0xff) == BNG_PUNT_FRAGMENT_UP)
+	if ((what & 0xff) == BNG_PUNT_REASON_FRAGMENT_UP)
 		outcome = held_up(&pkt, ranges, what >> 16);
 	else
 		outcome = held_down(&pkt, ranges);
@@ -180,16 +181,16 @@ INLINE_IN_BRIDGE __u64 inject_run(struct xdp_md *ctx)
 		return BNG_DROP_INJECT;
 	header = pkt.data;
 	switch (header->reason) {
-	case BNG_PUNT_INJECT:
+	case BNG_PUNT_REASON_INJECT:
 		return inject(&pkt);
-	case BNG_PUNT_PIN:
+	case BNG_PUNT_REASON_PIN:
 		return pin_take(&pkt);
-	case BNG_PUNT_EXPECT:
+	case BNG_PUNT_REASON_EXPECT:
 		return alg_expect_take(&pkt);
-	case BNG_PUNT_FRAGMENT_UP:
-	case BNG_PUNT_FRAGMENT_DOWN:
-	case BNG_PUNT_SYN:
-	case BNG_PUNT_FTP:
+	case BNG_PUNT_REASON_FRAGMENT_UP:
+	case BNG_PUNT_REASON_FRAGMENT_DOWN:
+	case BNG_PUNT_REASON_SYN:
+	case BNG_PUNT_REASON_FTP:
 		what = header->reason | (header->flags & 0xff) << 8 | (__u32)header->interface << 16;
 		return bpf_xdp_adjust_head(ctx, sizeof(*header)) ? BNG_DROP_INTERNAL : held_run(ctx, what);
 	default:

@@ -135,7 +135,7 @@ static __always_inline int pppoe_discovery(struct bng_pkt *pkt, const struct bng
 		return BNG_DROP_PPPOE_FLOOD_MAC;
 	if (!pppoe_allowed(BNG_PPPOE_LIMIT_VLAN, pkt->vids, index, now_ns))
 		return BNG_DROP_PPPOE_FLOOD_VLAN;
-	return punt(pkt, BNG_PUNT_PPPOE_DISCOVERY, BNG_PUNTED_PPPOE_DISCOVERY);
+	return punt(pkt, BNG_PUNT_REASON_PPPOE_DISCOVERY, BNG_PUNT_PPPOE_DISCOVERY);
 }
 
 /* The open session that a PPP packet is of; NULL: none. */
@@ -211,7 +211,7 @@ static __always_inline int pppoe_control(struct bng_pkt *pkt, const struct bng_i
 	} else if (!pppoe_allowed_mac(pkt, BNG_PPPOE_LIMIT_SESSION, now_ns)) {
 		return BNG_DROP_PUNT_SUBSCRIBER;
 	}
-	return punt(pkt, BNG_PUNT_PPPOE_SESSION, BNG_PUNTED_PPPOE_SESSION);
+	return punt(pkt, BNG_PUNT_REASON_PPPOE_SESSION, BNG_PUNT_PPPOE_SESSION);
 }
 
 /* STEP_PPPOE. The verdict. */

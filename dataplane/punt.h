@@ -83,7 +83,7 @@ static __always_inline int punt_pcp(struct bng_pkt *pkt)
 	if (!rate_allow(&pkt->session->punt_due_ns, clock_now(facts), interval,
 			interval * PUNT_SUBSCRIBER_BURST))
 		return BNG_DROP_PUNT_SUBSCRIBER;
-	return punt(pkt, BNG_PUNT_PCP, BNG_PUNTED_PCP);
+	return punt(pkt, BNG_PUNT_REASON_PCP, BNG_PUNT_PCP);
 }
 
 /* Whether a packet on the punt veth has a header and room for a frame behind it. */

@@ -175,7 +175,7 @@ static __always_inline int rewrite_pppoe(struct bng_pkt *pkt, __u16 ip_length)
 }
 
 /* All that the session has in front of `ip_length` bytes of IP, where there is room for
- * it; L3 begins behind it. PUNTED_LARGE: it is there, and too large for a PPPoE session. */
+ * it; L3 begins behind it. PUNT_LARGE: it is there, and too large for a PPPoE session. */
 static __always_inline int rewrite_encapsulation(struct bng_pkt *pkt, const struct bng_interface *egress,
 						 __u16 ip_length)
 {
@@ -187,7 +187,7 @@ static __always_inline int rewrite_encapsulation(struct bng_pkt *pkt, const stru
 	if (!verdict)
 		verdict = rewrite_pppoe(pkt, ip_length);
 	if (!verdict && ip_length > bng_subscriber_mtu(pkt->session, egress->mtu))
-		verdict = BNG_PUNTED_LARGE;
+		verdict = BNG_PUNT_LARGE;
 	return verdict;
 }
 

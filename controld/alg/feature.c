@@ -287,7 +287,7 @@ static int feature_init(struct controld *controld)
 		feature_free(controld);
 		return -ENOMEM;
 	}
-	punt_register(controld, BNG_PUNT_FTP, on_command, alg);
+	punt_register(controld, BNG_PUNT_REASON_FTP, on_command, alg);
 	return 0;
 }
 
@@ -295,7 +295,7 @@ static int feature_apply(struct controld *controld, const struct config *old, co
 {
 	(void)old;
 	(void)next;
-	punt_limit(controld, BNG_PUNT_FTP, RATE, BURST);
+	punt_limit(controld, BNG_PUNT_REASON_FTP, RATE, BURST);
 	return 0;
 }
 

@@ -63,7 +63,7 @@ static int feature_init(struct controld *controld)
 		log_error("DHCP server: cannot start: out of memory");
 		return err;
 	}
-	punt_register(controld, BNG_PUNT_DHCP4, on_packet, controld->dhcp4);
+	punt_register(controld, BNG_PUNT_REASON_DHCP4, on_packet, controld->dhcp4);
 	memory_start(controld->dhcp4);
 	authorise_register(controld, AUTHORISE_DHCP4, dhcp4_on_answer);
 	return 0;

@@ -29,7 +29,7 @@ static int feature_init(struct controld *controld)
 		log_error("sessions by first packet: cannot start: out of memory");
 		return failure;
 	}
-	punt_register(controld, BNG_PUNT_FIRST_PACKET, on_packet, controld->first_packet);
+	punt_register(controld, BNG_PUNT_REASON_FIRST_PACKET, on_packet, controld->first_packet);
 	authorise_register(controld, AUTHORISE_FIRST_PACKET, first_packet_on_answer);
 	return 0;
 }
@@ -44,7 +44,7 @@ static int feature_apply(struct controld *controld, const struct config *old, co
 {
 	(void)old;
 	controld->first_packet->config = next;
-	punt_limit(controld, BNG_PUNT_FIRST_PACKET, next->first_packet_rate, next->first_packet_burst);
+	punt_limit(controld, BNG_PUNT_REASON_FIRST_PACKET, next->first_packet_rate, next->first_packet_burst);
 	return prefixes_apply(controld, next);
 }
 

@@ -108,7 +108,7 @@ static void on_look(evutil_socket_t fd, short what, void *context)
 static void on_fragment(struct controld *controld, const struct bng_punt *header, const uint8_t *frame,
 			size_t length, void *context)
 {
-	enum direction direction = header->reason == BNG_PUNT_FRAGMENT_UP ? UP : DOWN;
+	enum direction direction = header->reason == BNG_PUNT_REASON_FRAGMENT_UP ? UP : DOWN;
 	struct bng_punt refused = *header;
 	struct hold *hold = context;
 
@@ -194,18 +194,18 @@ static int feature_init(struct controld *controld)
 		feature_free(controld);
 		return -ENOMEM;
 	}
-	punt_register(controld, BNG_PUNT_FRAGMENT_UP, on_fragment, hold);
-	punt_register(controld, BNG_PUNT_FRAGMENT_DOWN, on_fragment, hold);
-	punt_register(controld, BNG_PUNT_SYN, on_syn, hold);
+	punt_register(controld, BNG_PUNT_REASON_FRAGMENT_UP, on_fragment, hold);
+	punt_register(controld, BNG_PUNT_REASON_FRAGMENT_DOWN, on_fragment, hold);
+	punt_register(controld, BNG_PUNT_REASON_SYN, on_syn, hold);
 	return 0;
 }
 
 static int feature_apply(struct controld *controld, const struct config *old, const struct config *next)
 {
 	(void)old;
-	punt_limit(controld, BNG_PUNT_FRAGMENT_UP, next->fragment_rate, next->fragment_burst);
-	punt_limit(controld, BNG_PUNT_FRAGMENT_DOWN, next->fragment_rate, next->fragment_burst);
-	punt_limit(controld, BNG_PUNT_SYN, next->syn_rate, next->syn_burst);
+	punt_limit(controld, BNG_PUNT_REASON_FRAGMENT_UP, next->fragment_rate, next->fragment_burst);
+	punt_limit(controld, BNG_PUNT_REASON_FRAGMENT_DOWN, next->fragment_rate, next->fragment_burst);
+	punt_limit(controld, BNG_PUNT_REASON_SYN, next->syn_rate, next->syn_burst);
 	return 0;
 }
 

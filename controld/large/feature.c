@@ -48,7 +48,7 @@ static void on_large(struct controld *controld, const struct bng_punt *header, c
 
 static int feature_init(struct controld *controld)
 {
-	punt_register(controld, BNG_PUNT_LARGE, on_large, NULL);
+	punt_register(controld, BNG_PUNT_REASON_LARGE, on_large, NULL);
 	return 0;
 }
 
@@ -56,7 +56,7 @@ static int feature_apply(struct controld *controld, const struct config *old, co
 {
 	(void)old;
 	(void)next;
-	punt_limit(controld, BNG_PUNT_LARGE, RATE, BURST);
+	punt_limit(controld, BNG_PUNT_REASON_LARGE, RATE, BURST);
 	return 0;
 }
 

@@ -236,7 +236,7 @@ static int feature_init(struct controld *controld)
 		feature_free(controld);
 		return failure;
 	}
-	punt_register(controld, BNG_PUNT_PCP, on_packet, NULL);
+	punt_register(controld, BNG_PUNT_REASON_PCP, on_packet, NULL);
 	return 0;
 }
 

@@ -173,8 +173,8 @@ static int feature_init(struct controld *controld)
 		feature_free(controld);
 		return -ENOMEM;
 	}
-	punt_register(controld, BNG_PUNT_PPPOE_DISCOVERY, on_discovery, controld->pppoe);
-	punt_register(controld, BNG_PUNT_PPPOE_SESSION, on_session, controld->pppoe);
+	punt_register(controld, BNG_PUNT_REASON_PPPOE_DISCOVERY, on_discovery, controld->pppoe);
+	punt_register(controld, BNG_PUNT_REASON_PPPOE_SESSION, on_session, controld->pppoe);
 	authorise_register(controld, AUTHORISE_PPPOE, grant_answer);
 	return 0;
 }
@@ -208,9 +208,10 @@ static void apply_interfaces(struct pppoe *pppoe)
 
 static void apply_limits(struct controld *controld, const struct config *next)
 {
-	punt_limit(controld, BNG_PUNT_PPPOE_DISCOVERY, next->pppoe_discovery_rate,
+	punt_limit(controld, BNG_PUNT_REASON_PPPOE_DISCOVERY, next->pppoe_discovery_rate,
 		   next->pppoe_discovery_burst);
-	punt_limit(controld, BNG_PUNT_PPPOE_SESSION, next->pppoe_session_rate, next->pppoe_session_burst);
+	punt_limit(controld, BNG_PUNT_REASON_PPPOE_SESSION, next->pppoe_session_rate,
+		   next->pppoe_session_burst);
 	for (int i = 0; i < BNG_PPPOE_LIMITS; i++) {
 		struct bng_pppoe_limit *limit = &controld->maps->pppoe_limit[i];
 

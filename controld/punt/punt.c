@@ -45,8 +45,8 @@ static const char *const channel_names[CHANNELS] = {
 };
 
 /* What comes through CHANNEL_HOLD; all else is control. */
-static const enum bng_punt_reason held_reasons[] = {BNG_PUNT_FRAGMENT_UP, BNG_PUNT_FRAGMENT_DOWN,
-						    BNG_PUNT_SYN};
+static const enum bng_punt_reason held_reasons[] = {BNG_PUNT_REASON_FRAGMENT_UP,
+						    BNG_PUNT_REASON_FRAGMENT_DOWN, BNG_PUNT_REASON_SYN};
 #define HELD_REASONS (sizeof(held_reasons) / sizeof(held_reasons[0]))
 
 struct channel {
@@ -168,7 +168,7 @@ static int send_down(struct controld *controld, struct bng_punt header, const vo
 
 int punt_send(struct controld *controld, uint16_t interface, const uint8_t *frame, size_t length)
 {
-	struct bng_punt header = {.reason = BNG_PUNT_INJECT, .interface = interface};
+	struct bng_punt header = {.reason = BNG_PUNT_REASON_INJECT, .interface = interface};
 
 	if (length < ETH_HLEN || length > PUNTED_MAX)
 		return -EMSGSIZE;
@@ -184,21 +184,21 @@ int punt_back(struct controld *controld, const struct bng_punt *header, const ui
 
 int punt_pin(struct controld *controld, uint32_t slot, const struct bng_pin *pin)
 {
-	struct bng_punt header = {.reason = BNG_PUNT_PIN, .slot = slot};
+	struct bng_punt header = {.reason = BNG_PUNT_REASON_PIN, .slot = slot};
 
 	return send_down(controld, header, pin, sizeof(*pin));
 }
 
 int punt_lease(struct controld *controld, uint32_t slot, const struct bng_pin_lease *lease)
 {
-	struct bng_punt header = {.reason = BNG_PUNT_PIN, .slot = slot};
+	struct bng_punt header = {.reason = BNG_PUNT_REASON_PIN, .slot = slot};
 
 	return send_down(controld, header, lease, sizeof(*lease));
 }
 
 int punt_expect(struct controld *controld, uint32_t slot, const struct bng_expect *expect)
 {
-	struct bng_punt header = {.reason = BNG_PUNT_EXPECT, .slot = slot};
+	struct bng_punt header = {.reason = BNG_PUNT_REASON_EXPECT, .slot = slot};
 
 	return send_down(controld, header, expect, sizeof(*expect));
 }
@@ -342,7 +342,7 @@ uint64_t punt_lost(struct controld *controld)
 static int apply(struct controld *controld, const struct config *old, const struct config *next)
 {
 	(void)old;
-	punt_limit(controld, BNG_PUNT_DHCP4, next->dhcp4_rate, next->dhcp4_burst);
+	punt_limit(controld, BNG_PUNT_REASON_DHCP4, next->dhcp4_rate, next->dhcp4_burst);
 	return 0;
 }
 

@@ -2,7 +2,7 @@
  *
  * Where a session may come up by its first packet: map `first_packet_prefix`, an LPM trie. A
  * packet whose source has no session and lies in a prefix of the interface it came in on
- * goes to controld (BNG_PUNT_FIRST_PACKET). The value means nothing yet.
+ * goes to controld (BNG_PUNT_REASON_FIRST_PACKET). The value means nothing yet.
  */
 #ifndef BNG_ABI_FIRST_PACKET_H
 #define BNG_ABI_FIRST_PACKET_H

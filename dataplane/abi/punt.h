@@ -23,20 +23,23 @@
 #define BNG_PUNT_VERSION   1
 
 enum bng_punt_reason {
-	BNG_PUNT_NONE = 0,
-	BNG_PUNT_DHCP4 = 1,
-	BNG_PUNT_INJECT = 2,      /* downwards: controld to the wire */
-	BNG_PUNT_PIN = 3,         /* downwards: a port forwarding, struct bng_pin behind bng_punt */
-	BNG_PUNT_FRAGMENT_UP = 4, /* to be held until its first is noted (abi/fragment.h), and handed back */
-	BNG_PUNT_FRAGMENT_DOWN = 5, /* the same, from the core */
-	BNG_PUNT_SYN = 6,    /* unsolicited, from the core: handed back after six seconds (RFC 5382 REQ-4) */
-	BNG_PUNT_PCP = 7,    /* a session's PCP request to its gateway */
-	BNG_PUNT_FTP = 8,    /* a command with an address (abi/alg.h): handed back rewritten, or as it is */
-	BNG_PUNT_EXPECT = 9, /* downwards: struct bng_expect behind bng_punt */
-	BNG_PUNT_PPPOE_DISCOVERY = 10,
-	BNG_PUNT_PPPOE_SESSION = 11, /* PPP control, or of a PPPoE session that is not open */
-	BNG_PUNT_FIRST_PACKET = 12,  /* of an address without session, where such may come up */
-	BNG_PUNT_LARGE = 13,         /* a frame for PPPoE session `slot`, to be sent in fragments */
+	BNG_PUNT_REASON_NONE = 0,
+	BNG_PUNT_REASON_DHCP4 = 1,
+	BNG_PUNT_REASON_INJECT = 2, /* downwards: controld to the wire */
+	BNG_PUNT_REASON_PIN = 3,    /* downwards: a port forwarding, struct bng_pin behind bng_punt */
+	/* To be held until its first is noted (abi/fragment.h), and handed back. */
+	BNG_PUNT_REASON_FRAGMENT_UP = 4,
+	BNG_PUNT_REASON_FRAGMENT_DOWN = 5, /* the same, from the core */
+	/* Unsolicited, from the core: handed back after six seconds (RFC 5382 REQ-4). */
+	BNG_PUNT_REASON_SYN = 6,
+	BNG_PUNT_REASON_PCP = 7, /* a session's PCP request to its gateway */
+	/* A command with an address (abi/alg.h): handed back rewritten, or as it is. */
+	BNG_PUNT_REASON_FTP = 8,
+	BNG_PUNT_REASON_EXPECT = 9, /* downwards: struct bng_expect behind bng_punt */
+	BNG_PUNT_REASON_PPPOE_DISCOVERY = 10,
+	BNG_PUNT_REASON_PPPOE_SESSION = 11, /* PPP control, or of a PPPoE session that is not open */
+	BNG_PUNT_REASON_FIRST_PACKET = 12,  /* of an address without session, where such may come up */
+	BNG_PUNT_REASON_LARGE = 13,         /* a frame for PPPoE session `slot`, to be sent in fragments */
 	BNG_PUNT_REASONS = 16,
 };
 

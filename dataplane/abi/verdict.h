@@ -24,7 +24,7 @@
 	X(ANSWER_ARP,               "answer_arp",               "ARP request for the gateway answered") \
 	X(ANSWER_ECHO,              "answer_echo",              "ICMP echo to the gateway answered") \
 	X(ANSWER_TTL,               "answer_ttl",               "TTL expired, sender told by ICMP") \
-	X(PUNTED_DHCP4,             "punt_dhcp4",               "DHCPv4 packet handed to controld") \
+	X(PUNT_DHCP4,               "punt_dhcp4",               "DHCPv4 packet handed to controld") \
 	X(PASS_LOCAL,               "pass_local",               "for this host, handed to the kernel") \
 	X(PASS_NEIGHBOUR,           "pass_neighbour",           "next hop unresolved, handed to the kernel translated") \
 	X(INJECT,                   "inject",                   "sent by controld") \
@@ -76,19 +76,19 @@
 	X(PASS_FRAGMENT,            "pass_fragment",            "larger than the next link takes, handed to the kernel translated") \
 	X(INJECT_PIN,               "inject_pin",               "port forwarding set or ended by controld") \
 	X(DROP_CGNAT_PORT_TAKEN,    "drop_cgnat_port_taken",    "public port asked for by a port forwarding is in use") \
-	X(PUNTED_FRAGMENT,          "punt_fragment",            "later fragment that came before its first, handed to controld to be held") \
+	X(PUNT_FRAGMENT,            "punt_fragment",            "later fragment that came before its first, handed to controld to be held") \
 	X(DROP_HOLD_FULL,           "drop_hold_full",           "later fragment that came before its first, and no room to hold it") \
 	X(ANSWER_UNREACHABLE,       "answer_unreachable",       "unsolicited TCP SYN of six seconds ago, sender told by ICMP") \
 	X(INJECT_FORGOTTEN,         "inject_forgotten",         "unsolicited TCP SYN of six seconds ago, let in by now: forgotten") \
 	X(INJECT_UNANSWERED,        "inject_unanswered",        "unsolicited TCP SYN of six seconds ago, no ICMP error allowed") \
-	X(PUNTED_PCP,               "punt_pcp",                 "PCP request handed to controld") \
+	X(PUNT_PCP,                 "punt_pcp",                 "PCP request handed to controld") \
 	X(DROP_PUNT_SUBSCRIBER,     "drop_punt_subscriber",     "too many control packets of one subscriber") \
 	X(DROP_TUNNEL_TAKEN,        "drop_tunnel_taken",        "GRE or ESP to a remote end, to which another subscriber has the public address's tunnel") \
 	X(DROP_TUNNEL_FULL,         "drop_tunnel_full",         "no room to remember a GRE or ESP tunnel") \
 	X(DROP_TUNNEL_UNKNOWN,      "drop_tunnel_unknown",      "GRE or ESP from a remote end to which nobody has a tunnel") \
 	X(DROP_TUNNEL_HAIRPIN,      "drop_tunnel_hairpin",      "GRE or ESP to another subscriber's public address") \
 	X(DROP_ICMP_SOURCE_ROUTE,   "drop_icmp_source_route",   "ICMP message with a source route, to the internet") \
-	X(PUNTED_FTP,               "punt_ftp",                 "FTP command with an address, handed to controld to be rewritten") \
+	X(PUNT_FTP,                 "punt_ftp",                 "FTP command with an address, handed to controld to be rewritten") \
 	X(FORWARD_ALG_PLAIN,        "forward_alg_plain",        "FTP command with an address, sent to the core as it is: not understood, or no room") \
 	X(INJECT_EXPECT,            "inject_expect",            "port opened for an FTP data connection") \
 	X(DROP_ALG_WAIT,            "drop_alg_wait",            "behind an FTP command that is being rewritten; is sent again") \
@@ -96,15 +96,15 @@
 	X(DROP_RATE_DOWN,           "drop_rate_down",           "to a subscriber, over the session's rate") \
 	X(ANSWER_PPP_ECHO,          "answer_ppp_echo",          "LCP echo request of a PPPoE session answered") \
 	X(ANSWER_PPP_ALIVE,         "answer_ppp_alive",         "LCP echo reply of a PPPoE session, noted") \
-	X(PUNTED_PPPOE_DISCOVERY,   "punt_pppoe_discovery",     "PPPoE discovery packet handed to controld") \
-	X(PUNTED_PPPOE_SESSION,     "punt_pppoe_session",       "PPP control packet handed to controld") \
+	X(PUNT_PPPOE_DISCOVERY,     "punt_pppoe_discovery",     "PPPoE discovery packet handed to controld") \
+	X(PUNT_PPPOE_SESSION,       "punt_pppoe_session",       "PPP control packet handed to controld") \
 	X(DROP_PPPOE_HEADER,        "drop_pppoe_header",        "malformed PPPoE header, or a code that no subscriber sends") \
 	X(DROP_PPPOE_NO_SESSION,    "drop_pppoe_no_session",    "PPPoE data, and no session has this address") \
 	X(DROP_SPOOF_PPPOE,         "drop_spoof_pppoe",         "session belongs to another PPPoE session, or to none") \
 	X(DROP_PPPOE_FLOOD_MAC,     "drop_pppoe_flood_mac",     "too many PPPoE discovery packets of one MAC") \
 	X(DROP_PPPOE_FLOOD_VLAN,    "drop_pppoe_flood_vlan",    "too many PPPoE discovery packets of one interface and VLAN") \
-	X(PUNTED_FIRST_PACKET,      "punt_first_packet",        "of an address without session that may get one, handed to controld") \
-	X(PUNTED_LARGE,             "punt_large",               "to a PPPoE subscriber, larger than its link takes, handed to controld to be sent in fragments") \
+	X(PUNT_FIRST_PACKET,        "punt_first_packet",        "of an address without session that may get one, handed to controld") \
+	X(PUNT_LARGE,               "punt_large",               "to a PPPoE subscriber, larger than its link takes, handed to controld to be sent in fragments") \
 	X(DROP_FILTER_UP,           "drop_filter_up",           "from a subscriber, denied by the session's filter") \
 	X(DROP_FILTER_DOWN,         "drop_filter_down",         "to a subscriber, denied by the session's filter")
 

@@ -18,7 +18,7 @@ def discovery(mac=None, code=frames.PADI):
 
 
 def discovered_too_often(plane, session):
-    while plane.access(discovery()(plane, session)).verdict == "PUNTED_PPPOE_DISCOVERY":
+    while plane.access(discovery()(plane, session)).verdict == "PUNT_PPPOE_DISCOVERY":
         pass
 
 
@@ -39,18 +39,18 @@ def lcp_of_nobody(plane, session):
 ROWS = [
     access("PPPoE discovery where it is not offered", "DROP_PPPOE", after(pppoe_not_offered, discovery())),
     access("LCP where PPPoE is not offered", "DROP_PPPOE", after(pppoe_not_offered, lcp_of_nobody), session=OVER_PPPOE),
-    access("PPPoE discovery", "PUNTED_PPPOE_DISCOVERY", discovery()),
+    access("PPPoE discovery", "PUNT_PPPOE_DISCOVERY", discovery()),
     access("too much PPPoE discovery of a MAC", "DROP_PPPOE_FLOOD_MAC", after(discovered_too_often, discovery())),
     access("too much PPPoE discovery on a VLAN", "DROP_PPPOE_FLOOD_VLAN",
            after(discovered_by_many, discovery("02:33:00:00:00:01"))),
     access("an offer of PPPoE", "DROP_PPPOE_HEADER", discovery(code=frames.PADO)),
     access("PPPoE of version 2", "DROP_PPPOE_HEADER", patched(from_subscriber(), 14, b"\x21"), session=OVER_PPPOE),
-    access("PPP control of nobody", "PUNTED_PPPOE_SESSION", lcp_of_nobody, session=OVER_PPPOE),
-    access("PPP control of a session", "PUNTED_PPPOE_SESSION", lcp(1), session=OVER_PPPOE),
+    access("PPP control of nobody", "PUNT_PPPOE_SESSION", lcp_of_nobody, session=OVER_PPPOE),
+    access("PPP control of a session", "PUNT_PPPOE_SESSION", lcp(1), session=OVER_PPPOE),
     access("LCP echo request", "ANSWER_PPP_ECHO", lcp(frames.LCP_ECHO_REQUEST), session=OVER_PPPOE),
     access("LCP echo reply", "ANSWER_PPP_ALIVE", lcp(frames.LCP_ECHO_REPLY), session=OVER_PPPOE),
     access("data in PPPoE", "FORWARD_UP", from_subscriber(), session=OVER_PPPOE),
-    core("larger than a PPPoE session's MTU", "PUNTED_LARGE", from_core(ADDRESS, frames.udp(1, data=bytes(1465))),
+    core("larger than a PPPoE session's MTU", "PUNT_LARGE", from_core(ADDRESS, frames.udp(1, data=bytes(1465))),
          session={**OVER_PPPOE, "flags": abi.SUBSCRIBER_EXEMPT}),
     core("larger than a PPPoE session's MTU, may not be fragmented", "DROP_MTU",
          from_core(ADDRESS, frames.udp(1, data=bytes(1465)), flags="DF"),

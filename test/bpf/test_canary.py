@@ -163,7 +163,7 @@ def test_fragments_go_the_way_of_their_first(plane, canary):
     public = frames.public_end(plane.access(frames.up(session, frames.udp(4000))))
     first, *later = cut(packet_down(public, "udp"))
     place = place_of_session(session)
-    held = punt(abi.PUNT_FRAGMENT_DOWN, interface=CORE) + later[0]
+    held = punt(abi.PUNT_REASON_FRAGMENT_DOWN, interface=CORE) + later[0]
     assert canary.is_chosen_from("core", later[0], "core1", PLACES - 1)  # nobody knows yet
     assert canary.is_chosen_from("inject", held, "punt0", PLACES - 1)
     assert canary.is_chosen_from("core", first, "core1", place)
@@ -188,11 +188,11 @@ def test_what_controld_sends_goes_the_way_of_who_gets_it(plane, canary):
     session = plane.session("10.0.0.5", tags=((0x8100, 7),))
     place = place_of_session(session)
     offer = bytes(frames.ethernet(session.interface_mac, session.mac, session.tags) / IP(src=GATEWAY, dst=session.address))
-    sent = punt(abi.PUNT_INJECT) + offer + bytes(40)
+    sent = punt(abi.PUNT_REASON_INJECT) + offer + bytes(40)
     assert canary.is_chosen_from("inject", sent, "punt0", place)
-    held = punt(abi.PUNT_FRAGMENT_UP) + frames.up(session, frames.udp(4000), frag=100)
+    held = punt(abi.PUNT_REASON_FRAGMENT_UP) + frames.up(session, frames.udp(4000), frag=100)
     assert canary.is_chosen_from("inject", held, "punt0", place)
-    pin = punt(abi.PUNT_PIN) + bytes(64)
+    pin = punt(abi.PUNT_REASON_PIN) + bytes(64)
     assert canary.is_chosen_from("inject", pin, "punt0", PLACES - 1)
 
 

@@ -252,14 +252,14 @@ def test_rfc6888_req6_a_fragment_before_its_first_is_held(plane, protocol):
     session = plane.session(ADDRESS)
     add(plane, protocol)
     _, (first, middle, last) = pieces_up(session, protocol)
-    assert plane.access(middle).verdict == "PUNTED_FRAGMENT"
+    assert plane.access(middle).verdict == "PUNT_FRAGMENT"
     assert plane.access(first).verdict == plane.access(last).verdict == "FORWARD_UP_EXEMPT"
-    assert hand_back(plane, middle, abi.PUNT_FRAGMENT_UP, ACC1).verdict == "FORWARD_UP_EXEMPT"
+    assert hand_back(plane, middle, abi.PUNT_REASON_FRAGMENT_UP, ACC1).verdict == "FORWARD_UP_EXEMPT"
     _, (first, middle, last) = pieces_down(protocol)
-    assert plane.core(middle).verdict == "PUNTED_FRAGMENT"
-    assert hand_back(plane, middle, abi.PUNT_FRAGMENT_DOWN, CORE).verdict == "DROP_FRAGMENT"
+    assert plane.core(middle).verdict == "PUNT_FRAGMENT"
+    assert hand_back(plane, middle, abi.PUNT_REASON_FRAGMENT_DOWN, CORE).verdict == "DROP_FRAGMENT"
     assert plane.core(first).verdict == plane.core(last).verdict == "FORWARD_DOWN_EXEMPT"
-    result = hand_back(plane, middle, abi.PUNT_FRAGMENT_DOWN, CORE)
+    result = hand_back(plane, middle, abi.PUNT_REASON_FRAGMENT_DOWN, CORE)
     assert (result.verdict, result.frame) == ("FORWARD_DOWN_EXEMPT", frames.expected_down(middle, session, exempt=True))
 
 

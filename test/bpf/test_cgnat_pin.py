@@ -16,7 +16,7 @@ YEAR = 365 * 86400
 
 
 def ask(plane, session, port, protocol=UDP, public=0, action=abi.PIN_SET, flags=0, session_id=None, slot=None):
-    header = abi.bng_punt(version=abi.PUNT_VERSION, reason=abi.PUNT_PIN, slot=session.slot if slot is None else slot)
+    header = abi.bng_punt(version=abi.PUNT_VERSION, reason=abi.PUNT_REASON_PIN, slot=session.slot if slot is None else slot)
     header.ethertype_be = int.from_bytes(struct.pack(">H", abi.PUNT_ETHERTYPE), "little")
     pin = abi.bng_pin(session_id=session.record.session_id if session_id is None else session_id, public_port=public,
                       protocol=protocol, action=action, flags=flags)
@@ -167,7 +167,7 @@ def test_a_request_that_makes_no_sense_does_nothing(plane, wrong, verdict):
 
 def test_truncated_requests_are_malformed(plane):
     session = plane.session("10.0.0.5")
-    header = abi.bng_punt(version=abi.PUNT_VERSION, reason=abi.PUNT_PIN, slot=session.slot)
+    header = abi.bng_punt(version=abi.PUNT_VERSION, reason=abi.PUNT_REASON_PIN, slot=session.slot)
     header.ethertype_be = int.from_bytes(struct.pack(">H", abi.PUNT_ETHERTYPE), "little")
     for length in range(0, 16, 3):
         assert plane.inject(bytes(header) + bytes(length)).verdict == "DROP_INJECT"

@@ -76,8 +76,8 @@ def sent(result, verdict="FORWARD_UP"):
 def test_a_command_with_an_address_goes_to_controld_as_it_came(plane, ftp, data):
     frame = up(ftp, data)
     result = plane.access(frame)
-    assert result.verdict == "PUNTED_FTP"
-    punted(result, frame, abi.PUNT_FTP, ACC1, ftp.slot)
+    assert result.verdict == "PUNT_FTP"
+    punted(result, frame, abi.PUNT_REASON_FTP, ACC1, ftp.slot)
     entry = entry_of(ftp)
     assert (entry.session_id, entry.position, entry.before, entry.after, entry.flags) == \
         (ftp.record.session_id, ISN, 0, 0, abi.ALG_PENDING)
@@ -104,11 +104,11 @@ def test_only_control_connections_of_such_a_pool_are_looked_at(plane, ftp, what)
 
 
 def test_too_many_commands_are_dropped_and_sent_again(plane, ftp):
-    limit = plane.punt_limit[abi.PUNT_FTP]
+    limit = plane.punt_limit[abi.PUNT_REASON_FTP]
     limit.rate, limit.burst = 10, 1
     verdicts = [plane.first_token(limit, "due_ns", lambda: plane.access(up(ftp, PORT))).verdict]
     verdicts += [plane.access(up(ftp, PORT)).verdict for _ in range(3)]
-    assert verdicts == ["PUNTED_FTP"] * 2 + ["DROP_PUNT_LIMIT"] * 2
+    assert verdicts == ["PUNT_FTP"] * 2 + ["DROP_PUNT_LIMIT"] * 2
 
 
 def test_a_full_table_means_that_commands_go_out_as_they_are(plane, ftp):
@@ -118,19 +118,19 @@ def test_a_full_table_means_that_commands_go_out_as_they_are(plane, ftp):
     assert result.verdict == "FORWARD_ALG_PLAIN"
     assert result.frame == frames.expected_up(up(ftp, PORT), frames.endpoint(ftp.control))
     plane.maps["alg"].clear(12)
-    assert plane.access(up(ftp, PORT)).verdict == "PUNTED_FTP"
+    assert plane.access(up(ftp, PORT)).verdict == "PUNT_FTP"
 
 
 # ---- while controld has it -------------------------------------------------------------
 
 def test_what_comes_behind_a_command_waits(plane, ftp):
-    assert plane.access(up(ftp, PORT)).verdict == "PUNTED_FTP"
+    assert plane.access(up(ftp, PORT)).verdict == "PUNT_FTP"
     behind = ISN + len(PORT)
     for flags in ("A", "PA", "FA"):
         assert plane.access(up(ftp, b"", behind, flags)).verdict == "DROP_ALG_WAIT"
     assert plane.access(up(ftp, b"RETR x\r\n", behind)).verdict == "DROP_ALG_WAIT"
     assert plane.access(up(ftp, PORT, behind)).verdict == "DROP_ALG_WAIT"
-    assert plane.access(up(ftp, PORT)).verdict == "PUNTED_FTP"  # again: controld may have died with it
+    assert plane.access(up(ftp, PORT)).verdict == "PUNT_FTP"  # again: controld may have died with it
     assert plane.access(up(ftp, b"SYST\r\n", ISN - 6)).verdict == "FORWARD_UP"
     assert plane.access(up(ftp, b"", behind, "R")).verdict == "FORWARD_UP"
     assert entry_of(ftp).position == ISN and ftp.record.drop_packets == 5
@@ -158,10 +158,10 @@ def test_numbers_are_right_on_both_sides_after_a_command_that_grew(plane, tags):
     plane.maps["alg"].clear(12)
     session = plane.session("10.0.0.5", tags=tags, interface=ACC2)
     session.control = open_port(plane, session, 4000, "tcp", dport=21)
-    assert plane.access(up(session, PORT), ACC2).verdict == "PUNTED_FTP"
+    assert plane.access(up(session, PORT), ACC2).verdict == "PUNT_FTP"
     entry_set(session, after=GROWN, flags=0)
     back = up(session, REWRITTEN)
-    result = hand_back(plane, back, abi.PUNT_FTP, ACC2)
+    result = hand_back(plane, back, abi.PUNT_REASON_FTP, ACC2)
     assert result.frame == frames.expected_up(back, frames.endpoint(session.control))
     assert sent(result).seq == ISN and bytes(Ether(result.frame)[TCP].payload) == REWRITTEN
     behind = ISN + len(PORT)
@@ -181,11 +181,11 @@ def test_many_commands_on_one_connection(plane, ftp):
         if chance.random() < 0.5:
             grown = chance.randrange(-6, 7)
             data = PORT + b"x" * chance.randrange(8)
-            assert plane.access(up(ftp, data, inside)).verdict == "PUNTED_FTP"
+            assert plane.access(up(ftp, data, inside)).verdict == "PUNT_FTP"
             entry = entry_of(ftp)
             entry_set(ftp, after=entry.before + grown, flags=0)
             text = (data + bytes(7))[:len(data) + grown]
-            assert sent(hand_back(plane, up(ftp, text, inside), abi.PUNT_FTP, ACC1)).seq == outside & 0xffffffff
+            assert sent(hand_back(plane, up(ftp, text, inside), abi.PUNT_REASON_FTP, ACC1)).seq == outside & 0xffffffff
             before = (inside, outside)
             inside, outside = inside + len(data), outside + len(text)
         else:
@@ -203,10 +203,10 @@ def test_a_command_sent_again_goes_to_controld_again_and_changes_nothing(plane, 
     entry_set(ftp, after=GROWN, flags=0)
     before = bytes(entry_of(ftp))
     result = plane.access(up(ftp, PORT))
-    punted(result, up(ftp, PORT), abi.PUNT_FTP, ACC1, ftp.slot)
+    punted(result, up(ftp, PORT), abi.PUNT_REASON_FTP, ACC1, ftp.slot)
     assert bytes(entry_of(ftp)) == before
     later = up(ftp, PORT, ISN + len(PORT))
-    assert plane.access(later).verdict == "PUNTED_FTP"
+    assert plane.access(later).verdict == "PUNT_FTP"
     entry = entry_of(ftp)
     assert (entry.position, entry.before, entry.after, entry.flags) == \
         (ISN + len(PORT) & 0xffffffff, GROWN, GROWN, abi.ALG_PENDING)
@@ -258,7 +258,7 @@ def test_other_connections_keep_theirs(plane, ftp):
 def test_what_was_not_rewritten_is_counted_as_such(plane, ftp):
     plane.access(up(ftp, PORT))
     entry_set(ftp, flags=0)
-    result = hand_back(plane, up(ftp, PORT), abi.PUNT_FTP, ACC1, abi.PUNT_REFUSED)
+    result = hand_back(plane, up(ftp, PORT), abi.PUNT_REASON_FTP, ACC1, abi.PUNT_REFUSED)
     assert result.frame == frames.expected_up(up(ftp, PORT), frames.endpoint(ftp.control))
     assert result.verdict == "FORWARD_ALG_PLAIN"
 
@@ -266,22 +266,22 @@ def test_what_was_not_rewritten_is_counted_as_such(plane, ftp):
 def test_antispoof_holds_for_commands(plane, ftp):
     frame = up(ftp, PORT)
     spoofed = frame[:11] + bytes([frame[11] ^ 1]) + frame[12:]
-    assert hand_back(plane, spoofed, abi.PUNT_FTP, ACC1).verdict == "DROP_SPOOF_MAC"
-    assert hand_back(plane, frame, abi.PUNT_FTP, ACC2).verdict == "DROP_SPOOF_INTERFACE"
-    assert hand_back(plane, frame, abi.PUNT_FTP, CORE).verdict == "DROP_SPOOF_INTERFACE"
+    assert hand_back(plane, spoofed, abi.PUNT_REASON_FTP, ACC1).verdict == "DROP_SPOOF_MAC"
+    assert hand_back(plane, frame, abi.PUNT_REASON_FTP, ACC2).verdict == "DROP_SPOOF_INTERFACE"
+    assert hand_back(plane, frame, abi.PUNT_REASON_FTP, CORE).verdict == "DROP_SPOOF_INTERFACE"
     away = frames.up(ftp, TCP(sport=4000, dport=21, flags="PA") / Raw(PORT), remote=PUBLIC[0])
-    assert hand_back(plane, away, abi.PUNT_FTP, ACC1).verdict == "DROP_INJECT"
+    assert hand_back(plane, away, abi.PUNT_REASON_FTP, ACC1).verdict == "DROP_INJECT"
 
 
 def test_handed_back_without_a_mapping_is_sent_again(plane, ftp):
     plane.advance_seconds(300)
-    assert hand_back(plane, up(ftp, PORT, port=4001), abi.PUNT_FTP, ACC1).verdict == "DROP_CGNAT_BUSY"
+    assert hand_back(plane, up(ftp, PORT, port=4001), abi.PUNT_REASON_FTP, ACC1).verdict == "DROP_CGNAT_BUSY"
 
 
 @pytest.mark.parametrize("length", range(0, 60, 7))
 def test_commands_cut_anywhere(plane, ftp, length):
     frame = up(ftp, PORT)[:14 + length]
-    assert hand_back(plane, frame, abi.PUNT_FTP, ACC1).verdict in ("DROP_SHORT", "DROP_INJECT")
+    assert hand_back(plane, frame, abi.PUNT_REASON_FTP, ACC1).verdict in ("DROP_SHORT", "DROP_INJECT")
     assert plane.access(frame).verdict == "DROP_SHORT"
 
 
@@ -295,7 +295,7 @@ def test_a_tcp_header_longer_or_shorter_than_the_packet(plane, ftp, doff):
 # ---- the data connection ----------------------------------------------------------------------
 
 def expect(plane, session, port, remote=REMOTE, **fields):
-    header = abi.bng_punt(ethertype_be=0xb588, version=abi.PUNT_VERSION, reason=abi.PUNT_EXPECT, slot=session.slot)
+    header = abi.bng_punt(ethertype_be=0xb588, version=abi.PUNT_VERSION, reason=abi.PUNT_REASON_EXPECT, slot=session.slot)
     values = {"session_id": session.record.session_id, "remote_be": be32(remote),
               "inner_port_be": struct.unpack("=H", struct.pack("!H", port))[0], **fields}
     return plane.inject(bytes(header) + bytes(abi.bng_expect(**values)))
@@ -355,7 +355,7 @@ def test_a_request_for_a_session_that_is_gone_does_nothing(plane, ftp, fields):
 
 
 def test_truncated_requests_are_malformed(plane, ftp):
-    header = abi.bng_punt(ethertype_be=0xb588, version=abi.PUNT_VERSION, reason=abi.PUNT_EXPECT, slot=ftp.slot)
+    header = abi.bng_punt(ethertype_be=0xb588, version=abi.PUNT_VERSION, reason=abi.PUNT_REASON_EXPECT, slot=ftp.slot)
     for length in range(0, ctypes.sizeof(abi.bng_expect)):
         assert plane.inject(bytes(header) + bytes(length)).verdict == "DROP_INJECT"
 

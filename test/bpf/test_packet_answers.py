@@ -180,11 +180,11 @@ def test_punt_header_and_whole_frame(plane, tags, interface):
     frame = discover("02:33:00:00:00:44", tags)
     result = plane.access(frame, interface)
     header = abi.bng_punt.from_buffer_copy(result.frame)
-    assert (result.verdict, result.action) == ("PUNTED_DHCP4", abi.XDP_REDIRECT)
+    assert (result.verdict, result.action) == ("PUNT_DHCP4", abi.XDP_REDIRECT)
     assert result.frame[ctypes.sizeof(header):] == frame
     assert struct.unpack("!H", result.frame[12:14])[0] == abi.PUNT_ETHERTYPE
     assert (header.version, header.reason, header.interface, header.slot, header.flags) == \
-        (abi.PUNT_VERSION, abi.PUNT_DHCP4, interface, 0, 0)
+        (abi.PUNT_VERSION, abi.PUNT_REASON_DHCP4, interface, 0, 0)
     assert 0 <= header.time_ns - plane.clock_ns < 200_000_000
 
 
@@ -209,20 +209,20 @@ def test_punt_goes_to_the_punt_veth(plane):
 
 @pytest.mark.parametrize("rate, burst", [(10, 1), (10, 5), (100, 50)])
 def test_punt_rate_and_burst(plane, rate, burst):
-    limit = plane.punt_limit[abi.PUNT_DHCP4]
+    limit = plane.punt_limit[abi.PUNT_REASON_DHCP4]
     limit.rate, limit.burst = rate, burst
     frame = discover("02:33:00:00:00:44")
     verdicts = [plane.first_token(limit, "due_ns", lambda: plane.access(frame)).verdict]
     verdicts += [plane.access(frame).verdict for _ in range(2 * burst)]
     assert verdicts.index("DROP_PUNT_LIMIT") == burst + 1
-    assert set(verdicts[:burst + 1]) == {"PUNTED_DHCP4"}
+    assert set(verdicts[:burst + 1]) == {"PUNT_DHCP4"}
     plane.advance_seconds(1 + burst / rate)
-    assert plane.access(frame).verdict == "PUNTED_DHCP4"
+    assert plane.access(frame).verdict == "PUNT_DHCP4"
 
 
 def injection(interface, frame):
     header = abi.bng_punt(ethertype_be=socket_order(abi.PUNT_ETHERTYPE), version=abi.PUNT_VERSION,
-                          reason=abi.PUNT_INJECT, interface=interface)
+                          reason=abi.PUNT_REASON_INJECT, interface=interface)
     return bytes(header) + frame
 
 

@@ -190,7 +190,7 @@ def test_fragments_of_a_denied_port_do_not(plane, direction, rules, default):
     step = plane.access if direction == "up" else plane.core
     first, later = pieces_of(plane, session, targets, direction, 53)
     assert step(first).verdict == f"DROP_FILTER_{direction.upper()}"
-    assert step(later).verdict == {"up": "PUNTED_FRAGMENT", "down": "FORWARD_DOWN"}[direction]
+    assert step(later).verdict == {"up": "PUNT_FRAGMENT", "down": "FORWARD_DOWN"}[direction]
     assert step(first).verdict == f"DROP_FILTER_{direction.upper()}"
 
 
@@ -253,7 +253,7 @@ def test_what_the_gateway_answers_itself_is_not_filtered(plane):
     arp = Ether(src=session.mac, dst="ff:ff:ff:ff:ff:ff") / ARP(hwsrc=session.mac, psrc=session.address, pdst=GATEWAY)
     assert plane.access(bytes(arp)).verdict == "ANSWER_ARP"
     assert plane.access(frames.up(session, frames.echo(1), remote=GATEWAY)).verdict == "ANSWER_ECHO"
-    assert plane.access(frames.up(session, frames.udp(68, dport=67), remote=GATEWAY)).verdict == "PUNTED_DHCP4"
+    assert plane.access(frames.up(session, frames.udp(68, dport=67), remote=GATEWAY)).verdict == "PUNT_DHCP4"
     assert hits(plane) == [0]
     assert plane.access(frames.up(session, frames.udp(4000))).verdict == "DROP_FILTER_UP"
 

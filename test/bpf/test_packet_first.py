@@ -35,15 +35,15 @@ def elsewhere(session, **fields):
 
 
 def punted(plane, frame):
-    return plane.access(frame).verdict == "PUNTED_FIRST_PACKET"
+    return plane.access(frame).verdict == "PUNT_FIRST_PACKET"
 
 
 def test_first_packet_is_handed_over_whole(plane, stranger):
     frame = frames.up(stranger, frames.udp(4000))
     result = plane.access(frame)
     header = abi.bng_punt.from_buffer_copy(result.frame)
-    assert (result.verdict, result.action) == ("PUNTED_FIRST_PACKET", abi.XDP_REDIRECT)
-    assert (header.reason, header.slot, header.interface) == (abi.PUNT_FIRST_PACKET, 0, ACC1)
+    assert (result.verdict, result.action) == ("PUNT_FIRST_PACKET", abi.XDP_REDIRECT)
+    assert (header.reason, header.slot, header.interface) == (abi.PUNT_REASON_FIRST_PACKET, 0, ACC1)
     assert result.frame[ctypes.sizeof(abi.bng_punt):] == frame
 
 
@@ -62,7 +62,7 @@ def test_elsewhere_there_is_no_session(plane, stranger, fields):
 def test_longest_prefix_is_of_one_interface(plane, stranger):
     plane.first_packet_add(ACC2, "10.0.3.0/24")
     other = elsewhere(stranger, interface=ACC2, address="10.0.3.7")
-    assert plane.access(frames.up(other, frames.udp(1)), interface=ACC2).verdict == "PUNTED_FIRST_PACKET"
+    assert plane.access(frames.up(other, frames.udp(1)), interface=ACC2).verdict == "PUNT_FIRST_PACKET"
     assert plane.access(frames.up(elsewhere(other, address="172.20.1.5"), frames.udp(1)), interface=ACC2).verdict == "DROP_NO_SESSION"
 
 
@@ -81,15 +81,15 @@ def test_session_that_came_up_is_forwarded(plane, stranger):
 def test_one_source_takes_nothing_from_the_others(plane, stranger):
     frame = frames.up(stranger, frames.udp(4000))
     verdicts = [plane.access(frame).verdict for _ in range(2 * BURST)]
-    assert verdicts == ["PUNTED_FIRST_PACKET"] * BURST + ["DROP_PUNT_SUBSCRIBER"] * BURST
+    assert verdicts == ["PUNT_FIRST_PACKET"] * BURST + ["DROP_PUNT_SUBSCRIBER"] * BURST
     assert punted(plane, frames.up(elsewhere(stranger, address="172.20.1.6"), frames.udp(4000)))
     plane.advance_seconds(1 + BURST)
     assert punted(plane, frame)
 
 
 def test_all_sources_together_have_a_limit(plane, stranger):
-    limit = plane.punt_limit[abi.PUNT_FIRST_PACKET]
+    limit = plane.punt_limit[abi.PUNT_REASON_FIRST_PACKET]
     limit.rate, limit.burst = 1, 1
     verdicts = [plane.access(frames.up(elsewhere(stranger, address=f"172.20.9.{last}"), frames.udp(1))).verdict
                 for last in range(1, 6)]
-    assert verdicts == ["PUNTED_FIRST_PACKET"] * 2 + ["DROP_PUNT_LIMIT"] * 3
+    assert verdicts == ["PUNT_FIRST_PACKET"] * 2 + ["DROP_PUNT_LIMIT"] * 3

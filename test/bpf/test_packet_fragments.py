@@ -92,10 +92,10 @@ def test_a_follower_without_its_first_is_handed_to_controld(plane):
     session = plane.session("10.0.0.5")
     public = open_port(plane, session, 4000)
     for piece in cut(packet_up(session, "udp"))[1:]:
-        assert plane.access(piece).verdict == "PUNTED_FRAGMENT"
+        assert plane.access(piece).verdict == "PUNT_FRAGMENT"
     for piece in cut(packet_down(public, "udp"))[1:]:
-        assert plane.core(piece).verdict == "PUNTED_FRAGMENT"
-    assert plane.count("PUNTED_FRAGMENT") == 4
+        assert plane.core(piece).verdict == "PUNT_FRAGMENT"
+    assert plane.count("PUNT_FRAGMENT") == 4
 
 
 def others(pieces):
@@ -116,9 +116,9 @@ def test_only_the_same_packets_fragments_follow(plane):
     pieces = cut(packet_up(session, "udp"))
     assert plane.access(pieces[0]).verdict == "FORWARD_UP"
     for what, frame in others(pieces):
-        assert plane.access(frame).verdict == "PUNTED_FRAGMENT", what
-    assert plane.access(cut(packet_up(other, "udp"))[1]).verdict == "PUNTED_FRAGMENT"
-    assert plane.core(cut(frames.down(PUBLIC[0], frames.udp(53, 4000, data=DATA), id=77))[1]).verdict == "PUNTED_FRAGMENT"
+        assert plane.access(frame).verdict == "PUNT_FRAGMENT", what
+    assert plane.access(cut(packet_up(other, "udp"))[1]).verdict == "PUNT_FRAGMENT"
+    assert plane.core(cut(frames.down(PUBLIC[0], frames.udp(53, 4000, data=DATA), id=77))[1]).verdict == "PUNT_FRAGMENT"
     assert plane.access(pieces[1]).verdict == "FORWARD_UP"
 
 
@@ -129,7 +129,7 @@ def test_a_subscribers_fragments_are_not_followed_from_outside(plane):
     pieces = cut(frames.up(first, frames.udp(4000, target & 0xffff, data=DATA), remote=PUBLIC[0], id=9))
     assert plane.access(pieces[0]).verdict == "FORWARD_HAIRPIN"
     forged = bytes(Ether(src=frames.NEXT_HOP_MAC, dst=frames.CORE_MAC, type=0x800)) + pieces[1][14:]
-    assert plane.core(forged).verdict == "PUNTED_FRAGMENT"
+    assert plane.core(forged).verdict == "PUNT_FRAGMENT"
     assert plane.access(pieces[1]).verdict == "FORWARD_HAIRPIN"
 
 
@@ -140,12 +140,12 @@ def test_noted_for_seconds_and_after_the_last_for_a_moment(plane):
     plane.advance(abi.ticks(abi.FRAGMENT_SECONDS))
     assert plane.access(middle).verdict == "FORWARD_UP"
     plane.advance(1)
-    assert plane.access(last).verdict == "PUNTED_FRAGMENT"
+    assert plane.access(last).verdict == "PUNT_FRAGMENT"
     assert plane.access(first).verdict == "FORWARD_UP"
     assert plane.access(last).verdict == "FORWARD_UP"
     assert plane.access(middle).verdict == "FORWARD_UP"
     plane.advance(2)
-    assert plane.access(middle).verdict == "PUNTED_FRAGMENT"
+    assert plane.access(middle).verdict == "PUNT_FRAGMENT"
 
 
 def neighbours(plane):
@@ -163,7 +163,7 @@ def test_rfc4787_req14a_memory_is_bounded_and_full_means_refused(plane):
         entry.until_tick, entry.id_be = plane.tick + 5, 1
     before = [bytes(entry) for entry in entries]
     assert plane.access(pieces[0]).verdict == "DROP_FRAGMENT_FULL"
-    assert plane.access(pieces[1]).verdict == "PUNTED_FRAGMENT"
+    assert plane.access(pieces[1]).verdict == "PUNT_FRAGMENT"
     assert [bytes(entry) for entry in entries] == before
     assert plane.count("DROP_FRAGMENT_FULL") == 1 and session.record.drop_packets == 1
     entries[-1].until_tick = plane.tick - 1  # the last place a search looks at
@@ -176,10 +176,10 @@ def test_a_first_fragment_that_is_refused_leaves_nothing(plane):
     first, middle, _ = cut(packet_up(session, "udp"))
     result = plane.access(first)
     assert (result.verdict, result.action) == ("DROP_CGNAT_MAPPING_LIMIT", abi.XDP_TX)
-    assert plane.access(middle).verdict == "PUNTED_FRAGMENT"
+    assert plane.access(middle).verdict == "PUNT_FRAGMENT"
     assert not any(entry.until_tick for entry in plane.fragment)
     first, middle, _ = cut(frames.down(PUBLIC[0], frames.udp(53, 4000, data=DATA)))
-    assert [plane.core(piece).verdict for piece in (first, middle)] == ["DROP_CGNAT_NO_MAPPING", "PUNTED_FRAGMENT"]
+    assert [plane.core(piece).verdict for piece in (first, middle)] == ["DROP_CGNAT_NO_MAPPING", "PUNT_FRAGMENT"]
     assert not any(entry.until_tick for entry in plane.fragment)
 
 
@@ -196,7 +196,7 @@ def test_fragments_are_filtered_by_their_first(plane):
     public = open_port(plane, session, 4000)
     allowed, refused = (cut(packet_down(public, "udp", src=remote)) for remote in (REMOTE, "192.0.2.2"))
     run(plane.core, allowed, "FORWARD_DOWN")
-    assert [plane.core(piece).verdict for piece in refused] == ["DROP_CGNAT_FILTER", "PUNTED_FRAGMENT", "PUNTED_FRAGMENT"]
+    assert [plane.core(piece).verdict for piece in refused] == ["DROP_CGNAT_FILTER", "PUNT_FRAGMENT", "PUNT_FRAGMENT"]
 
 
 def test_fragments_of_a_session_that_has_ended(plane):

@@ -54,11 +54,11 @@ def test_rfc4787_req14_fragments_out_of_order_up(plane, order, tags):
             assert result.verdict == "FORWARD_UP"
             out[number] = result
         else:
-            assert result.verdict == "PUNTED_FRAGMENT"
-            punted(result, pieces[number], abi.PUNT_FRAGMENT_UP, ACC2, session.slot)
+            assert result.verdict == "PUNT_FRAGMENT"
+            punted(result, pieces[number], abi.PUNT_REASON_FRAGMENT_UP, ACC2, session.slot)
             held.append(number)
     for number in sorted(held):
-        out[number] = hand_back(plane, pieces[number], abi.PUNT_FRAGMENT_UP, ACC2)
+        out[number] = hand_back(plane, pieces[number], abi.PUNT_REASON_FRAGMENT_UP, ACC2)
         assert (out[number].verdict, out[number].action) == ("FORWARD_UP", abi.XDP_REDIRECT)
     results = [out[number] for number in range(3)]
     assert together(results) == frames.translated(whole, frames.endpoint(frames.public_end(results[0])))
@@ -80,11 +80,11 @@ def test_rfc4787_req14_fragments_out_of_order_down(plane, order, tags):
             assert result.verdict == "FORWARD_DOWN"
             out[number] = result
         else:
-            assert result.verdict == "PUNTED_FRAGMENT"
-            punted(result, pieces[number], abi.PUNT_FRAGMENT_DOWN, CORE)
+            assert result.verdict == "PUNT_FRAGMENT"
+            punted(result, pieces[number], abi.PUNT_REASON_FRAGMENT_DOWN, CORE)
             held.append(number)
     for number in sorted(held):
-        out[number] = hand_back(plane, pieces[number], abi.PUNT_FRAGMENT_DOWN, CORE)
+        out[number] = hand_back(plane, pieces[number], abi.PUNT_REASON_FRAGMENT_DOWN, CORE)
         assert (out[number].verdict, out[number].action) == ("FORWARD_DOWN", abi.XDP_REDIRECT)
     header = len(frames.expected_down(whole, session, 4000)) - len(frames.ip_of(whole))
     assert together([out[number] for number in range(3)]) == frames.expected_down(whole, session, 4000)[header:]
@@ -99,9 +99,9 @@ def test_rfc4787_req14_hairpinned_fragments_out_of_order(plane, protocol):
                       id=9)
     head, *rest = cut(whole)
     for piece in reversed(rest):
-        punted(plane.access(piece), piece, abi.PUNT_FRAGMENT_UP, ACC1, first.slot)
+        punted(plane.access(piece), piece, abi.PUNT_REASON_FRAGMENT_UP, ACC1, first.slot)
     results = run(plane.access, [head], "FORWARD_HAIRPIN")
-    results += [hand_back(plane, piece, abi.PUNT_FRAGMENT_UP, ACC1) for piece in rest]
+    results += [hand_back(plane, piece, abi.PUNT_REASON_FRAGMENT_UP, ACC1) for piece in rest]
     assert {result.verdict for result in results} == {"FORWARD_HAIRPIN"}
     assert together(results) == frames.translated(whole, frames.endpoint(source), (second.address, 5000))
 
@@ -113,9 +113,9 @@ def test_a_hairpinned_follower_that_is_half_translated_is_punted_as_it_came(plan
     head, middle, _ = cut(frames.up(session, frames.udp(4000, 9, data=bytes(3000)), remote=PUBLIC[0], id=9))
     assert plane.access(head).verdict == "DROP_CGNAT_NO_MAPPING"
     result = plane.access(middle)
-    assert result.verdict == "PUNTED_FRAGMENT"
-    punted(result, middle, abi.PUNT_FRAGMENT_UP, ACC1, session.slot)
-    result = hand_back(plane, middle, abi.PUNT_FRAGMENT_UP, ACC1)
+    assert result.verdict == "PUNT_FRAGMENT"
+    punted(result, middle, abi.PUNT_REASON_FRAGMENT_UP, ACC1, session.slot)
+    result = hand_back(plane, middle, abi.PUNT_REASON_FRAGMENT_UP, ACC1)
     assert (result.verdict, result.action) == ("DROP_FRAGMENT", abi.XDP_DROP)
 
 
@@ -123,10 +123,10 @@ def test_a_fragment_whose_first_never_came_is_dropped_when_it_is_handed_back(pla
     session = plane.session("10.0.0.5")
     public = open_port(plane, session, 4000)
     up, down = cut(packet_up(session, "udp"))[1], cut(packet_down(public, "udp"))[1]
-    assert hand_back(plane, up, abi.PUNT_FRAGMENT_UP, ACC1).verdict == "DROP_FRAGMENT"
-    assert hand_back(plane, down, abi.PUNT_FRAGMENT_DOWN, CORE).verdict == "DROP_FRAGMENT"
-    assert hand_back(plane, up, abi.PUNT_FRAGMENT_UP, ACC1, abi.PUNT_REFUSED).verdict == "DROP_HOLD_FULL"
-    assert hand_back(plane, down, abi.PUNT_FRAGMENT_DOWN, CORE, abi.PUNT_REFUSED).verdict == "DROP_HOLD_FULL"
+    assert hand_back(plane, up, abi.PUNT_REASON_FRAGMENT_UP, ACC1).verdict == "DROP_FRAGMENT"
+    assert hand_back(plane, down, abi.PUNT_REASON_FRAGMENT_DOWN, CORE).verdict == "DROP_FRAGMENT"
+    assert hand_back(plane, up, abi.PUNT_REASON_FRAGMENT_UP, ACC1, abi.PUNT_REFUSED).verdict == "DROP_HOLD_FULL"
+    assert hand_back(plane, down, abi.PUNT_REASON_FRAGMENT_DOWN, CORE, abi.PUNT_REFUSED).verdict == "DROP_HOLD_FULL"
     assert session.record.drop_packets == 2  # whose it would have been is known of the ones up only
 
 
@@ -134,8 +134,8 @@ def test_a_refused_one_is_dropped_even_if_its_first_has_come(plane):
     session = plane.session("10.0.0.5")
     head, middle, _ = cut(packet_up(session, "udp"))
     assert plane.access(head).verdict == "FORWARD_UP"
-    assert hand_back(plane, middle, abi.PUNT_FRAGMENT_UP, ACC1, abi.PUNT_REFUSED).verdict == "DROP_HOLD_FULL"
-    assert hand_back(plane, middle, abi.PUNT_FRAGMENT_UP, ACC1).verdict == "FORWARD_UP"
+    assert hand_back(plane, middle, abi.PUNT_REASON_FRAGMENT_UP, ACC1, abi.PUNT_REFUSED).verdict == "DROP_HOLD_FULL"
+    assert hand_back(plane, middle, abi.PUNT_REASON_FRAGMENT_UP, ACC1).verdict == "FORWARD_UP"
 
 
 def test_antispoof_holds_for_what_is_handed_back(plane):
@@ -147,12 +147,12 @@ def test_antispoof_holds_for_what_is_handed_back(plane):
     for frame, interface, verdict in ((middle, ACC2, "DROP_SPOOF_INTERFACE"), (mac, ACC1, "DROP_SPOOF_MAC"),
                                       (tag, ACC1, "DROP_SPOOF_VLAN"), (middle, CORE, "DROP_SPOOF_INTERFACE"),
                                       (middle, 65535, "DROP_NO_INTERFACE"), (middle, ACC1, "FORWARD_UP")):
-        assert hand_back(plane, frame, abi.PUNT_FRAGMENT_UP, interface).verdict == verdict
+        assert hand_back(plane, frame, abi.PUNT_REASON_FRAGMENT_UP, interface).verdict == verdict
     plane.close_session(session)
-    assert hand_back(plane, middle, abi.PUNT_FRAGMENT_UP, ACC1).verdict == "DROP_NO_SESSION"
+    assert hand_back(plane, middle, abi.PUNT_REASON_FRAGMENT_UP, ACC1).verdict == "DROP_NO_SESSION"
 
 
-@pytest.mark.parametrize("reason", [abi.PUNT_FRAGMENT_UP, abi.PUNT_FRAGMENT_DOWN, abi.PUNT_SYN])
+@pytest.mark.parametrize("reason", [abi.PUNT_REASON_FRAGMENT_UP, abi.PUNT_REASON_FRAGMENT_DOWN, abi.PUNT_REASON_SYN])
 def test_what_cannot_have_been_punted_is_malformed(plane, reason):
     session = plane.session("10.0.0.5")
     public = open_port(plane, session, 4000)
@@ -171,7 +171,7 @@ def test_handed_back_fragments_go_to_the_kernel_where_others_do(plane):
     for remote, verdict in ((UNRESOLVED, "PASS_NEIGHBOUR"), (SMALL_MTU, "PASS_FRAGMENT")):
         head, middle, _ = cut(packet_up(session, "udp", remote=remote))
         assert plane.access(head).verdict == verdict
-        result = hand_back(plane, middle, abi.PUNT_FRAGMENT_UP, ACC1)
+        result = hand_back(plane, middle, abi.PUNT_REASON_FRAGMENT_UP, ACC1)
         assert (result.verdict, result.action, result.frame[:6]) == (verdict, abi.XDP_PASS, mac)
         assert result.frame[12:14] == b"\x08\x00" and frames.ip_of(result.frame).src == PUBLIC[0]
 
@@ -180,13 +180,13 @@ def test_the_rate_of_each_direction_is_its_own(plane):
     """RFC 4787 REQ-14a: what is flooded with fragments goes on with everything else."""
     session = plane.session("10.0.0.5")
     public = open_port(plane, session, 4000)
-    limit = plane.punt_limit[abi.PUNT_FRAGMENT_DOWN]
+    limit = plane.punt_limit[abi.PUNT_REASON_FRAGMENT_DOWN]
     limit.rate, limit.burst = 10, 5
     down, up = cut(packet_down(public, "udp"))[1], cut(packet_up(session, "udp"))[1]
     verdicts = [plane.first_token(limit, "due_ns", lambda: plane.core(down)).verdict]
     verdicts += [plane.core(down).verdict for _ in range(12)]
-    assert verdicts == ["PUNTED_FRAGMENT"] * 6 + ["DROP_HOLD_FULL"] * 7
-    assert plane.access(up).verdict == "PUNTED_FRAGMENT"
+    assert verdicts == ["PUNT_FRAGMENT"] * 6 + ["DROP_HOLD_FULL"] * 7
+    assert plane.access(up).verdict == "PUNT_FRAGMENT"
     assert plane.core(frames.down(PUBLIC[0], frames.reply_to("udp", public & 0xffff))).verdict == "FORWARD_DOWN"
     run(plane.core, cut(packet_down(public, "udp", id=99)), "FORWARD_DOWN")
 
@@ -214,7 +214,7 @@ def test_rfc5382_req4_an_unsolicited_syn_is_dropped_counted_and_controld_hears_o
     for number in range(1, 4):
         result = plane.core(syn())
         assert result.verdict == "DROP_CGNAT_NO_MAPPING"
-        punted(result, syn(), abi.PUNT_SYN, CORE)
+        punted(result, syn(), abi.PUNT_REASON_SYN, CORE)
         assert plane.pool_address[0].drops == number
 
 
@@ -235,7 +235,7 @@ def test_of_other_packets_nobody_hears(answering, what, frame):
 
 def test_too_many_syns_are_dropped_as_before(answering):
     plane = answering
-    limit = plane.punt_limit[abi.PUNT_SYN]
+    limit = plane.punt_limit[abi.PUNT_REASON_SYN]
     limit.rate, limit.burst = 10, 3
     actions = [plane.first_token(limit, "due_ns", lambda: plane.core(syn())).action]
     actions += [plane.core(syn()).action for _ in range(6)]
@@ -247,7 +247,7 @@ def test_too_many_syns_are_dropped_as_before(answering):
 def test_rfc5382_req4_the_answer_is_port_unreachable_from_the_public_address(answering):
     plane = answering
     assert plane.core(syn()).verdict == "DROP_CGNAT_NO_MAPPING"
-    result = hand_back(plane, syn(), abi.PUNT_SYN, CORE)
+    result = hand_back(plane, syn(), abi.PUNT_REASON_SYN, CORE)
     assert (result.verdict, result.action, result.frame) == ("ANSWER_UNREACHABLE", abi.XDP_REDIRECT, unreachable(syn()))
     assert plane.pool_address[0].drops == 1  # counted when it came, not again
 
@@ -257,10 +257,10 @@ def test_rfc5382_req4_what_would_be_let_in_by_now_is_forgotten(answering):
     session = plane.session("10.0.0.5")
     public = open_port(plane, session, 4000, "tcp")
     early = syn(public & 0xffff)
-    result = hand_back(plane, early, abi.PUNT_SYN, CORE)
+    result = hand_back(plane, early, abi.PUNT_REASON_SYN, CORE)
     assert (result.verdict, result.action) == ("INJECT_FORGOTTEN", abi.XDP_DROP)
     plane.advance_seconds(241)
-    assert hand_back(plane, early, abi.PUNT_SYN, CORE).verdict == "ANSWER_UNREACHABLE"
+    assert hand_back(plane, early, abi.PUNT_REASON_SYN, CORE).verdict == "ANSWER_UNREACHABLE"
     assert (plane.pool_address[0].drops, session.record.down_packets) == (0, 0)
 
 
@@ -274,10 +274,10 @@ def test_rfc5382_req2a_rfc5382_req4_simultaneous_open_behind_a_filter(answering,
     early = syn(public & 0xffff)
     result = plane.core(early)
     assert result.verdict == "DROP_CGNAT_FILTER" and session.record.drop_packets == 1
-    punted(result, early, abi.PUNT_SYN, CORE, 0)
-    assert hand_back(plane, early, abi.PUNT_SYN, CORE).verdict == "ANSWER_UNREACHABLE"
+    punted(result, early, abi.PUNT_REASON_SYN, CORE, 0)
+    assert hand_back(plane, early, abi.PUNT_REASON_SYN, CORE).verdict == "ANSWER_UNREACHABLE"
     assert plane.access(frames.up(session, frames.tcp(4000, 4444))).verdict == "FORWARD_UP"
-    assert hand_back(plane, early, abi.PUNT_SYN, CORE).verdict == "INJECT_FORGOTTEN"
+    assert hand_back(plane, early, abi.PUNT_REASON_SYN, CORE).verdict == "INJECT_FORGOTTEN"
     assert plane.core(early).verdict == "FORWARD_DOWN"
     assert plane.core(syn(public & 0xffff, flags="SA")).verdict == "FORWARD_DOWN"
 
@@ -287,15 +287,15 @@ def test_answers_obey_the_rate_of_icmp_errors(answering):
     plane.meta.icmp_error_rate = 1
     frame = syn()
     assert plane.first_token(plane.meta, "icmp_error_core_due_ns",
-                             lambda: hand_back(plane, frame, abi.PUNT_SYN, CORE)).verdict == "ANSWER_UNREACHABLE"
-    verdicts = [hand_back(plane, frame, abi.PUNT_SYN, CORE).verdict for _ in range(3)]
+                             lambda: hand_back(plane, frame, abi.PUNT_REASON_SYN, CORE)).verdict == "ANSWER_UNREACHABLE"
+    verdicts = [hand_back(plane, frame, abi.PUNT_REASON_SYN, CORE).verdict for _ in range(3)]
     assert verdicts[-1] == "INJECT_UNANSWERED" and set(verdicts) <= {"INJECT_UNANSWERED", "ANSWER_UNREACHABLE"}
 
 
 def test_an_address_that_is_no_longer_ours_does_not_answer(answering):
     plane = answering
     plane.range[0].public_count = 0
-    assert hand_back(plane, syn(), abi.PUNT_SYN, CORE).verdict == "INJECT_UNANSWERED"
+    assert hand_back(plane, syn(), abi.PUNT_REASON_SYN, CORE).verdict == "INJECT_UNANSWERED"
 
 
 def test_bytes_of_what_is_handed_back_are_the_frames(answering):
@@ -303,7 +303,7 @@ def test_bytes_of_what_is_handed_back_are_the_frames(answering):
     session = plane.session("10.0.0.5")
     head, middle, _ = cut(packet_up(session, "udp"))
     plane.access(head)
-    hand_back(plane, middle, abi.PUNT_FRAGMENT_UP, ACC1)
+    hand_back(plane, middle, abi.PUNT_REASON_FRAGMENT_UP, ACC1)
     raw, base = plane.counts.raw(), abi.VERDICTS.index("FORWARD_UP") * (len(plane.last_counts) // abi.VERDICT_COUNT)
     width = len(plane.last_counts) // abi.VERDICT_COUNT
     assert sum(raw[base + 1:base + width:2]) == len(head) + len(middle)

@@ -152,7 +152,7 @@ def test_pcp_is(plane):
     plane.pool[0].flags = abi.POOL_PCP
     frame = frames.up(session, UDP(sport=40000, dport=5351) / Raw(bytes(24)), remote=GATEWAY)
     result = plane.access(frame)
-    assert result.verdict == "PUNTED_PCP" and punted(result, frame, abi.PUNT_PCP, slot=session.slot)
+    assert result.verdict == "PUNT_PCP" and punted(result, frame, abi.PUNT_REASON_PCP, slot=session.slot)
 
 
 # ---- what fits -------------------------------------------------------------------------
@@ -191,9 +191,9 @@ def test_what_may_be_cut_is_for_controld(plane, tags, fields):
     before = session.record.down_packets, session.record.down_bytes
     frame = frames.down(PUBLIC[0], answer, **fields)
     result = plane.core(frame)
-    assert result.verdict == "PUNTED_LARGE"
+    assert result.verdict == "PUNT_LARGE"
     expected = frames.expected_down(frame, session, 4000 if "frag" not in fields else None)
-    assert punted(result, expected, abi.PUNT_LARGE, planes.CORE, session.slot)
+    assert punted(result, expected, abi.PUNT_REASON_LARGE, planes.CORE, session.slot)
     size = len(frames.ip_of(frame))
     assert (session.record.down_packets, session.record.down_bytes) == (before[0] + 1, before[1] + size)
     assert plane.core(frames.down(PUBLIC[0], frames.udp(53, public & 0xffff, data=bytes(1472)), flags="DF")).verdict == "DROP_MTU"
@@ -204,14 +204,14 @@ def test_what_may_be_cut_between_subscribers(plane):
     target, source = open_port(plane, second, 5000), open_port(plane, first, 4000)
     frame = frames.up(first, frames.udp(4000, target & 0xffff, data=bytes(1472)), remote=PUBLIC[0])
     result = plane.access(frame)
-    assert result.verdict == "PUNTED_LARGE"
-    assert punted(result, expected_hairpin(frame, frames.endpoint(source), second, 5000), abi.PUNT_LARGE, slot=second.slot)
+    assert result.verdict == "PUNT_LARGE"
+    assert punted(result, expected_hairpin(frame, frames.endpoint(source), second, 5000), abi.PUNT_REASON_LARGE, slot=second.slot)
 
 
 @encapsulated
 def test_what_may_be_cut_is_as_large_as_the_punt_veth_takes(plane, tags):
     session = plane.session(ADDRESS, tags=tags, flags=abi.SUBSCRIBER_EXEMPT)
-    for size, verdict in ((abi.PUNT_LARGE_MAX, "PUNTED_LARGE"), (abi.PUNT_LARGE_MAX + 1, "DROP_MTU")):
+    for size, verdict in ((abi.PUNT_LARGE_MAX, "PUNT_LARGE"), (abi.PUNT_LARGE_MAX + 1, "DROP_MTU")):
         result = plane.core(frames.down(ADDRESS, frames.udp(1, data=bytes(size - 28))))
         assert result.verdict == verdict
     assert HEADER + 14 + frames.size_of(tags) + abi.PUNT_LARGE_MAX <= 2048 + 14  # lib/netdev.h
@@ -219,12 +219,12 @@ def test_what_may_be_cut_is_as_large_as_the_punt_veth_takes(plane, tags):
 
 def test_what_may_be_cut_is_limited(plane):
     session = plane.session(ADDRESS, tags=PLAIN, flags=abi.SUBSCRIBER_EXEMPT)
-    limit = plane.punt_limit[abi.PUNT_LARGE]
+    limit = plane.punt_limit[abi.PUNT_REASON_LARGE]
     limit.rate, limit.burst = 10, 5
     frame = frames.down(ADDRESS, frames.udp(1, data=bytes(1472)))
-    assert plane.first_token(limit, "due_ns", lambda: plane.core(frame)).verdict == "PUNTED_LARGE"
+    assert plane.first_token(limit, "due_ns", lambda: plane.core(frame)).verdict == "PUNT_LARGE"
     counted = session.record.down_packets
-    assert [plane.core(frame).verdict for _ in range(7)] == ["PUNTED_LARGE"] * 5 + ["DROP_PUNT_LIMIT"] * 2
+    assert [plane.core(frame).verdict for _ in range(7)] == ["PUNT_LARGE"] * 5 + ["DROP_PUNT_LIMIT"] * 2
     assert (session.record.down_packets, session.record.drop_packets) == (counted + 5, 2)
 
 
@@ -339,8 +339,8 @@ def test_our_own_magic_number_is_a_loop(plane, code):
     session.record.ppp_magic = 0xcafe1234
     frame = echo(session, code, magic=0xcafe1234)
     result = plane.access(frame)
-    assert result.verdict == "PUNTED_PPPOE_SESSION"
-    assert punted(result, frame, abi.PUNT_PPPOE_SESSION, slot=session.slot)
+    assert result.verdict == "PUNT_PPPOE_SESSION"
+    assert punted(result, frame, abi.PUNT_REASON_PPPOE_SESSION, slot=session.slot)
     assert session.record.ppp_alive == 0
     session.record.ppp_magic = 0
     assert plane.access(echo(session, code, magic=0)).verdict.startswith("ANSWER_PPP_")
@@ -355,8 +355,8 @@ def test_other_lcp_of_a_session_is_for_controld(plane, tags, packet):
     session = plane.session(ADDRESS, tags=tags)
     frame = frames.ppp(session, PPP_LCP, packet)
     result = plane.access(frame)
-    assert result.verdict == "PUNTED_PPPOE_SESSION"
-    assert punted(result, frame, abi.PUNT_PPPOE_SESSION, slot=session.slot)
+    assert result.verdict == "PUNT_PPPOE_SESSION"
+    assert punted(result, frame, abi.PUNT_REASON_PPPOE_SESSION, slot=session.slot)
     assert session.record.ppp_alive == 0
 
 
@@ -367,8 +367,8 @@ def test_control_of_no_session_is_for_controld(plane, protocol):
     for tags, interface in ((PLAIN, ACC1), (QINQ, ACC2)):
         frame = frames.ppp(planes.Session(plane, 0, "", CLIENT, interface, tags), protocol, bytes(10))
         result = plane.access(frame, interface)
-        assert result.verdict == "PUNTED_PPPOE_SESSION"
-        assert punted(result, frame, abi.PUNT_PPPOE_SESSION, interface)
+        assert result.verdict == "PUNT_PPPOE_SESSION"
+        assert punted(result, frame, abi.PUNT_REASON_PPPOE_SESSION, interface)
 
 
 def strangers(session):
@@ -386,15 +386,15 @@ def test_only_the_sessions_own_echo_is_answered(plane):
     for stranger, interface in strangers(session):
         frame = echo(stranger)
         result = plane.access(frame, interface)
-        assert result.verdict == "PUNTED_PPPOE_SESSION" and punted(result, frame, abi.PUNT_PPPOE_SESSION, interface)
+        assert result.verdict == "PUNT_PPPOE_SESSION" and punted(result, frame, abi.PUNT_REASON_PPPOE_SESSION, interface)
     other_type = sender(session, tags=((0x8100, 100),) + session.tags[1:])
     assert plane.access(echo(other_type)).verdict == "DROP_SPOOF_VLAN"
     for state in (abi.SUBSCRIBER_CLOSING, abi.SUBSCRIBER_FREE):
         session.record.state = state
         result = plane.access(echo(session))
-        assert result.verdict == "PUNTED_PPPOE_SESSION" and punted(result, echo(session), abi.PUNT_PPPOE_SESSION)
+        assert result.verdict == "PUNT_PPPOE_SESSION" and punted(result, echo(session), abi.PUNT_REASON_PPPOE_SESSION)
     session.record.state, session.record.pppoe_session = abi.SUBSCRIBER_ACTIVE, NUMBER + 1
-    assert punted(plane.access(echo(session)), echo(session), abi.PUNT_PPPOE_SESSION)
+    assert punted(plane.access(echo(session)), echo(session), abi.PUNT_REASON_PPPOE_SESSION)
     assert session.record.ppp_alive == 0
 
 
@@ -426,8 +426,8 @@ def test_discovery_is_for_controld(plane, tags, code, destinations):
             for body, pad in ((b"\x01\x01\0\0", b""), (b"", bytes(40)), (b"\x01\x01\0\0" + bytes(1480), b"")):
                 frame = frames.discovery(code, CLIENT, destination or mac, tags, body) + pad
                 result = plane.access(frame, interface)
-                assert result.verdict == "PUNTED_PPPOE_DISCOVERY"
-                assert punted(result, frame, abi.PUNT_PPPOE_DISCOVERY, interface)
+                assert result.verdict == "PUNT_PPPOE_DISCOVERY"
+                assert punted(result, frame, abi.PUNT_REASON_PPPOE_DISCOVERY, interface)
 
 
 @pytest.mark.parametrize("fields", [{"code": PADO}, {"code": PADS}, {"code": 0}, {"code": PADI, "kind": (0x12, PADI)},
@@ -443,7 +443,7 @@ def test_discovery_cut_at_every_byte(plane, tags):
     whole = frames.discovery(PADI, CLIENT, BROADCAST, tags, bytes(range(16)))
     for length in range(14, len(whole)):
         assert plane.access(whole[:length]).verdict == "DROP_SHORT", length
-    assert plane.access(whole).verdict == "PUNTED_PPPOE_DISCOVERY"
+    assert plane.access(whole).verdict == "PUNT_PPPOE_DISCOVERY"
     assert plane.count("DROP_SHORT") == len(whole) - 14
 
 
@@ -478,20 +478,20 @@ def allowed(plane, frame, verdict, refused, limit=5000):
 def test_flood_of_one_mac(plane, code):
     """The default: what one sender has too much takes nothing of what others may send."""
     flood = frames.discovery(code, CLIENT, MACS["acc1"])
-    assert allowed(plane, flood, "PUNTED_PPPOE_DISCOVERY", "DROP_PPPOE_FLOOD_MAC") == 21
+    assert allowed(plane, flood, "PUNT_PPPOE_DISCOVERY", "DROP_PPPOE_FLOOD_MAC") == 21
     other = frames.discovery(code, "02:33:00:00:00:45", MACS["acc1"])
-    assert plane.access(other).verdict == "PUNTED_PPPOE_DISCOVERY"
+    assert plane.access(other).verdict == "PUNT_PPPOE_DISCOVERY"
     plane.advance_seconds(1.5)
     refilled = [plane.access(flood).verdict for _ in range(20)]
-    assert 10 <= refilled.count("PUNTED_PPPOE_DISCOVERY") <= 17
-    assert set(refilled) == {"PUNTED_PPPOE_DISCOVERY", "DROP_PPPOE_FLOOD_MAC"}
+    assert 10 <= refilled.count("PUNT_PPPOE_DISCOVERY") <= 17
+    assert set(refilled) == {"PUNT_PPPOE_DISCOVERY", "DROP_PPPOE_FLOOD_MAC"}
 
 
 @pytest.mark.parametrize("rate, burst", [(10, 1), (10, 5), (100, 60)])
 def test_flood_limits_are_the_configured_ones(plane, rate, burst):
     plane.pppoe_limit[abi.PPPOE_LIMIT_MAC].rate, plane.pppoe_limit[abi.PPPOE_LIMIT_MAC].burst = rate, burst
     flood = frames.discovery(PADI, CLIENT, BROADCAST)
-    assert allowed(plane, flood, "PUNTED_PPPOE_DISCOVERY", "DROP_PPPOE_FLOOD_MAC") == burst + 1
+    assert allowed(plane, flood, "PUNT_PPPOE_DISCOVERY", "DROP_PPPOE_FLOOD_MAC") == burst + 1
 
 
 def crowd(count):
@@ -505,23 +505,23 @@ def test_flood_of_one_vlan(plane):
     plane.advance_seconds(3600)
     tags = ((0x8100, 100), (0x8100, 7))
     verdicts = [plane.access(frames.discovery(PADI, mac, BROADCAST, tags)).verdict for mac in crowd(60)]
-    assert 30 <= verdicts.count("PUNTED_PPPOE_DISCOVERY") <= 33
-    assert set(verdicts) == {"PUNTED_PPPOE_DISCOVERY", "DROP_PPPOE_FLOOD_VLAN"}
+    assert 30 <= verdicts.count("PUNT_PPPOE_DISCOVERY") <= 33
+    assert set(verdicts) == {"PUNT_PPPOE_DISCOVERY", "DROP_PPPOE_FLOOD_VLAN"}
     for tags, interface in ((((0x8100, 100),), ACC1), ((), ACC1), (((0x8100, 100), (0x8100, 8)), ACC1),
                             (((0x8100, 7), (0x8100, 100)), ACC1), (((0x8100, 100), (0x8100, 7)), ACC2)):
         frame = frames.discovery(PADI, CLIENT, BROADCAST, tags)
-        assert plane.access(frame, interface).verdict == "PUNTED_PPPOE_DISCOVERY"
+        assert plane.access(frame, interface).verdict == "PUNT_PPPOE_DISCOVERY"
 
 
 def test_flood_of_a_mac_takes_nothing_of_its_vlan(plane):
     limit = plane.pppoe_limit[abi.PPPOE_LIMIT_VLAN]
     limit.rate, limit.burst = 10, 30
     flood = frames.discovery(PADI, CLIENT, BROADCAST)
-    assert allowed(plane, flood, "PUNTED_PPPOE_DISCOVERY", "DROP_PPPOE_FLOOD_MAC") == 21
+    assert allowed(plane, flood, "PUNT_PPPOE_DISCOVERY", "DROP_PPPOE_FLOOD_MAC") == 21
     for _ in range(100):
         assert plane.access(flood).verdict == "DROP_PPPOE_FLOOD_MAC"
     verdicts = [plane.access(frames.discovery(PADI, mac, BROADCAST)).verdict for mac in crowd(5)]
-    assert verdicts == ["PUNTED_PPPOE_DISCOVERY"] * 5
+    assert verdicts == ["PUNT_PPPOE_DISCOVERY"] * 5
 
 
 @pytest.mark.parametrize("kind", ["mac", "vlan"])
@@ -544,29 +544,29 @@ def test_senders_are_spread_over_the_buckets(plane, kind):
 
 def test_flood_of_control_without_a_session(plane):
     frame = frames.ppp(planes.Session(plane, 0, "", CLIENT, ACC1, PLAIN), PPP_LCP, frames.lcp(1, HERS))
-    assert allowed(plane, frame, "PUNTED_PPPOE_SESSION", "DROP_PUNT_SUBSCRIBER") == 101
-    assert plane.access(frames.discovery(PADR, CLIENT, MACS["acc1"])).verdict == "PUNTED_PPPOE_DISCOVERY"
+    assert allowed(plane, frame, "PUNT_PPPOE_SESSION", "DROP_PUNT_SUBSCRIBER") == 101
+    assert plane.access(frames.discovery(PADR, CLIENT, MACS["acc1"])).verdict == "PUNT_PPPOE_DISCOVERY"
 
 
 def test_flood_of_control_of_a_session(plane):
     """Its echoes are answered all the same, and others are heard."""
     session, other = plane.session(ADDRESS, tags=PLAIN), plane.session("10.0.0.6", tags=PLAIN)
     frame = frames.ppp(session, PPP_LCP, frames.lcp(1, HERS))
-    assert allowed(plane, frame, "PUNTED_PPPOE_SESSION", "DROP_PUNT_SUBSCRIBER") == 21
+    assert allowed(plane, frame, "PUNT_PPPOE_SESSION", "DROP_PUNT_SUBSCRIBER") == 21
     assert plane.access(echo(session)).verdict == "ANSWER_PPP_ECHO"
-    assert plane.access(frames.ppp(other, PPP_LCP, frames.lcp(1, HERS))).verdict == "PUNTED_PPPOE_SESSION"
+    assert plane.access(frames.ppp(other, PPP_LCP, frames.lcp(1, HERS))).verdict == "PUNT_PPPOE_SESSION"
 
 
-@pytest.mark.parametrize("reason", [abi.PUNT_PPPOE_DISCOVERY, abi.PUNT_PPPOE_SESSION])
+@pytest.mark.parametrize("reason", [abi.PUNT_REASON_PPPOE_DISCOVERY, abi.PUNT_REASON_PPPOE_SESSION])
 def test_what_controld_gets_altogether(plane, reason):
     limit = plane.punt_limit[reason]
     limit.rate, limit.burst = 10, 40
     plane.advance_seconds(3600)
     for number, mac in enumerate(crowd(80)):
         stranger = planes.Session(plane, 0, "", mac, ACC1, PLAIN)
-        frame = frames.discovery(PADI, mac, BROADCAST) if reason == abi.PUNT_PPPOE_DISCOVERY else echo(stranger)
+        frame = frames.discovery(PADI, mac, BROADCAST) if reason == abi.PUNT_REASON_PPPOE_DISCOVERY else echo(stranger)
         verdict = plane.access(frame).verdict
         if number <= 40:
-            assert verdict.startswith("PUNTED_PPPOE_")
+            assert verdict.startswith("PUNT_PPPOE_")
         elif number > 50:
             assert verdict == "DROP_PUNT_LIMIT"

@@ -35,12 +35,12 @@ WHOLE = {
                                  ARP(op=1, pdst=GATEWAY)),
 }
 WHOLE_VERDICT = {"udp": "FORWARD_UP", "tcp": "FORWARD_UP", "icmp": "FORWARD_UP", "options": "FORWARD_UP",
-                 "ttl": "ANSWER_TTL", "echo": "ANSWER_ECHO", "dhcp": "PUNTED_DHCP4", "arp": "ANSWER_ARP"}
+                 "ttl": "ANSWER_TTL", "echo": "ANSWER_ECHO", "dhcp": "PUNT_DHCP4", "arp": "ANSWER_ARP"}
 
 
 def growth(verdict, tags):
     """How many bytes longer a frame may come out."""
-    if verdict.startswith("PUNTED"):
+    if verdict.startswith("PUNT_"):
         return PUNT_HEADER
     if verdict in ("ANSWER_TTL", "DROP_MTU"):
         return ICMP_ERROR
@@ -80,7 +80,7 @@ def test_down_cut_at_every_byte(plane, tags, protocol):
 
 
 def test_injected_cut_at_every_byte(plane):
-    header = abi.bng_punt(ethertype_be=0xb588, version=abi.PUNT_VERSION, reason=abi.PUNT_INJECT, interface=1)
+    header = abi.bng_punt(ethertype_be=0xb588, version=abi.PUNT_VERSION, reason=abi.PUNT_REASON_INJECT, interface=1)
     whole = bytes(header) + bytes(Ether() / Raw(bytes(20)))
     for length in range(ETHERNET, len(whole) + 1):
         result = plane.inject(whole[:length])
@@ -180,10 +180,10 @@ def test_steps_with_an_ip_length_of_every_value(plane, kind):
 
 def handed_back(session, public):
     """(reason, interface, frame) of what controld held."""
-    return ((abi.PUNT_FRAGMENT_UP, session.interface, frames.up(session, frames.udp(4000), frag=3)),
-            (abi.PUNT_FRAGMENT_UP, session.interface, frames.up(session, frames.udp(4000), frag=3, remote=PUBLIC[0])),
-            (abi.PUNT_FRAGMENT_DOWN, CORE, frames.down(PUBLIC[0], frames.udp(53, public & 0xffff), frag=3)),
-            (abi.PUNT_SYN, CORE, frames.down(PUBLIC[0], frames.tcp(4000, 5))))
+    return ((abi.PUNT_REASON_FRAGMENT_UP, session.interface, frames.up(session, frames.udp(4000), frag=3)),
+            (abi.PUNT_REASON_FRAGMENT_UP, session.interface, frames.up(session, frames.udp(4000), frag=3, remote=PUBLIC[0])),
+            (abi.PUNT_REASON_FRAGMENT_DOWN, CORE, frames.down(PUBLIC[0], frames.udp(53, public & 0xffff), frag=3)),
+            (abi.PUNT_REASON_SYN, CORE, frames.down(PUBLIC[0], frames.tcp(4000, 5))))
 
 
 @pytest.mark.parametrize("program", ["bng_access", "bng_core", "bng_inject"])
@@ -199,7 +199,7 @@ def test_noise(plane, program):
     seeds += [frames.down(PUBLIC[0], frames.udp(53, public & 0xffff)), frames.down("10.0.0.5", frames.udp(53, 1))]
     seeds += [build(plane, session, public) for _, _, build in STEPS.values()]
     seeds += [bytes(abi.bng_punt(ethertype_be=0xb588, version=1, reason=reason, interface=interface)) + seed
-              for reason, interface, seed in ((abi.PUNT_INJECT, 1, seeds[0]), *handed_back(session, public))]
+              for reason, interface, seed in ((abi.PUNT_REASON_INJECT, 1, seeds[0]), *handed_back(session, public))]
     device = {"bng_access": "acc1", "bng_core": "core1", "bng_inject": "punt0"}[program]
     for _ in range(10000):
         frame = bytearray(chance.choice(seeds))
@@ -236,5 +236,5 @@ def test_noise_in_pppoe(plane):
         assert result.verdict not in ("NONE", "DROP_INTERNAL")
         verdicts.add(result.verdict)
     assert totals(plane) - base == 10000
-    assert verdicts >= {"ANSWER_PPP_ECHO", "ANSWER_PPP_ALIVE", "PUNTED_PPPOE_SESSION", "PUNTED_PPPOE_DISCOVERY",
+    assert verdicts >= {"ANSWER_PPP_ECHO", "ANSWER_PPP_ALIVE", "PUNT_PPPOE_SESSION", "PUNT_PPPOE_DISCOVERY",
                         "DROP_PPPOE_HEADER", "DROP_SPOOF_PPPOE", "DROP_SHORT", "FORWARD_UP", "DROP_OTHER_STATION"}

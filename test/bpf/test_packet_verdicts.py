@@ -44,10 +44,10 @@ def arp_cut(length):
 
 
 def punt_limit_reached(plane, session):
-    plane.punt_limit[abi.PUNT_DHCP4].rate, plane.punt_limit[abi.PUNT_DHCP4].burst = 10, 1
-    limit = plane.punt_limit[abi.PUNT_DHCP4]
+    plane.punt_limit[abi.PUNT_REASON_DHCP4].rate, plane.punt_limit[abi.PUNT_REASON_DHCP4].burst = 10, 1
+    limit = plane.punt_limit[abi.PUNT_REASON_DHCP4]
     plane.first_token(limit, "due_ns", lambda: plane.access(dhcp_discover(plane, session)))
-    assert plane.access(dhcp_discover(plane, session)).verdict == "PUNTED_DHCP4"
+    assert plane.access(dhcp_discover(plane, session)).verdict == "PUNT_DHCP4"
 
 
 def pcp_offered(plane, session):
@@ -61,12 +61,12 @@ def pcp_request(plane, session):
 def pcp_asked_too_often(plane, session):
     pcp_offered(plane, session)
     plane.first_token(session.record, "punt_due_ns", lambda: plane.access(pcp_request(plane, session)))
-    while plane.access(pcp_request(plane, session)).verdict == "PUNTED_PCP":
+    while plane.access(pcp_request(plane, session)).verdict == "PUNT_PCP":
         pass
 
 
 def bad_injection(**fields):
-    header = {"ethertype_be": 0xb588, "version": abi.PUNT_VERSION, "reason": abi.PUNT_INJECT, "interface": ACC1}
+    header = {"ethertype_be": 0xb588, "version": abi.PUNT_VERSION, "reason": abi.PUNT_REASON_INJECT, "interface": ACC1}
     return lambda plane, session: bytes(abi.bng_punt(**{**header, **fields})) + bytes(60)
 
 
@@ -79,11 +79,11 @@ def handed_back(reason, build, interface=ACC1, flags=0):
 
 
 def hold_limit_reached(plane, session):
-    limit = plane.punt_limit[abi.PUNT_FRAGMENT_UP]
+    limit = plane.punt_limit[abi.PUNT_REASON_FRAGMENT_UP]
     limit.rate, limit.burst = 10, 1
     frame = frames.up(session, frames.udp(4000), frag=1)
     plane.first_token(limit, "due_ns", lambda: plane.access(frame))
-    assert plane.access(frame).verdict == "PUNTED_FRAGMENT"
+    assert plane.access(frame).verdict == "PUNT_FRAGMENT"
 
 
 def syn_mapped(plane, session):
@@ -105,18 +105,18 @@ def without_tcp(plane, session):
 
 
 def command_taken(plane, session):
-    assert plane.access(ftp_command(plane, session)).verdict == "PUNTED_FTP"
+    assert plane.access(ftp_command(plane, session)).verdict == "PUNT_FTP"
 
 
 def expect_request(plane, session):
-    header = abi.bng_punt(ethertype_be=0xb588, version=abi.PUNT_VERSION, reason=abi.PUNT_EXPECT, slot=session.slot)
+    header = abi.bng_punt(ethertype_be=0xb588, version=abi.PUNT_VERSION, reason=abi.PUNT_REASON_EXPECT, slot=session.slot)
     return bytes(header) + bytes(abi.bng_expect(session_id=session.record.session_id, inner_port_be=22))
 
 
 def pin_request(**fields):
     """controld asks for a port forwarding."""
     def build(plane, session):
-        header = abi.bng_punt(ethertype_be=0xb588, version=abi.PUNT_VERSION, reason=abi.PUNT_PIN, slot=session.slot)
+        header = abi.bng_punt(ethertype_be=0xb588, version=abi.PUNT_VERSION, reason=abi.PUNT_REASON_PIN, slot=session.slot)
         pin = {"session_id": session.record.session_id, "protocol": abi.PROTOCOL_UDP, "action": abi.PIN_SET,
                "inner_port_be": 22, **fields}
         return bytes(header) + bytes(abi.bng_pin(**pin))
@@ -268,11 +268,11 @@ ROWS = [
     access("echo to the gateway with TTL 1", "ANSWER_ECHO", from_subscriber(frames.echo(9), remote=GATEWAY, ttl=1)),
     access("TTL 1", "ANSWER_TTL", from_subscriber(ttl=1)),
     access("TTL 0", "ANSWER_TTL", from_subscriber(ttl=0)),
-    access("DHCP discover", "PUNTED_DHCP4", dhcp_discover),
-    access("DHCP renewal by unicast", "PUNTED_DHCP4", from_subscriber(UDP(sport=68, dport=67), remote=GATEWAY)),
-    access("DHCP renewal of a lease that is gone", "PUNTED_DHCP4",
+    access("DHCP discover", "PUNT_DHCP4", dhcp_discover),
+    access("DHCP renewal by unicast", "PUNT_DHCP4", from_subscriber(UDP(sport=68, dport=67), remote=GATEWAY)),
+    access("DHCP renewal of a lease that is gone", "PUNT_DHCP4",
            from_subscriber(UDP(sport=68, dport=67), src="10.0.0.6", remote=GATEWAY)),
-    access("DHCP inform by broadcast with an address", "PUNTED_DHCP4",
+    access("DHCP inform by broadcast with an address", "PUNT_DHCP4",
            from_subscriber(UDP(sport=68, dport=67), remote="255.255.255.255")),
     core("to this host", "PASS_LOCAL", from_core(HOST)),
     core("ARP", "PASS_LOCAL", frame_of(ARP())),
@@ -313,35 +313,35 @@ ROWS = [
     access("IP length below its header", "DROP_IP_HEADER", patched(from_subscriber(), IP_AT + 2, b"\x00\x13")),
     core("IP version 6 behind 0x800", "DROP_IP_HEADER", patched(from_core(PUBLIC[0]), IP_AT, b"\x65")),
     access("first fragment", "FORWARD_UP", from_subscriber(flags="MF")),
-    access("later fragment without its first", "PUNTED_FRAGMENT", from_subscriber(frag=1)),
-    access("later fragment to a public address without its first", "PUNTED_FRAGMENT",
+    access("later fragment without its first", "PUNT_FRAGMENT", from_subscriber(frag=1)),
+    access("later fragment to a public address without its first", "PUNT_FRAGMENT",
            from_subscriber(remote=PUBLIC[1], frag=1)),
     access("more of them than are punted", "DROP_HOLD_FULL", after(hold_limit_reached, from_subscriber(frag=1)),
            blamed=True),
     inject("later fragment handed back, its first did not come", "DROP_FRAGMENT",
-           handed_back(abi.PUNT_FRAGMENT_UP, from_subscriber(frag=1)), blamed=True),
+           handed_back(abi.PUNT_REASON_FRAGMENT_UP, from_subscriber(frag=1)), blamed=True),
     inject("later fragment handed back, no room for it", "DROP_HOLD_FULL",
-           handed_back(abi.PUNT_FRAGMENT_UP, from_subscriber(frag=1), flags=abi.PUNT_REFUSED), blamed=True),
+           handed_back(abi.PUNT_REASON_FRAGMENT_UP, from_subscriber(frag=1), flags=abi.PUNT_REFUSED), blamed=True),
     inject("later fragment handed back for an address that is not public", "DROP_NOT_SUBSCRIBER",
-           handed_back(abi.PUNT_FRAGMENT_DOWN, from_core("192.0.2.5", frag=1), interface=CORE)),
+           handed_back(abi.PUNT_REASON_FRAGMENT_DOWN, from_core("192.0.2.5", frag=1), interface=CORE)),
     inject("unsolicited SYN handed back", "ANSWER_UNREACHABLE",
-           handed_back(abi.PUNT_SYN, from_core(PUBLIC[0], frames.tcp(4000)), interface=CORE)),
-    inject("unsolicited SYN handed back, by now mapped", "INJECT_FORGOTTEN", handed_back(abi.PUNT_SYN, syn_mapped)),
+           handed_back(abi.PUNT_REASON_SYN, from_core(PUBLIC[0], frames.tcp(4000)), interface=CORE)),
+    inject("unsolicited SYN handed back, by now mapped", "INJECT_FORGOTTEN", handed_back(abi.PUNT_REASON_SYN, syn_mapped)),
     inject("unsolicited SYN handed back, from no host", "INJECT_UNANSWERED",
-           handed_back(abi.PUNT_SYN, from_core(PUBLIC[0], frames.tcp(4000), src="224.0.0.1"))),
+           handed_back(abi.PUNT_REASON_SYN, from_core(PUBLIC[0], frames.tcp(4000), src="224.0.0.1"))),
     access("fragment to the gateway", "DROP_FRAGMENT", from_subscriber(remote=GATEWAY, flags="MF"), blamed=True),
     access("table of fragments full", "DROP_FRAGMENT_FULL", after(fragments_full, from_subscriber(flags="MF")),
            blamed=True),
     core("table of fragments full", "DROP_FRAGMENT_FULL", mapped_fragment),
-    access("FTP command in a pool that looks after it", "PUNTED_FTP", after(looks_after_ftp, ftp_command)),
+    access("FTP command in a pool that looks after it", "PUNT_FTP", after(looks_after_ftp, ftp_command)),
     inject("FTP command handed back as it was", "FORWARD_ALG_PLAIN",
-           after(looks_after_ftp, handed_back(abi.PUNT_FTP, after(without_tcp, ftp_command), flags=abi.PUNT_REFUSED)),
+           after(looks_after_ftp, handed_back(abi.PUNT_REASON_FTP, after(without_tcp, ftp_command), flags=abi.PUNT_REFUSED)),
            blamed=None),
     access("behind an FTP command that controld has", "DROP_ALG_WAIT",
            after(looks_after_ftp, after(command_taken, from_subscriber(TCP(sport=4000, dport=21, flags="A", seq=9)))),
            blamed=True),
     inject("port for an FTP data connection", "INJECT_EXPECT", expect_request),
-    core("later fragment without its first", "PUNTED_FRAGMENT", from_core(PUBLIC[0], frag=1)),
+    core("later fragment without its first", "PUNT_FRAGMENT", from_core(PUBLIC[0], frag=1)),
     core("first fragment to an unmapped port", "DROP_CGNAT_NO_MAPPING", from_core(PUBLIC[0], flags="MF")),
     access("SCTP", "DROP_PROTOCOL", from_subscriber(Raw(bytes(20)), proto=132), blamed=True),
     core("SCTP", "DROP_PROTOCOL", from_core(PUBLIC[0], Raw(bytes(20)), proto=132)),
@@ -452,13 +452,13 @@ ROWS = [
     core("generation of the slot has moved on", "DROP_CGNAT_STALE", mapped(generation_raised)),
     core("session is closing", "DROP_CGNAT_STALE", mapped(session_closing)),
     access("too many DHCP packets", "DROP_PUNT_LIMIT", after(punt_limit_reached, dhcp_discover)),
-    access("PCP request", "PUNTED_PCP", after(pcp_offered, pcp_request)),
-    access("address that may come up", "PUNTED_FIRST_PACKET", after(may_come_up, from_stranger)),
+    access("PCP request", "PUNT_PCP", after(pcp_offered, pcp_request)),
+    access("address that may come up", "PUNT_FIRST_PACKET", after(may_come_up, from_stranger)),
     access("too many PCP requests of a subscriber", "DROP_PUNT_SUBSCRIBER", after(pcp_asked_too_often, pcp_request),
            blamed=True),
     inject("another ethertype", "DROP_INJECT", bad_injection(ethertype_be=0x0008)),
     inject("another version", "DROP_INJECT", bad_injection(version=2)),
-    inject("another reason", "DROP_INJECT", bad_injection(reason=abi.PUNT_DHCP4)),
+    inject("another reason", "DROP_INJECT", bad_injection(reason=abi.PUNT_REASON_DHCP4)),
     inject("to the punt veth", "DROP_INJECT", bad_injection(interface=abi.INTERFACE_PUNT)),
     inject("to an index out of range", "DROP_INJECT", bad_injection(interface=65535)),
     inject("no room for an Ethernet header", "DROP_INJECT", cut(bad_injection(), 32 + 13)),
@@ -488,7 +488,7 @@ def mapped_port(plane, session):
 
 
 def action_of(verdict):
-    kinds = {"FORWARD": abi.XDP_REDIRECT, "PUNTED": abi.XDP_REDIRECT, "INJECT": abi.XDP_REDIRECT,
+    kinds = {"FORWARD": abi.XDP_REDIRECT, "PUNT": abi.XDP_REDIRECT, "INJECT": abi.XDP_REDIRECT,
              "ANSWER": abi.XDP_TX, "PASS": abi.XDP_PASS, "DROP": abi.XDP_DROP}
     own = {"ANSWER_PPP_ALIVE": abi.XDP_DROP, "INJECT_PIN": abi.XDP_DROP, "INJECT_FORGOTTEN": abi.XDP_DROP, "INJECT_UNANSWERED": abi.XDP_DROP,
            "INJECT_EXPECT": abi.XDP_DROP,

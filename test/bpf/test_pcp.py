@@ -39,8 +39,8 @@ def test_rfc6887_request_to_the_gateway_is_handed_over_whole(plane, session):
     frame = request(session)
     result = plane.access(frame)
     header = abi.bng_punt.from_buffer_copy(result.frame)
-    assert (result.verdict, result.action) == ("PUNTED_PCP", abi.XDP_REDIRECT)
-    assert (header.reason, header.slot, header.interface) == (abi.PUNT_PCP, session.slot, ACC1)
+    assert (result.verdict, result.action) == ("PUNT_PCP", abi.XDP_REDIRECT)
+    assert (header.reason, header.slot, header.interface) == (abi.PUNT_REASON_PCP, session.slot, ACC1)
     assert result.frame[ctypes.sizeof(abi.bng_punt):] == frame
 
 
@@ -68,18 +68,18 @@ def test_one_subscriber_takes_nothing_from_the_others(plane, session):
     other = plane.session("10.0.0.6")
     verdicts = [plane.first_token(session.record, "punt_due_ns", lambda: plane.access(request(session))).verdict]
     verdicts += [plane.access(request(session)).verdict for _ in range(2 * BURST)]
-    assert verdicts.count("PUNTED_PCP") == BURST + 1 == verdicts.index("DROP_PUNT_SUBSCRIBER")
-    assert plane.access(request(other)).verdict == "PUNTED_PCP"
+    assert verdicts.count("PUNT_PCP") == BURST + 1 == verdicts.index("DROP_PUNT_SUBSCRIBER")
+    assert plane.access(request(other)).verdict == "PUNT_PCP"
     plane.advance_seconds(1 + BURST / RATE)
-    assert plane.access(request(session)).verdict == "PUNTED_PCP"
+    assert plane.access(request(session)).verdict == "PUNT_PCP"
 
 
 def test_all_subscribers_together_have_a_limit(plane, session):
-    limit = plane.punt_limit[abi.PUNT_PCP]
+    limit = plane.punt_limit[abi.PUNT_REASON_PCP]
     limit.rate, limit.burst = 10, 1
     other = plane.session("10.0.0.6")
     plane.first_token(limit, "due_ns", lambda: plane.access(request(session)))
-    assert plane.access(request(session)).verdict == "PUNTED_PCP"
+    assert plane.access(request(session)).verdict == "PUNT_PCP"
     assert plane.access(request(other)).verdict == "DROP_PUNT_LIMIT"
 
 
@@ -97,7 +97,7 @@ def lease(plane, session, port, seconds=600, index=1, protocol=abi.PROTOCOL_UDP)
 
 
 def pin(plane, session, port, index=1, public=0, protocol=abi.PROTOCOL_UDP, cut=0):
-    header = abi.bng_punt(version=abi.PUNT_VERSION, reason=abi.PUNT_PIN, slot=session.slot)
+    header = abi.bng_punt(version=abi.PUNT_VERSION, reason=abi.PUNT_REASON_PIN, slot=session.slot)
     header.ethertype_be = int.from_bytes(struct.pack(">H", abi.PUNT_ETHERTYPE), "little")
     wanted = abi.bng_pin_lease(record=index)
     wanted.pin.session_id, wanted.pin.public_port = session.record.session_id, public

@@ -219,7 +219,7 @@ def test_what_the_gateway_answers_itself_is_free(plane):
     arp = Ether(src=session.mac, dst="ff:ff:ff:ff:ff:ff") / ARP(hwsrc=session.mac, psrc=session.address, pdst=GATEWAY)
     assert plane.access(bytes(arp)).verdict == "ANSWER_ARP"
     assert plane.access(frames.up(session, frames.echo(1), remote=GATEWAY)).verdict == "ANSWER_ECHO"
-    assert plane.access(frames.up(session, frames.udp(68, dport=67), remote=GATEWAY)).verdict == "PUNTED_DHCP4"
+    assert plane.access(frames.up(session, frames.udp(68, dport=67), remote=GATEWAY)).verdict == "PUNT_DHCP4"
     assert plane.access(frames.up(session, frames.udp(4000), ttl=1)).verdict == "ANSWER_TTL"
     assert up.due_ns == 0
     assert plane.access(frames.up(session, frames.udp(4000))).verdict == "DROP_RATE_UP"

@@ -129,9 +129,9 @@ def test_fragments_to_another_subscribers_public_end(plane):
     whole = frames.up(host, frames.udp(4000, dport=target & 0xffff, data=bytes(3000)), remote=PUBLIC[target >> 16], id=9)
     first, second, third = cut(whole)
     held = plane.access(third)
-    assert held.verdict == "PUNTED_FRAGMENT"
+    assert held.verdict == "PUNT_FRAGMENT"
     punt = abi.bng_punt.from_buffer_copy(held.frame)
-    assert (punt.reason, punt.slot) == (abi.PUNT_FRAGMENT_DOWN, 0)
+    assert (punt.reason, punt.slot) == (abi.PUNT_REASON_FRAGMENT_DOWN, 0)
     assert held.frame[ctypes.sizeof(punt):] == third  # its source is its own
     results = [plane.access(first), plane.access(second), plane.inject(held.frame)]
     assert [result.verdict for result in results] == ["FORWARD_HAIRPIN", "FORWARD_HAIRPIN", "FORWARD_DOWN"]

@@ -30,9 +30,9 @@ NO_WORLD = {"DROP_FORWARDING_OFF", "DROP_PPPOE_FLOOD_MAC", "DROP_PPPOE_FLOOD_VLA
 FEATURES = [
     ("forward", ("FORWARD_UP", "FORWARD_DOWN", "FORWARD_HAIRPIN", "DROP_MTU", "PASS_FRAGMENT", "DROP_TTL")),
     ("answer", ("ANSWER_",)),
-    ("pppoe", ("PUNTED_PPPOE", "DROP_PPPOE", "DROP_SPOOF_PPPOE", "PUNTED_LARGE")),
-    ("fragment", ("PUNTED_FRAGMENT", "DROP_FRAGMENT", "DROP_HOLD")),
-    ("control", ("PUNTED_", "DROP_PUNT", "INJECT", "DROP_INJECT")),
+    ("pppoe", ("PUNT_PPPOE", "DROP_PPPOE", "DROP_SPOOF_PPPOE", "PUNT_LARGE")),
+    ("fragment", ("PUNT_FRAGMENT", "DROP_FRAGMENT", "DROP_HOLD")),
+    ("control", ("PUNT_", "DROP_PUNT", "INJECT", "DROP_INJECT")),
     ("icmp", ("FORWARD_ICMP", "DROP_ICMP")),
     ("tunnel", ("DROP_TUNNEL",)),
     ("alg", ("FORWARD_ALG", "DROP_ALG")),

@@ -201,7 +201,7 @@ def test_what_makes_no_sense_is_refused_at_once(lab):
 UNKNOWN = {
     ("--canary", "5%", "--bake", "1s", "--then", "100%", "--bound", "drop_nothing=1%"):
     ("params /canary/bounds/drop_nothing: 0.01: is no bound: no verdict of the object has this name",
-     {"errors", "drops", "verdicts", "bytes", "packets", "drop_ttl", "forward_up"}),
+     {"errors", "drops", "verdicts", "bytes", "packets", "drop_ttl", "forward_up", "punt_dhcp4"}),
     ("--allow-diff", "time", "--allow-diff", "ip.tll"):
     ('params /allow_diff/1: "ip.tll": is no difference that is told apart', {"time", "ip.ttl", "subscriber", "l4.checksum"}),
     ("--allow-diff", "drop_ttl>forward_upp"):

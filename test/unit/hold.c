@@ -79,7 +79,7 @@ static void frame_build(uint8_t frame[static FRAME], uint8_t protocol, uint32_t 
 static int put(struct fragments *fragments, uint32_t source, uint16_t id, uint16_t offset, uint64_t now_ns)
 {
 	struct bng_punt header = {
-		.reason = BNG_PUNT_FRAGMENT_UP, .interface = 7, .slot = source, .time_ns = now_ns};
+		.reason = BNG_PUNT_REASON_FRAGMENT_UP, .interface = 7, .slot = source, .time_ns = now_ns};
 	uint8_t frame[FRAME];
 
 	frame_build(frame, 17, source, id, offset);
@@ -275,7 +275,7 @@ END_TEST
 
 static int put_syn(struct syns *syns, uint32_t source, uint16_t port, uint64_t now_ns)
 {
-	struct bng_punt header = {.reason = BNG_PUNT_SYN, .slot = source, .time_ns = now_ns};
+	struct bng_punt header = {.reason = BNG_PUNT_REASON_SYN, .slot = source, .time_ns = now_ns};
 	uint8_t frame[FRAME];
 
 	frame_build(frame, 6, source, 1, 0);

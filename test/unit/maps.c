@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "controld/config/config.h"
@@ -155,9 +156,9 @@ START_TEST(counts_are_summed_over_cpus_and_kinds)
 				  BNG_FORWARD_DOWN_EXEMPT + BNG_FORWARD_HAIRPIN + BNG_FORWARD_ICMP_UP +
 				  BNG_FORWARD_ICMP_DOWN + BNG_FORWARD_ALG_PLAIN));
 	ck_assert_uint_eq(maps_count_kind(counts, "punt"),
-			  cpus * (BNG_PUNTED_DHCP4 + BNG_PUNTED_FRAGMENT + BNG_PUNTED_PCP + BNG_PUNTED_FTP +
-				  BNG_PUNTED_PPPOE_DISCOVERY + BNG_PUNTED_PPPOE_SESSION +
-				  BNG_PUNTED_FIRST_PACKET + BNG_PUNTED_LARGE));
+			  cpus * (BNG_PUNT_DHCP4 + BNG_PUNT_FRAGMENT + BNG_PUNT_PCP + BNG_PUNT_FTP +
+				  BNG_PUNT_PPPOE_DISCOVERY + BNG_PUNT_PPPOE_SESSION + BNG_PUNT_FIRST_PACKET +
+				  BNG_PUNT_LARGE));
 	fixture_stop();
 }
 END_TEST
@@ -291,6 +292,21 @@ START_TEST(a_size_that_can_grow_says_how)
 }
 END_TEST
 
+/* Whoever reads names from BTF, as the holder does for a canary, says what bngcli says. */
+START_TEST(a_verdict_has_one_name)
+{
+	static const char *const enumerators[] = {
+#define ROW(name, text, meaning) #name,
+		BNG_VERDICTS(ROW)
+#undef ROW
+	};
+
+	for (unsigned i = 0; i < BNG_VERDICT_COUNT; i++)
+		ck_assert_msg(!strcasecmp(enumerators[i], maps_verdict_name(i)), "BNG_%s is called %s",
+			      enumerators[i], maps_verdict_name(i));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("maps");
@@ -308,6 +324,7 @@ int main(void)
 	tcase_add_test(test, deleting_what_is_not_there_is_no_error);
 	tcase_add_test(test, counts_are_summed_over_cpus_and_kinds);
 	tcase_add_test(test, use_is_counted);
+	tcase_add_test(test, a_verdict_has_one_name);
 	tcase_add_test(test, an_empty_ring_is_drained_at_once);
 	suite_add_tcase(suite, test);
 	return run_suite(suite);
