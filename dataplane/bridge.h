@@ -29,7 +29,9 @@
  * bridge_old_subscriber; bridge_convert_subscriber(to, from), which fills an entry that
  * is zero; bridge_sum_subscriber(entry) and bridge_sum_old_subscriber(entry), a checksum
  * of what the entry means, so equal on both sides, and 0 for an entry that is not in use.
- * Going back is a file of its own, with the layouts exchanged.
+ * Going back is a file of its own, with the layouts exchanged, compiled with the sources of
+ * before. A release brings both as bng-bridge-FROM-TO.bpf.o, BNG_ABI_VERSION of each: a start
+ * of bng-controld takes the one that it needs (controld/startup/layout.h).
  */
 #ifndef BNG_DATAPLANE_BRIDGE_H
 #define BNG_DATAPLANE_BRIDGE_H

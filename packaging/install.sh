@@ -26,11 +26,11 @@ fi
 install -m 755 "$build/bin/bpfholder" "$build/bin/bng-controld" "$build/bin/bngsync" "$root$prefix/sbin/"
 install -m 755 "$build/bin/bngcli" "$root$prefix/bin/"
 install -m 755 packaging/controld-start "$root$prefix/lib/bng/"
-for object in bng.bpf.o bng-bridge.bpf.o; do
-	install -m 644 "$build/bpf/$object" "$root$prefix/lib/bng/"
+# Bridges between layouts that are there already stay: an older version goes back by them.
+for object in "$build/bpf/bng.bpf.o" "$build"/bpf/bng-bridge*.bpf.o; do
+	install -m 644 "$object" "$root$prefix/lib/bng/"
 	# Made by who builds (minisign), for a bpfholder with --key.
-	signature=$build/bpf/$object.minisig
-	[ ! -e "$signature" ] || install -m 644 "$signature" "$root$prefix/lib/bng/"
+	[ ! -e "$object.minisig" ] || install -m 644 "$object.minisig" "$root$prefix/lib/bng/"
 done
 install -D -m 644 -t "$root$prefix/include/holdfast" lib/holdfast/group.h
 install -D -m 644 -t "$root$prefix/lib" "$build/lib/libholdfast.a"

@@ -279,14 +279,15 @@ static void add_unmeasured(struct controld *controld, const char *kind, const ch
 
 static void add_found(struct controld *controld, const json_t *status, json_int_t before, bool went_back)
 {
-	json_t *migration = json_object_get(status, "migration");
-	json_int_t now = integer_of(status, "generation");
+	/* After one that was for another layout the bridge runs no more. */
+	const json_t *migration = migrate_done(controld) ?: json_object_get(status, "migration");
+	json_int_t now = integer_of(status, "generation"), bridge = integer_of(migration, "generation");
 	const char *name = name_of(status, now);
 
-	if (integer_of(migration, "generation") == now && before < now)
+	if (before < bridge && bridge <= now)
 		add_unmeasured(controld, "migration", name, before, now, "unmeasured",
 			       "maps took the place of others at a start of bng-controld",
-			       json_pack("{s:O}", "migration", migration));
+			       json_pack("{s:o}", "migration", json_deep_copy(migration)));
 	else if (went_back)
 		add_unmeasured(controld, "not_confirmed", name, before, now, "unmeasured",
 			       "nobody confirmed in time: bpfholder went back", NULL);

@@ -129,6 +129,18 @@ void maps_close(struct maps *maps)
 	free(maps);
 }
 
+int maps_layout(int meta, uint32_t *layout)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const struct bng_meta *data = mmap(NULL, page, PROT_READ, MAP_SHARED, meta, 0);
+
+	if (data == MAP_FAILED)
+		return -errno;
+	*layout = __atomic_load_n(&data->abi_version, __ATOMIC_ACQUIRE);
+	munmap((void *)(uintptr_t)data, page);
+	return 0;
+}
+
 void maps_closing_set(struct maps *maps, uint32_t slot)
 {
 	struct bng_slot_group *group = &maps->closing[slot / BNG_SLOTS_PER_GROUP];

@@ -104,6 +104,9 @@ const char *maps_name(enum map_id id);
  * is a map without entries (of a shadow, shadow.h). */
 int maps_open(const int fds[static MAP_COUNT], struct maps **maps, char *error, size_t error_size);
 void maps_close(struct maps *maps);
+/* Which layout the maps have, as BNG_ABI_VERSION counts them, from a descriptor of map `meta` alone;
+ * 0: nobody has said. 0 or -errno. */
+int maps_layout(int meta, uint32_t *layout);
 
 static inline uint32_t maps_entries(const struct maps *maps, enum map_id id)
 {

@@ -15,8 +15,11 @@
 
 #include "controld/controld.h"
 #include "controld/ctl/holder.h"
+#include "controld/startup/layout.h"
+#include "controld/startup/object.h"
 #include "controld/startup/phases.h"
 #include "controld/startup/watchdog.h"
+#include "dataplane/abi/version.h"
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/log.h"
@@ -31,6 +34,7 @@
 struct request {
 	json_int_t generation; /* 0: none */
 	json_int_t tries;
+	json_int_t layout; /* that a start wants, and is to be this version's; 0: an operator asked */
 };
 
 static const char *request_path(const struct controld *controld, char path[static PATH_MAX])
@@ -50,6 +54,7 @@ static struct request request_read(const struct controld *controld)
 	object = json_loads(text, 0, NULL);
 	request.generation = json_integer_value(json_object_get(object, "generation"));
 	request.tries = json_integer_value(json_object_get(object, "tries"));
+	request.layout = json_integer_value(json_object_get(object, "layout"));
 	json_decref(object);
 	free(text);
 	return request;
@@ -58,7 +63,8 @@ static struct request request_read(const struct controld *controld)
 static int request_write(const struct controld *controld, const struct request *request)
 {
 	char path[PATH_MAX], next[PATH_MAX + 4];
-	json_t *object = json_pack("{s:I, s:I}", "generation", request->generation, "tries", request->tries);
+	json_t *object = json_pack("{s:I, s:I, s:I}", "generation", request->generation, "tries",
+				   request->tries, "layout", request->layout);
 	int failure;
 
 	snprintf(next, sizeof(next), "%s.new", request_path(controld, path));
@@ -114,6 +120,11 @@ const char *migrate_refused(const struct controld *controld, uint64_t *generatio
 
 	*generation = startup->migration.generation;
 	return startup->migration.refused[0] ? startup->migration.refused : NULL;
+}
+
+const json_t *migrate_done(const struct controld *controld)
+{
+	return controld->startup->migration.done;
 }
 
 /* ---- The phase ---------------------------------------------------------------------------- */
@@ -187,6 +198,35 @@ static void describe(struct startup *startup, const json_t *migration)
 		  integer_of(migration, "moved"), is_state(migration, "failed") ? ", WITH A DIFFERENCE" : "");
 }
 
+/* The bridge has done what this start wanted it for: the object that belongs to this version
+ * follows. Where it cannot, the bridge serves on. */
+static void follow(struct controld *controld, struct startup *startup)
+{
+	size_t said = strlen(startup->detail);
+	json_int_t generation;
+
+	__atomic_store_n(&startup->doing, "the object is loaded that follows the bridge", __ATOMIC_RELAXED);
+	go_on_waiting(controld, startup);
+	if (object_load(controld, startup, &generation))
+		log_warning("the bridge goes on, in place of %s: bngcli issu upgrade puts that in its place",
+			    startup->options->object);
+	else
+		snprintf(startup->detail + said, sizeof(startup->detail) - said,
+			 "; then %s, generation %" JSON_INTEGER_FORMAT, startup->options->object, generation);
+}
+
+/* What was asked for is there, unless that was another bridge. */
+static void end_request(struct controld *controld, struct startup *startup, const json_t *migration)
+{
+	const struct request request = request_read(controld);
+
+	if (integer_of(migration, "generation") != request.generation)
+		return;
+	if (request.layout == BNG_ABI_VERSION && is_state(migration, "done"))
+		follow(controld, startup);
+	request_remove(controld);
+}
+
 /* All is moved: sessions are read from the new maps from here on. */
 static int finish(struct controld *controld, struct startup *startup)
 {
@@ -205,15 +245,31 @@ static int finish(struct controld *controld, struct startup *startup)
 	}
 	if (!failure) {
 		describe(startup, migration);
-		if (integer_of(migration, "generation") == request_read(controld).generation)
-			request_remove(controld);
+		end_request(controld, startup, migration);
 	}
-	json_decref(migration);
+	json_decref(startup->migration.done);
+	startup->migration.done = migration;
 	return failure;
 }
 
-static int refuse(struct controld *controld, struct startup *startup, json_int_t generation, const char *why)
+/* With maps of another layout there is nothing to go on with. */
+static int refuse_layout(struct controld *controld, const struct request *request, const char *why)
 {
+	log_error("going over to layout %" JSON_INTEGER_FORMAT
+		  " of the maps, which this bng-controld knows, failed: %s. Nothing was changed, forwarding "
+		  "goes on; the version that was here before can serve",
+		  request->layout, why);
+	migrate_forget(controld);
+	return -EPROTO;
+}
+
+static int refuse(struct controld *controld, struct startup *startup, const struct request *request,
+		  const char *why)
+{
+	json_int_t generation = request->generation;
+
+	if (request->layout)
+		return refuse_layout(controld, request, why);
 	startup->migration.generation = (uint64_t)generation;
 	snprintf(startup->migration.refused, sizeof(startup->migration.refused), "%s", why);
 	log_warning("not migrating to generation %" JSON_INTEGER_FORMAT
@@ -231,19 +287,18 @@ static int begin(struct controld *controld, struct startup *startup, struct requ
 	int failure;
 
 	if (request->tries++ >= TRIES_MAX)
-		return refuse(controld, startup, request->generation,
-			      "nobody knows what came of it, three times");
+		return refuse(controld, startup, request, "nobody knows what came of it, three times");
 	failure = request_write(controld, request);
 	if (failure) {
 		snprintf(why, sizeof(why), "writing down that it begins failed: %s", strerror(-failure));
-		return refuse(controld, startup, request->generation, why);
+		return refuse(controld, startup, request, why);
 	}
 	failure = holder_call(controld->holder, "swap.migrate",
 			      json_pack("{s:I}", "generation", request->generation), NULL, 0, &result);
 	if (!failure)
 		failure = finish(controld, startup);
 	else if (failure != -ENOTCONN)
-		failure = refuse(controld, startup, request->generation, result.message);
+		failure = refuse(controld, startup, request, result.message);
 	else
 		log_error("nobody knows what came of the migration: %s", result.message);
 	rpc_result_done(&result);
@@ -251,7 +306,7 @@ static int begin(struct controld *controld, struct startup *startup, struct requ
 }
 
 /* What is under way is finished first; then, something else may have been asked for. */
-int phase_migrate(struct controld *controld, struct startup *startup)
+static int go_on(struct controld *controld, struct startup *startup)
 {
 	struct request request = request_read(controld);
 	json_t *migration = NULL;
@@ -267,10 +322,25 @@ int phase_migrate(struct controld *controld, struct startup *startup)
 	json_decref(migration);
 	if (failure || !request.generation)
 		return failure;
-	if (startup->migration.is_staged)
+	if (startup->migration.is_staged && (!request.layout || request.layout == BNG_ABI_VERSION))
 		return begin(controld, startup, &request);
-	request_remove(controld);
-	log_notice("generation %" JSON_INTEGER_FORMAT " was to be migrated to, and is gone",
-		   request.generation);
+	log_notice("generation %" JSON_INTEGER_FORMAT " was to be migrated to, and is %s", request.generation,
+		   startup->migration.is_staged ? "for another version"
+		   : request.layout             ? "over"
+						: "gone");
+	if (startup->migration.is_staged)
+		migrate_forget(controld);
+	else
+		request_remove(controld);
 	return 0;
+}
+
+int phase_migrate(struct controld *controld, struct startup *startup)
+{
+	struct request request = {.layout = BNG_ABI_VERSION};
+	int failure = go_on(controld, startup);
+
+	if (!failure && !startup->loaded)
+		failure = layout_stage(controld, startup, &request.generation);
+	return failure || !request.generation ? failure : begin(controld, startup, &request);
 }

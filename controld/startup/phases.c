@@ -5,12 +5,10 @@
 #include "controld/startup/phases.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,11 +21,11 @@
 #include "controld/maps/sizes.h"
 #include "controld/punt/socket.h"
 #include "controld/startup/migrate.h"
+#include "controld/startup/object.h"
 #include "controld/startup/seen.h"
 #include "controld/sync/resync.h"
 #include "dataplane/abi/version.h"
 #include "lib/clock.h"
-#include "lib/file.h"
 #include "lib/log.h"
 
 #define RECORDS_QUIET_MS 3000
@@ -106,70 +104,6 @@ static int phase_hello(struct controld *controld, struct startup *startup)
 	return 0;
 }
 
-/* Of OBJECT.minisig; none is no error. */
-static int read_signature(const char *object, char **signature)
-{
-	char path[PATH_MAX];
-	int failure;
-
-	snprintf(path, sizeof(path), "%s.minisig", object);
-	failure = file_read_text(path, RPC_TEXT_MAX, signature);
-	if (!failure || failure == -ENOENT)
-		return 0;
-	log_error("reading the signature %s failed: %s", path, strerror(-failure));
-	return failure;
-}
-
-static int stage(struct controld *controld, struct startup *startup, json_int_t *generation)
-{
-	const char *object = startup->options->object, *name = strrchr(object, '/');
-	char *signature = NULL;
-	struct rpc_result result;
-	int fd = open(object, O_RDONLY | O_CLOEXEC), failure;
-
-	if (fd < 0) {
-		failure = -errno;
-		log_error("opening the object file %s failed: %s", object, strerror(-failure));
-		return failure;
-	}
-	failure = read_signature(object, &signature);
-	if (!failure)
-		failure =
-			holder_call(controld->holder, "object.stage",
-				    json_pack("{s:s, s:o, s:o*}", "name", name ? name + 1 : object,
-					      "max_entries", maps_sizes(startup->config, fd, startup->pinned),
-					      "signature", signature ? rpc_text(signature) : NULL),
-				    &fd, 1, &result);
-	free(signature);
-	close(fd);
-	if (failure)
-		log_error("loading the object file %s failed: %s", object, result.message);
-	*generation = json_integer_value(json_object_get(result.value, "generation"));
-	rpc_result_done(&result);
-	return failure;
-}
-
-static int commit(struct controld *controld, json_int_t generation)
-{
-	struct rpc_result result;
-	int failure = holder_call(controld->holder, "swap.commit",
-				  json_pack("{s:I}", "generation", generation), NULL, 0, &result);
-
-	if (failure)
-		log_error("making generation %" JSON_INTEGER_FORMAT " current failed: %s", generation,
-			  result.message);
-	rpc_result_done(&result);
-	return failure;
-}
-
-/* From the file that was given: loaded, and current. */
-static int load(struct controld *controld, struct startup *startup, json_int_t *generation)
-{
-	int failure = stage(controld, startup, generation);
-
-	return failure ? failure : commit(controld, *generation);
-}
-
 /* An upgrade that a dying controller left half done is dropped; what is to be migrated to is not. */
 static void drop_staged(struct controld *controld, struct startup *startup, const json_t *status)
 {
@@ -221,7 +155,7 @@ static int phase_object(struct controld *controld, struct startup *startup)
 		log_error("bpfholder has no generation and --object was not given: give the file to load");
 		return -ENOENT;
 	}
-	failure = load(controld, startup, &generation);
+	failure = object_load(controld, startup, &generation);
 	startup->loaded = !failure;
 	phase_say(startup, "%s loaded as generation %" JSON_INTEGER_FORMAT, startup->options->object,
 		  generation);
@@ -250,7 +184,7 @@ static int open_maps_of_object(struct controld *controld, struct startup *startu
 	log_notice("the running object is older than this bng-controld (%s): %s takes its place",
 		   result->message, startup->options->object);
 	rpc_result_done(result);
-	failure = load(controld, startup, &generation);
+	failure = object_load(controld, startup, &generation);
 	return failure ? failure : open_maps(controld, result);
 }
 

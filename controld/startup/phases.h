@@ -40,6 +40,7 @@ struct startup {
 		bool is_staged; /* the generation that was asked for is there */
 		uint64_t generation;
 		char refused[1024]; /* why the holder did not; "": it did, or was not asked */
+		json_t *done;       /* as swap.status had it; NULL: nothing was to be done */
 	} migration;
 	struct sessions_adopted sessions;
 	struct maps_blocks blocks;

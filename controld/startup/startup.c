@@ -175,8 +175,9 @@ void startup_free(struct controld *controld)
 		config_free(startup->config);
 		if (startup->listener >= 0)
 			close(startup->listener);
+		json_decref(startup->migration.done);
+		json_decref(startup->pinned);
 	}
-	json_decref(startup->pinned);
 	free(startup);
 	controld->startup = NULL;
 }

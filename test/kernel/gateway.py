@@ -6,7 +6,6 @@
 # went through meanwhile; the first step that does not hold ends it.
 import contextlib
 import json
-import os
 import pathlib
 import re
 import shutil
@@ -22,7 +21,6 @@ from traffic import WhoCalled, ask, udp_socket
 
 SUBSCRIBERS, FLOWS, RATE, SWAPS = 20, 100, 2000, 20
 PACKETS = 100  # each way, in each step, at least
-BACKGROUND = 10  # niceness
 INTERFACES = {"access0", "access1", "core0", "core1"}  # and one for packets of controld's
 PROGRAMS = {"bng_access", "bng_core", "bng_inject", "bng_sweep", "bng_canary_access", "bng_canary_core", "bng_canary_inject"}
 PHASES = ("hello", "object", "maps", "descriptors", "records", "compare", "sessions", "blocks", "configuration", "ready")
@@ -54,17 +52,12 @@ class Gateway(Lab):
         self.talker = udp_socket(self.alice.namespace)
         add_sessions(self, SUBSCRIBERS)
         self.meter = Meter(self, SUBSCRIBERS, FLOWS)
-        self.leave_time_to_others()
+        self.meter.leave_time_to_others()
         assert self.meter.prime()["up"]["lost"] == 0
         self.public = ask(self.talker, INTERNET)
         self.before = {what: getattr(self, what)() for what in ("digest", "sessions", "mappings")}
         self.sent = {"up": 0, "down": 0}
         self.meter.start("both", rate=RATE)
-
-    def leave_time_to_others(self):
-        """The meter's threads do not sleep, and there is one CPU."""
-        for thread in pathlib.Path(f"/proc/{self.meter.process.pid}/task").iterdir():
-            os.setpriority(os.PRIO_PROCESS, int(thread.name), BACKGROUND)
 
     def check(self):
         """Sessions, mappings and public ports are what they were; of the packets since the last check none is missing."""
