@@ -7,7 +7,7 @@ import time
 from scapy.all import BOOTP, DHCP, IP, UDP, Ether  # pylint: disable=no-name-in-module
 
 import sandbox
-from lab import GATEWAY, wait_for
+from lab import GATEWAY, PATIENCE_S, wait_for
 
 
 class RawClient:
@@ -33,7 +33,7 @@ class RawClient:
         data[-5] ^= damage
         self.socket.send(bytes(data))
 
-    def receive(self, xid=1, timeout=10):
+    def receive(self, xid=1, timeout=PATIENCE_S):
         """The reply as (type name, address, {option: value}, frame); None when none came."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -48,7 +48,7 @@ class RawClient:
                 return kinds[options["message-type"]], frame[BOOTP].yiaddr, options, frame
         return None
 
-    def ask(self, kind, timeout=10, **arguments):
+    def ask(self, kind, timeout=PATIENCE_S, **arguments):
         self.send(kind, **arguments)
         return self.receive(timeout=timeout)
 

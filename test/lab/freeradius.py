@@ -180,10 +180,8 @@ class FreeRadius:
 def records(path):
     """Of a detail file: attributes of each request; `time` is when it came, in seconds."""
     found = []
-    for text in path.read_text().split("\n\n") if path.exists() else []:
-        lines = text.strip("\n").splitlines()
-        if not lines:
-            continue
+    for text in path.read_text().split("\n\n")[:-1] if path.exists() else []:  # whole ones
+        lines = text.splitlines()
         record = dict(line.strip().replace('"', "").split(" = ", 1) for line in lines[1:])
         record["time"] = datetime.datetime.strptime(lines[0], "%a %b %d %H:%M:%S %Y").timestamp()
         found.append(record)

@@ -19,6 +19,7 @@ import subprocess
 import time
 
 import sandbox
+import traffic
 from rpc import RpcClient
 
 BUILD = pathlib.Path(os.environ.get("BNG_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build" / "test"))
@@ -106,11 +107,13 @@ class Client:
     def renew(self):
         self.dhcp_process.send_signal(signal.SIGUSR1)
 
-    def ping(self, address, count=3, interval=0.05):
-        """Replies received to `count` echo requests."""
-        result = self.run("ping", "-n", "-c", count, "-i", interval, "-W", "2", address, check=False)
-        received = [line for line in result.stdout.splitlines() if "packets transmitted" in line]
-        return int(received[0].split(",")[1].split()[0]) if received else 0
+    def renewals(self):
+        """That its script is done with."""
+        return self.lease_file.with_name(self.lease_file.name + ".log").read_text().count("renew ")
+
+    def ping(self, address, count=3, interval=0.05, patience=PATIENCE_S, **options):
+        """Replies to so many echo requests; `patience`: seconds for those that are missing, few where none is to come."""
+        return traffic.echoes(self.namespace, address, count, interval, patience, **options)
 
     def set_static(self, address, length=16):
         self.run("ip", "address", "replace", f"{address}/{length}", "dev", "eth0")
@@ -217,6 +220,18 @@ class Lab(sandbox.Sandbox):
     def call(self, method, params=None, server="controld", fds=()):
         with self.rpc(server) as client:
             return client.call(method, params, fds)
+
+    def reload(self):
+        """What config.reload says that changed. The file is written while controld is stopped, so that it is asked
+        before it has looked at the file by itself."""
+        with self.rpc() as client:
+            self.controld.send_signal(signal.SIGSTOP)
+            try:
+                self.write_config()
+                request = client.begin("config.reload")
+            finally:
+                self.controld.send_signal(signal.SIGCONT)
+            return client.end(request)
 
     def answers(self, server, method, pid):
         """True when the process with this id answers the method."""

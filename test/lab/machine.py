@@ -5,11 +5,8 @@
 #
 # Its root is this machine's, with a file system in memory laid over it: nothing is
 # downloaded, and nothing of it outlives the container.
-import json
 import os
 import pathlib
-import signal
-import subprocess
 
 import sandbox
 from lab import BUILD, Lab, wait_for

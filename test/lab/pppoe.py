@@ -13,7 +13,7 @@ import threading
 import time
 
 import sandbox
-from lab import wait_for
+from lab import PATIENCE_S, wait_for
 
 DISCOVERY, SESSION = 0x8863, 0x8864
 PADI, PADO, PADR, PADS, PADT = 0x09, 0x07, 0x19, 0x65, 0xA7
@@ -72,7 +72,7 @@ class PppoeClient:
     """`client`: of the lab. Attributes say how it behaves and what became of it."""
 
     def __init__(self, client, user="nemo", password="arctangent", service=b"", line=None, mru=1492, max_payload=None,
-                 again=AGAIN):
+                 again=AGAIN, hold=()):
         self.mac = bytes.fromhex(client.mac.replace(":", ""))
         self.user, self.password, self.service, self.line = user.encode(), password.encode(), service, line
         self.mru, self.max_payload, self.again = mru, max_payload, again
@@ -80,7 +80,7 @@ class PppoeClient:
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
         self.socket.bind(("eth0", 0))
         self.server, self.cookie, self.offers, self.errors = None, None, [], []
-        self.faults, self.hold = [], set()  # frames of these protocols are not answered
+        self.faults, self.hold = [], set(hold)  # frames of these protocols are not answered
         self.answers_echo = True
         self.terminated = threading.Event()
         self.lock = threading.RLock()
@@ -273,7 +273,9 @@ class PppoeClient:
         elif code == ACK and identity == self.lcp["id"]:
             assert data == self.asked_lcp, "acknowledged what was not asked"
             self.lcp["acked"], self.due = True, 0
-        elif code == NAK and set(options(data)) == {1} and identity == self.lcp["id"]:
+        elif code in (NAK, REJECT) and identity != self.lcp["id"]:
+            return  # to what has been asked again since
+        elif code == NAK and set(options(data)) == {1}:
             self.told_mru, = struct.unpack("!H", options(data)[1])
             self.mru = self.told_mru
             self._ask_lcp()
@@ -344,7 +346,7 @@ class PppoeClient:
     def is_up(self):
         return self.state == "session" and self.ipcp["acked"] and self.ipcp["acks"]
 
-    def wait_up(self, timeout=30):
+    def wait_up(self, timeout=PATIENCE_S):
         wait_for(f"a session of {self.user.decode()}: {self.state}, LCP {self.lcp}, IPCP {self.ipcp}, {self.faults}",
                  lambda: self.is_up, timeout)
         return self.ip
@@ -357,7 +359,7 @@ class PppoeClient:
     def ip(self):
         return str(ipaddress.ip_address(self.address))
 
-    def reaches(self, address, count=3, timeout=20):
+    def reaches(self, address, count=3, timeout=PATIENCE_S):
         """How many of so many echo requests were answered."""
         with self.lock:
             self.pongs = []

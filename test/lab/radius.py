@@ -156,7 +156,7 @@ def asked(lab):
 def records(path):
     """Of a detail file."""
     found = []
-    for text in path.read_text().split("\n\n") if path.exists() else []:
+    for text in path.read_text().split("\n\n")[:-1] if path.exists() else []:  # whole ones
         record = {}
         for line in text.splitlines()[1:]:
             name, value = line.strip().split(" = ", 1)
@@ -179,6 +179,7 @@ class Server:
         self.decide, self.secret = decide, secret.encode()
         self.requests = []  # (time, source port, id, authenticator, user)
         self.held = []      # what was not answered: (packet, sender)
+        self.lock = threading.Lock()
         self.ending = False
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
@@ -186,7 +187,8 @@ class Server:
     def _run(self):
         while not self.ending:
             if select.select([self.socket], [], [], 0.05)[0]:
-                self._serve(*self.socket.recvfrom(4096))
+                with self.lock:
+                    self._serve(*self.socket.recvfrom(4096))
 
     def _serve(self, packet, sender):
         user = attributes(packet).get(1, b"").decode()
@@ -199,10 +201,11 @@ class Server:
 
     def answer_held(self, code=ACCESS_ACCEPT):
         """The reply to the last try of each request; how many there were."""
-        last = {(sender, packet[1]): packet for packet, sender in self.held}
-        self.held = []
-        for (sender, _), packet in last.items():
-            self.socket.sendto(reply(packet, code, self.secret), sender)
+        with self.lock:
+            last = {(sender, packet[1]): packet for packet, sender in self.held}
+            self.held = []
+            for (sender, _), packet in last.items():
+                self.socket.sendto(reply(packet, code, self.secret), sender)
         return len(last)
 
     def end(self):

@@ -20,6 +20,7 @@ class RoundsLab(Lab):
 
     def __init__(self, accounted=False):
         super().__init__()
+        self.config["issu"]["verify"]["enabled"] = True  # of upgrades that do not say no_verify: they take their time
         self.accounted = accounted
         if accounted:
             accounting.prepare(self)
@@ -38,21 +39,18 @@ class RoundsLab(Lab):
     def is_dead(self, name):
         return getattr(self, name).poll() is not None
 
-    def revive(self, environment=None):
-        """Whoever is dead is started; the holder first, as systemd orders it."""
-        for name in DAEMONS:
-            process = getattr(self, name)
-            if process.poll() is None:
-                continue
-            if process in self.processes:
-                self.processes.remove(process)
-            if name == "holder":
-                self.start_holder(environment)
-            elif name == "controld":
-                self.start_controld()
-            else:
-                self.start_bngsync()
-        wait_for("controld to be with the holder", lambda: self.call("status")["holder"]["pid"] == self.holder.pid)
+    def revive(self):
+        """Whoever is dead is started; the holder first, as systemd orders it. It may die at its step meanwhile."""
+        def all_there():
+            for name in DAEMONS:
+                process = getattr(self, name)
+                if process.poll() is None:
+                    continue
+                if process in self.processes:
+                    self.processes.remove(process)
+                getattr(self, f"start_{name}")()
+            return self.call("status")["holder"]["pid"] == self.holder.pid
+        wait_for("controld to be with the holder", all_there)
 
     def holder_dies_at(self, step):
         """A holder in place of the one that runs, which dies just before this step."""

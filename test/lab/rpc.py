@@ -22,7 +22,7 @@ class RpcError(Exception):
 
 
 class RpcClient:
-    def __init__(self, path, timeout=30):
+    def __init__(self, path, timeout=60):
         self.server = os.path.basename(str(path)).removesuffix(".sock")
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(timeout)
@@ -56,13 +56,16 @@ class RpcClient:
         line, self.buffer = self.buffer.split(b"\n", 1)
         return json.loads(line)
 
-    def exchange(self, request, fds=()):
-        """Sends a request object as it is and returns the reply object."""
+    def send(self, request, fds=()):
+        """A request object as it is."""
         line = json.dumps(request).encode() + b"\n"
         if fds:
             sent = socket.send_fds(self.socket, [line], list(fds))
             line = line[sent:]
         self.socket.sendall(line)
+
+    def receive(self, request):
+        """The reply object to it."""
         while True:
             reply = self._read_line()
             if "method" not in reply:
@@ -71,15 +74,28 @@ class RpcClient:
         trace({"server": self.server, "request": request, "reply": reply})
         return reply
 
-    def call(self, method, params=None, fds=()):
+    def exchange(self, request, fds=()):
+        """Sends a request object as it is and returns the reply object."""
+        self.send(request, fds)
+        return self.receive(request)
+
+    def begin(self, method, params=None, fds=()):
+        """Sends the request and does not wait for its reply, which is for `end`."""
         self.last_id += 1
         request = {"jsonrpc": "2.0", "id": self.last_id, "method": method}
         if params is not None:
             request["params"] = params
-        reply = self.exchange(request, fds)
+        self.send(request, fds)
+        return request
+
+    def end(self, request):
+        reply = self.receive(request)
         if "error" in reply:
-            raise RpcError(method, reply["error"])
+            raise RpcError(request["method"], reply["error"])
         return reply["result"]
+
+    def call(self, method, params=None, fds=()):
+        return self.end(self.begin(method, params, fds))
 
     def send_all(self, calls):
         """Requests (method, params) without waiting; the replies come in any order by next_reply."""

@@ -3,7 +3,10 @@
 # Real sockets in namespaces: a server that says who called, and small clients.
 import contextlib
 import json
+import os
+import select
 import socket
+import struct
 import threading
 import time
 
@@ -57,6 +60,61 @@ class WhoCalled:
         self.close()
 
 
+IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2
+
+
+class Echoes:
+    """Echo requests from a namespace. Unlike ping it waits for answers that are late, also for the last ones."""
+
+    def __init__(self, namespace, address, size=56, whole=False):
+        self.address, self.size, self.sent, self.answered = address, size, 0, set()
+        self.identity = os.urandom(2)
+        with sandbox.entered(namespace):
+            self.socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        self.socket.setblocking(False)
+        if whole:
+            self.socket.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
+
+    def send(self):
+        body = self.identity + struct.pack("!HI", self.sent & 0xffff, self.sent) + bytes(self.size - 4)
+        total = 0x0800 + sum(struct.unpack(f"!{len(body) // 2}H", body))
+        while total >> 16:
+            total = (total & 0xffff) + (total >> 16)
+        self.sent += 1
+        with contextlib.suppress(OSError):  # what cannot be sent is not answered
+            self.socket.sendto(struct.pack("!BBH", 8, 0, ~total & 0xffff) + body, (self.address, 0))
+
+    def read(self):
+        with contextlib.suppress(BlockingIOError):
+            while packet := self.socket.recv(65535):
+                kind, identity, number = packet[20], packet[24:26], packet[28:32]
+                if kind == 0 and identity == self.identity:
+                    self.answered.add(number)
+
+    def wait(self, patience):
+        """How many were answered: all, or as many as were when the time was over."""
+        deadline = time.monotonic() + patience
+        while self.read() or len(self.answered) < self.sent:
+            if not select.select([self.socket], [], [], max(0, deadline - time.monotonic()))[0]:
+                break
+        return len(self.answered)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.socket.close()
+
+
+def echoes(namespace, address, count=3, interval=0.05, patience=60, **options):
+    """Answers to so many echo requests; `patience`: seconds for those that are missing in the end."""
+    with Echoes(namespace, address, **options) as made:
+        for number in range(count):
+            time.sleep(interval if number else 0)
+            made.send()
+        return made.wait(patience)
+
+
 def udp_socket(namespace, port=0, address="0.0.0.0"):
     with sandbox.entered(namespace):
         client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -96,7 +154,7 @@ class Iperf:
         self.client = lab.start(client.namespace, *command, *(["-R"] if reverse else []), log="iperf-client.log")
 
     def _wait_listening(self, port):
-        for _ in range(100):
+        for _ in range(1000):
             if f":{port} " in self.lab.run(self.lab.internet, "ss", "-Hltn").stdout:
                 return
             time.sleep(0.05)

@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 import radius
-from lab import EXEMPT, INTERNET, Lab, wait_for
+from lab import INTERNET, Lab, wait_for
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 FREE, OWN = 18130, 18134  # ports; accounting is the next one

@@ -49,7 +49,7 @@ def events(follower, last):
     """Of accounting, until this one was told."""
     told = []
     while not told or told[-1]["type"] != last:
-        params = follower.next_notification(20)["params"]
+        params = follower.next_notification(60)["params"]
         if params["type"].startswith("accounting_"):
             told.append(params)
     return told
@@ -75,9 +75,14 @@ def test_beyond_a_bound_the_oldest_interim_records_go(lab, bound):
         lab.freeradius.stop()
         late, down = list(add(lab, 5)), up[:3]
         disconnect(lab, down)
-        wait_for("records to be dropped", lambda: stats(lab)["dropped"] >= before["dropped"] + 60)
+        seen = []  # (when, interim records made until then)
+
+        def enough():
+            seen.append((time.time(), (now := stats(lab))["made"]["interim"]))
+            return now["dropped"] >= before["dropped"] + 60
+        wait_for("records to be dropped", enough)
         configure(lab, timeout_ms=200, **bound)
-        off, full = time.time(), stats(lab)
+        full = stats(lab)
         dropped, told = full["dropped"] - before["dropped"], 0
         while told < dropped:
             event = events(follower, "accounting_dropped")[-1]
@@ -101,7 +106,7 @@ def test_beyond_a_bound_the_oldest_interim_records_go(lab, bound):
             assert bus["bytes"] - 25 * bus["tombstones"] <= full["bytes"] <= full["bytes_max"] < full["bytes"] + 1000
         lab.freeradius.start()
         assert events(follower, "accounting_resumed")[-1]["waiting"] < waiting(lab) + 58 + kept
-    wait_for("delivery", lambda: waiting(lab) == 0, 30)
+    wait_for("delivery", lambda: waiting(lab) == 0)
     assert gone_by_kind(before, stats(lab), "delivered") == {"on": 0, "start": 85, "stop": 3, "off": 0,
                                                               "interim": full["made"]["interim"] - before["made"]["interim"] - dropped}
     for session, told in kinds(lab, *up, *late).items():
@@ -109,15 +114,18 @@ def test_beyond_a_bound_the_oldest_interim_records_go(lab, bound):
         assert told.count("Stop") == (session in down) and (session not in down or told[-1] == "Stop")
     mine = [record for record in radius.accounted(lab) if record.get("Acct-Session-Id") in up + late]
     times = [event_time(record) for record in mine if record["Acct-Status-Type"] == "Interim-Update"][-kept:]
-    # The last ones that were made: 82 in a second. One was under way, and is not dropped.
-    assert max(times) >= off - 2 and sorted(times)[1] >= off - kept / 82 - 2.5
+    # The last ones that were made; one was under way, and is not dropped. Times of records are whole seconds.
+    made = full["made"]["interim"]
+    assert max(times) >= int(max(when for when, number in seen if number < made))
+    assert sorted(times)[1] >= int(max(when for when, number in seen if number <= made - kept))
     disconnect(lab, up[3:] + late)
     wait_for("every Stop", lambda: stats(lab)["delivered"]["stop"] == before["delivered"]["stop"] + 85)
 
 
 def test_start_and_stop_are_kept_beyond_every_bound(lab):
     before = stats(lab)
-    configure(lab, timeout_ms=200, interim_s=1, spool_max=16)
+    # The last of those below is the 25th: whoever looks in between, as is done every second, sees no more than are allowed.
+    configure(lab, timeout_ms=200, interim_s=1, spool_max=24)
     with lab.rpc() as follower:
         follower.call("events.follow")
         lab.freeradius.stop()
@@ -130,13 +138,13 @@ def test_start_and_stop_are_kept_beyond_every_bound(lab):
         assert "OVERFULL" in lab.cli("accounting").stdout and "/accounting/spool_max" in lab.cli("accounting").stdout
     restart(lab)
     assert stats(lab)["overfull"] == "spool_max"
-    configure(lab, timeout_ms=200, spool_max=16)
+    configure(lab, timeout_ms=200, spool_max=24)
     with lab.rpc() as follower:
         follower.call("events.follow")
         lab.freeradius.start()
         told = [event["type"] for event in events(follower, "accounting_overfull_over")]
         assert "accounting_overfull" not in told  # nobody is told twice
-    wait_for("delivery", lambda: waiting(lab) == 0, 30)
+    wait_for("delivery", lambda: waiting(lab) == 0)
     assert all_are(lab, up[:5], ["Start", "Stop"]) and all_are(lab, up[5:], ["Start"])
     assert stats(lab)["overfull"] is None
     disconnect(lab, up[5:])
@@ -158,7 +166,7 @@ def test_out_of_service_and_back(lab):
     restart(lab)
     assert stats(lab)["state"] == "off"
     lab.freeradius.start()
-    wait_for("Accounting-Off", lambda: waiting(lab) == 0, 30)
+    wait_for("Accounting-Off", lambda: waiting(lab) == 0)
     assert [record["Acct-Status-Type"] for record in radius.accounted(lab)][-2:] == ["Stop", "Accounting-Off"]
     lab.cli("accounting", "on")
     with pytest.raises(RpcError, match="accounting is on already"):
@@ -223,7 +231,7 @@ def test_sessions_that_a_reboot_ended_are_stopped(lab):
     reboot(lab)
     assert lab.call("status")["sessions"]["active"] == 0
     lab.freeradius.start()
-    wait_for("the Stops", lambda: all_are(lab, told + untold, ["Start", "Stop"]), 30)
+    wait_for("the Stops", lambda: all_are(lab, told + untold, ["Start", "Stop"]))
     wait_for("nothing to wait", lambda: waiting(lab) == 0)
     for _, stop in records(lab, *told, *untold).values():
         assert stop["Acct-Terminate-Cause"] == "NAS-Reboot"

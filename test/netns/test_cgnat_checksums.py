@@ -178,6 +178,7 @@ def test_built_packets(lab):
     first, second = Peer(lab, FIRST), Peer(lab, SECOND)
     ups = [frame for peer in (first, second) for frame in going_up(peer)]
     lab.send_frames(lab.load, "up0", ups)
+    wait_for("all to be forwarded", lambda: lab.drops()["forward_up"] - before["forward_up"] == len(ups))
     for peer in (first, second):
         peer.learn()
     downs = [frame for peer in (first, second) for frame in coming_down(peer)]
@@ -252,13 +253,14 @@ def test_real_hosts(lab):
         public, port = ask(talker, INTERNET)
         assert tcp_ask(lab.alice.namespace, INTERNET)[0] == public
     closed_port(lab, lab.alice, INTERNET)
-    said = lab.alice.run("ping", "-n", "-c", 3, "-i", 0.05, "-s", 4000, INTERNET).stdout
-    assert "3 received" in said
+    assert lab.alice.ping(INTERNET, size=4000) == 3
     with udp_socket(lab.internet) as stranger:
         stranger.connect((public, port))  # she has closed it
         stranger.send(b"anybody?")
         with pytest.raises(ConnectionRefusedError):
             stranger.recv(100)
+    for capture in (inside, outside):  # the second error is the last packet
+        wait_for("both errors", lambda: sum(ICMP in packet and packet[ICMP].type == 3 for packet in capture.packets()) == 2)
     wait_for("both files to have the same", lambda: len(inside.packets()) == len(outside.packets()) > 30)
     inside, outside = inside.end(30), outside.end(30)
     assert (inside.bad, outside.bad) == ([], [])

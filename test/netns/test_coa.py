@@ -235,7 +235,7 @@ def test_a_request_sent_while_controld_is_away_is_answered_after_it(lab, session
 
 # ---- Sockets over generations of controld -------------------------------------------------------
 
-RESTARTS, PACE, PER_SOCKET = 6, 0.01, 100  # answers that a socket has room for
+RESTARTS, PACE, PER_SOCKET, SOCKETS = 6, 0.01, 100, 400  # PER_SOCKET answers is what a socket has room for
 
 
 def the_group(lab):
@@ -283,7 +283,7 @@ class Requests(threading.Thread):
 
 def test_every_request_is_answered_over_restarts_of_everybody(lab, session):
     with sandbox.entered(lab.internet):
-        sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(40)]
+        sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(SOCKETS)]
     for udp in sockets:
         udp.bind((INTERNET, 0))
         udp.settimeout(20)

@@ -41,7 +41,7 @@ def clean(lab):
     lab.write_config()
     lab.call("config.reload")
     wait_for("the sweep to release every session", lambda: lab.call("status")["sessions"] == {
-        "active": 0, "closing": 0, "capacity": 131071}, timeout=30)
+        "active": 0, "closing": 0, "capacity": 131071})
     return lab
 
 
@@ -71,7 +71,7 @@ def test_it_runs_without_any_privilege(lab):
 ], ids=["root", "capability"])
 def test_it_refuses_privileges(lab, wrapper):
     result = subprocess.run([*wrapper, lab.directory / "bng-controld", "--config", lab.config_file, "--state", lab.state],
-                            capture_output=True, text=True, timeout=10)
+                            capture_output=True, text=True, timeout=60)
     assert result.returncode == 1
     assert "started with privileges" in result.stderr
 
@@ -204,8 +204,7 @@ def test_reload_by_rpc_says_what_changed(clean):
     lab = clean
     assert lab.call("config.reload") == {"changed": False, "applied": []}
     lab.config["cgnat"]["hold_down_seconds"] = 60
-    lab.write_config()
-    assert lab.call("config.reload") == {"changed": True, "applied": ["/cgnat/hold_down_seconds: 120 -> 60"]}
+    assert lab.reload() == {"changed": True, "applied": ["/cgnat/hold_down_seconds: 120 -> 60"]}
 
 
 @pytest.mark.parametrize("how", ["file", "hangup"])
@@ -340,10 +339,10 @@ def test_it_outlives_the_holder(clean):
     lab.call("session.add", {"sessions": [new_session(61)]})  # needs no holder
     lab.start_holder()
     wait_for("controld to be back", lambda: lab.call("status")["holder"] == {"pid": lab.holder.pid, "connected": True})
-    stored = wait_for("the descriptors", lambda: lab.call("fd.list", server="holder")["names"])
-    assert {"controld.listener", "controld.punt"} <= set(stored)
-    holder = lab.call("holder.status", server="holder")
-    assert holder["controller"]["ready"] is True and holder["controller"]["pid"] == lab.controld.pid
+    wait_for("the descriptors", lambda: {"controld.listener", "controld.punt"} <= set(lab.call("fd.list", server="holder")["names"]))
+    controller = wait_for("it to be ready", lambda: (lambda found: found if found["ready"] else None)(
+        lab.call("holder.status", server="holder")["controller"]))
+    assert controller["pid"] == lab.controld.pid
     lab.controld.kill()
     lab.reap(lab.controld)
     lab.start_controld()
@@ -391,7 +390,7 @@ def test_a_caller_waits_over_a_restart(clean):
 def start_once(lab, *arguments):
     """Runs a controld that is expected to end by itself."""
     command = [*AS_BNG, lab.directory / "bng-controld", "--state", lab.state, *arguments]
-    return lab.run(lab.gateway, *command, check=False, timeout=20)
+    return lab.run(lab.gateway, *command, check=False, timeout=60)
 
 
 def test_check_says_good_or_where_not(lab, tmp_path):

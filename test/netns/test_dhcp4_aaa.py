@@ -95,9 +95,10 @@ def test_renewals_are_answered_while_nobody_authorises(lab, granted):
     session = session_of(lab, GRANTED)
     os.kill(lab.free.pid, signal.SIGSTOP)
     try:
-        before = lab.call("dhcp4.stats")
+        before, renewed = lab.call("dhcp4.stats"), granted.renewals()
         granted.renew()
         wait_for("the renewal", lambda: lab.call("dhcp4.stats")["leases"]["renewed"] == before["leases"]["renewed"] + 1)
+        wait_for("the client", lambda: granted.renewals() == renewed + 1)
         kill_controld(lab)
         lab.start_controld()
         granted.renew()

@@ -6,7 +6,7 @@
 import pathlib
 
 import pytest
-from scapy.all import BOOTP, DHCP  # pylint: disable=no-name-in-module
+from scapy.all import BOOTP  # pylint: disable=no-name-in-module
 
 import radius
 from dhcp import RawClient

@@ -36,11 +36,6 @@ def session_of(lab, mac):
                 None)
 
 
-def renewals(client):
-    """That the client's script is done with."""
-    return client.lease_file.with_name(client.lease_file.name + ".log").read_text().count("renew ")
-
-
 def stats(lab):
     return lab.call("dhcp4.stats")
 
@@ -66,10 +61,10 @@ def test_session_opens_when_the_ack_passes_by(lab, client):
 
 
 def test_unicast_renewal_goes_through_the_relay(lab, client):
-    session, counts, before = session_of(lab, MAC), stats(lab), renewals(client)
+    session, counts, before = session_of(lab, MAC), stats(lab), client.renewals()
     client.renew()
     wait_for("the renewal", lambda: stats(lab)["leases"]["renewed"] == counts["leases"]["renewed"] + 1)
-    wait_for("the client", lambda: renewals(client) == before + 1)
+    wait_for("the client", lambda: client.renewals() == before + 1)
     after = session_of(lab, MAC)
     assert (after["id"], after["address"]) == (session["id"], session["address"])
     assert after["lease_expires"] > session["lease_expires"]
@@ -77,7 +72,7 @@ def test_unicast_renewal_goes_through_the_relay(lab, client):
 
 
 def test_reply_that_comes_while_controld_is_away_is_handed_on_after_it(lab, client):
-    session, renewed = session_of(lab, MAC), renewals(client)
+    session, renewed = session_of(lab, MAC), client.renewals()
     lab.kea.send_signal(signal.SIGSTOP)
     before = stats(lab)["authorisation"]["relayed"]
     client.renew()
@@ -87,7 +82,7 @@ def test_reply_that_comes_while_controld_is_away_is_handed_on_after_it(lab, clie
     lab.kea.send_signal(signal.SIGCONT)
     lab.start_controld()
     wait_for("the renewal", lambda: stats(lab)["leases"]["renewed"] >= 1)
-    wait_for("the client", lambda: renewals(client) > renewed)
+    wait_for("the client", lambda: client.renewals() > renewed)
     after = session_of(lab, MAC)
     assert (after["id"], after["address"]) == (session["id"], session["address"])
     assert after["lease_expires"] > session["lease_expires"]

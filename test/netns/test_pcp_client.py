@@ -305,14 +305,12 @@ def test_it_is_off_and_on_live_and_nothing_ends(lab, client):
     granted = client.map(5000)
     pool = lab.config["cgnat"]["pools"][0]
     pool["pcp"] = {"enabled": False}
-    lab.write_config()
-    assert lab.call("config.reload")["changed"] and not lab.call("cgnat.pools")["pools"][0]["pcp"]
+    assert lab.reload()["changed"] and not lab.call("cgnat.pools")["pools"][0]["pcp"]
     assert client.exchange(client.header(ANNOUNCE, 0), tries=1) is None
     with listening(lab, 5000) as inside:
         assert reached(lab, inside, (granted.address, granted.port))
     pool["pcp"] = PCP
-    lab.write_config()
-    assert lab.call("config.reload")["changed"]
+    assert lab.reload()["changed"]
     assert client.map(5000).port == granted.port
 
 

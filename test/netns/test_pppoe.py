@@ -355,18 +355,16 @@ def wait_phase(lab, client, phase):
 @pytest.mark.parametrize("held, phase", [(LCP, "establish"), (CHAP, "authenticate"), (IPCP, "network")])
 def test_killed_while_the_client_is_slow(lab, dial, held, phase):
     """The client does not answer one protocol until controld is a new one."""
-    client = dial(wait=False)
-    with client.lock:
-        client.hold.add(held)
+    client = dial(wait=False, hold=[held])
     wait_phase(lab, client, phase)
     wait_for("the client to read its PADS", lambda: client.session)
     session = client.session
     kill(lab)
     with client.lock:
         client.hold.clear()
-    time.sleep(0.5)
+    time.sleep(0.5)  # it says again what nobody answers
     lab.start_controld()
-    client.wait_up(20)
+    client.wait_up()
     assert client.session == session and client.padts == 0 and client.reaches(INTERNET) == 3
     assert stats(lab)["adopted"] == 1 and stats(lab)["started"] == 0
 
@@ -400,7 +398,7 @@ def test_killed_while_radius_is_asked(lab, dial, when):
             slow.answer_held()
         lab.start_controld()
         if when == "after":
-            time.sleep(0.5)
+            time.sleep(0.5)  # in which a start might ask once more, and must not
             slow.answer_held()
         client.wait_up()
         assert len(slow.requests) == 1 and client.padts == 0 and client.reaches(INTERNET) == 3

@@ -232,6 +232,7 @@ def test_killed_while_sessions_come_and_go_nothing_seems_to_be_missing(lab):
         first = 1000 + turn * 300
         add(lab, range(first, first + 300))
         with lab.rpc() as client:
+            client.call("status")  # so that it is this controld that has the connection
             client.send_all([("session.disconnect", {"address": address_of(n)})
                              for n in range(first, first + 100 + choose.randrange(100))])
             time.sleep(choose.random() * 0.02)
