@@ -4,9 +4,7 @@
  * in at one interface goes out at the other. A subscriber is the last byte of its MAC, and
  * its place among all is that byte's. Variants are made with -D (test/bpf/canary.cmake).
  */
-#include <linux/bpf.h>
-
-#include <bpf/bpf_helpers.h>
+#include "test/bpf/map.h"
 
 #ifndef VERSION
 #define VERSION 1
@@ -34,14 +32,7 @@ struct setting {
 };
 
 #define MAP(name, kind, entries, type_of_value, ...)                                                         \
-	struct {                                                                                             \
-		__uint(type, BPF_MAP_TYPE_##kind);                                                           \
-		__uint(max_entries, entries);                                                                \
-		__type(key, __u32);                                                                          \
-		__type(value, type_of_value);                                                                \
-		__VA_ARGS__                                                                                  \
-	} name SEC(".maps")
-#define DURABLE __uint(pinning, LIBBPF_PIN_BY_NAME);
+	MAP_OF(name, kind, entries, 0, type_of_value, __VA_ARGS__)
 
 MAP(tx, DEVMAP, 2, __u32, DURABLE);
 MAP(reason_count, PERCPU_ARRAY, 16, struct count, DURABLE);

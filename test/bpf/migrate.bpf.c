@@ -5,9 +5,7 @@
  * looked up in a hash. A subscriber is the last byte of its MAC. Variants are made with -D
  * (test/bpf/migrate.cmake); with BRIDGE it is a bridge as docs/protocol.md has it.
  */
-#include <linux/bpf.h>
-
-#include <bpf/bpf_helpers.h>
+#include "test/bpf/map.h"
 
 #ifndef ENTRIES
 #define ENTRIES 256
@@ -40,16 +38,6 @@ typedef struct record old_record;
 #endif
 
 #define MAP(name, kind, ...) MAP_OF(name, kind, __VA_ARGS__)
-#define MAP_OF(name, kind, entries, flags, type_of_value, ...)                                               \
-	struct {                                                                                             \
-		__uint(type, BPF_MAP_TYPE_##kind);                                                           \
-		__uint(map_flags, flags);                                                                    \
-		__uint(max_entries, entries);                                                                \
-		__type(key, __u32);                                                                          \
-		__type(value, type_of_value);                                                                \
-		__VA_ARGS__                                                                                  \
-	} name SEC(".maps")
-#define DURABLE __uint(pinning, LIBBPF_PIN_BY_NAME);
 
 struct prefix {
 	__u32 length;

@@ -4,17 +4,16 @@
 # Whatever happened, its next start must find: every link with a program, all links
 # on one generation, and a swap that works again.
 import contextlib
-import os
 import pathlib
 import select
 import socket
 import sys
-import time
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "netns"))
 from holder_fixture import HolderLab, steps  # noqa: E402
+from lab import wait_for  # noqa: E402
 from sandbox import entered  # noqa: E402
 
 STAGE = {"stage_keep", "stage_load", "stage_pin", "stage_publish"}
@@ -34,14 +33,6 @@ COMMIT = set(steps()) - STAGE - ATTACH - UNDO - TRIAL - CANARY - MIGRATE - EXEC 
 def lab():
     with HolderLab() as made:
         yield made
-
-
-def dies(lab, action):
-    """Runs a request during which the holder dies."""
-    with pytest.raises(OSError):
-        action()
-    assert lab.process.wait(60) == -9
-    return lab.log().count("\n")
 
 
 def assert_in_order(lab, expected_current):
@@ -79,7 +70,7 @@ def test_death_in_a_commit(lab, step):
     staged = ready_to_commit(lab)
     lab.kill()
     lab.start(die_at=step)
-    dies(lab, lambda: lab.commit(staged))
+    lab.dies(lambda: lab.commit(staged))
     running = lab.attached_programs()
     assert set(running) >= {"a0", "c0"}
     lab.start()
@@ -99,7 +90,7 @@ def test_death_while_a_failed_commit_is_undone(lab, step):
     lab.kill()
     lab.start(die_at=step)
     lab.detach_behind_its_back("c0")
-    dies(lab, lambda: lab.commit(staged))
+    lab.dies(lambda: lab.commit(staged))
     lab.start()
     assert lab.call("holder.status")["generation"] == 6
     assert lab.attached_programs() == {"a0": lab.programs_of(6)["bng_access"]}
@@ -113,10 +104,10 @@ def test_death_in_the_undoing_at_start(lab):
     staged = ready_to_commit(lab)
     lab.kill()
     lab.start(die_at="commit_readback")
-    dies(lab, lambda: lab.commit(staged))
+    lab.dies(lambda: lab.commit(staged))
     for step in ("undo_links", "undo_done", "journal_rename"):
         lab.start(die_at=step, wait=False)
-        assert lab.process.wait(60) == -9
+        lab.dies()
     lab.start()
     assert_in_order(lab, 6)
     assert_swaps_again(lab)
@@ -128,7 +119,7 @@ def test_death_while_staging(lab, step):
     lab.begin()
     lab.kill()
     lab.start(die_at=step)
-    dies(lab, lambda: lab.stage("holder_v2"))
+    lab.dies(lambda: lab.stage("holder_v2"))
     lab.start()
     assert_in_order(lab, 1)
     assert_swaps_again(lab)
@@ -141,7 +132,7 @@ def test_death_while_attaching(lab, step):
     lab.call("link.detach", {"interface": "c0", "force": True})
     lab.kill()
     lab.start(die_at=step)
-    dies(lab, lambda: lab.attach("c0", "core"))
+    lab.dies(lambda: lab.attach("c0", "core"))
     lab.start()
     assert [link["interface"] for link in lab.call("holder.status")["links"]] == ["a0"]
     assert lab.attach("c0", "core")["adopted"] is False
@@ -168,7 +159,7 @@ def test_a_journal_lost_in_the_middle_of_a_commit(lab):
     staged = ready_to_commit(lab)
     lab.kill()
     lab.start(die_at="commit_update_next")
-    dies(lab, lambda: lab.commit(staged))
+    lab.dies(lambda: lab.commit(staged))
     (lab.state / "journal.json").unlink()
     lab.start()
     assert_in_order(lab, 6)
@@ -192,14 +183,9 @@ def resident_kib(lab):
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))
 
 
-def open_files(lab):
-    """Descriptors of the holder, once it has noticed who hung up: when their number is the same for a while."""
-    same, last = 0, None
-    while same < 20:
-        count = len(os.listdir(f"/proc/{lab.process.pid}/fd"))
-        same, last = same + 1 if count == last else 0, count
-        time.sleep(0.02)
-    return last
+def hung_up(lab, descriptors):
+    """The holder has noticed: it has no more of them than before."""
+    wait_for("no more descriptors", lambda: lab.descriptors() <= descriptors)
 
 
 REQUESTS = b"".join([
@@ -245,14 +231,14 @@ def test_a_million_requests_leave_no_memory_behind(lab):
     # Freed memory goes back at once, so that what is in use can be compared.
     lab.start(ASAN_OPTIONS="quarantine_size_mb=1:malloc_context_size=0:detect_leaks=0")
     lab.begin()
-    path = lab.state / "holder.sock"
+    path, descriptors = lab.state / "holder.sock", lab.descriptors()
     assert pipeline(path, 10000) == 90300
-    fds = open_files(lab)
+    hung_up(lab, descriptors)
     before = resident_kib(lab)
     assert pipeline(path, 111000) == 1002330
+    hung_up(lab, descriptors)
     # Less than what one slow reader may have waiting (4 MiB); a leak of 5 bytes a request is more.
     assert resident_kib(lab) - before < 4096
-    assert open_files(lab) == fds
     lab.assert_runs(1)
 
 
@@ -295,6 +281,7 @@ def test_death_in_a_request_about_a_group(lab, step):
 
     def send_and_count(expected):
         client.send(b"x")
+        select.select(sockets, [], [], 60)
         assert [waiting(made) for made in sockets] == expected
 
     lab.start()
@@ -307,7 +294,7 @@ def test_death_in_a_request_about_a_group(lab, step):
     lab.kill()
     lab.start(die_at=step)
     method, params = GROUP_CALLS[step]
-    dies(lab, lambda: lab.call(method, params, [sockets[1].fileno()] if method == "group.register" else []))
+    lab.dies(lambda: lab.call(method, params, [sockets[1].fileno()] if method == "group.register" else []))
     if step != "group_remove":
         send_and_count([0, 1] if step == "group_forget" else [1, 0])
     lab.start()
@@ -323,6 +310,7 @@ def test_death_in_a_request_about_a_group(lab, step):
         assert lab.call("group.status") == {"groups": []}
     assert not [name for name in lab.call("fd.list")["names"] if name.startswith("group.g.1.") and step == "group_forget"]
     client.send(b"y")
+    select.select(sockets, [], [], 60)
     assert sum(waiting(made) for made in sockets) == 1
     for made in (*sockets, client):
         made.close()

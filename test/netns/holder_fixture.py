@@ -9,10 +9,15 @@ import os
 import pathlib
 import re
 import signal
+import socket
+import threading
 import time
 
+import pytest
+
+from lab import PATIENCE_S, wait_for
 from rpc import RpcClient, RpcError
-from sandbox import Sandbox
+from sandbox import Sandbox, entered
 
 BUILD = pathlib.Path(os.environ["BNG_BUILD"])
 BINARY = BUILD / "bin" / "bpfholder"
@@ -63,14 +68,13 @@ class HolderLab:
             env["BNG_HOLDER_DIE_AT"] = die_at
         self.process = self.sandbox.start(self.namespace, *self.command, "--state", self.state, "--group", GROUP, *self.arguments,
                                           log="holder.log", env=env)
-        deadline = time.monotonic() + 60
-        while wait:
-            if self.process.poll() is not None:
-                raise AssertionError(f"holder ended: {self.process.returncode}\n{self.log()}")
-            if self.is_up():
-                return
-            assert time.monotonic() < deadline, self.log()
-            time.sleep(0.02)
+        if wait:
+            wait_for("the holder", self.has_come_up)
+
+    def has_come_up(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"holder ended: {self.process.returncode}\n{self.log()}")
+        return self.is_up()
 
     def is_up(self):
         with contextlib.suppress(OSError), self.client() as client:
@@ -84,6 +88,37 @@ class HolderLab:
     def stop(self):
         status = self.sandbox.stop(self.process, signal.SIGTERM)
         assert status == 0, self.log()
+
+    def dies(self, action=None):
+        """At the step that it was told, in a request if need be."""
+        if action:
+            try:
+                answer = action()
+            except OSError:
+                pass
+            else:
+                raise AssertionError(f"answered by a holder that was to die: {answer}")
+        assert self.process.wait(PATIENCE_S) == -signal.SIGKILL
+
+    def exec(self, path=BINARY):
+        with open(path, "rb") as file:
+            return self.call("holder.exec", None, [file.fileno()])
+
+    def wait_for_execs(self, count):
+        def execs():
+            with contextlib.suppress(OSError):  # in the moment of exec
+                return self.has_come_up() and self.call("holder.status")["execs"]
+        wait_for("the new one", lambda: execs() == count)
+
+    def wait_for_ticks(self, count):
+        """What it does each second is done so often from now on."""
+        def runs():
+            return self.call("holder.status")["sweep"]["runs"]
+        before = runs()
+        wait_for(f"{count} runs of the sweep", lambda: runs() >= before + count)
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def log(self):
         return (self.sandbox.directory / "holder.log").read_text()
@@ -190,3 +225,77 @@ class HolderLab:
     def link_statistics(self, name):
         text = self.sandbox.run(self.outside, "ip", "-j", "-s", "link", "show", name).stdout
         return json.loads(text)[0]["stats64"]
+
+    def open_wire(self, interface):
+        with entered(self.outside):
+            wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        wire.bind((interface, 0))
+        return wire
+
+
+def holder_with(first="holder_v1"):
+    """A fixture for pytest: a holder that runs, and has begun with this object."""
+    @pytest.fixture
+    def lab():
+        with HolderLab() as made:
+            made.start()
+            made.begin(first)
+            yield made
+    return lab
+
+
+SUBSCRIBERS = 256
+
+
+def mac(number):
+    return bytes([2, 0, 0, 0, 0, number])
+
+
+class Load:
+    """All subscribers in turn, both ways, from two threads, until it is ended; counts what it sent of each."""
+
+    def __init__(self, lab, pause):
+        self.lab, self.pause, self.ending = lab, pause, threading.Event()
+        self.sent = [0] * SUBSCRIBERS, [0] * SUBSCRIBERS  # up, down
+        self.before = {name: lab.link_statistics(name)["rx"]["packets"] for name in ("a1", "c1")}
+        self.wires = lab.open_wire("a1"), lab.open_wire("c1")
+        self.threads = [threading.Thread(target=self.run, args=(way,)) for way in (0, 1)]
+
+    def run(self, way):
+        server, wire, sent = bytes([2, 0, 0, 0, 1, 0]), self.wires[way], self.sent[way]
+        frames = [(mac(number) + server if way else server + mac(number)) + bytes(50) for number in range(SUBSCRIBERS)]
+        while not self.ending.is_set():
+            for number, frame in enumerate(frames):
+                wire.send(frame)
+                sent[number] += 1
+            time.sleep(self.pause)
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *exception):
+        self.ending.set()
+        for thread in self.threads:
+            thread.join()
+        for wire in self.wires:
+            wire.close()
+
+    def goes_on(self):
+        """Until each has sent once more, both ways, since now."""
+        before = [sent[-1] for sent in self.sent]
+        wait_for("a round of all", lambda: all(sent[-1] >= was + 2 for sent, was in zip(self.sent, before)))
+
+    def of_each(self):
+        return [up + down for up, down in zip(*self.sent)]
+
+    def lost(self, expected=0):
+        """How many did not come out, upwards and downwards; what is on its way is waited for."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            lost = [sum(sent) - self.lab.link_statistics(name)["rx"]["packets"] + self.before[name]
+                    for sent, name in zip(self.sent, ("c1", "a1"))]
+            if sum(lost) <= expected or time.monotonic() > deadline:
+                return lost
+            time.sleep(0.05)

@@ -33,17 +33,14 @@ def lab():
 
 def send(lab, interface, count):
     """Frames from outside; each must be taken by the cable."""
-    with entered(lab.outside):
-        sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-    sender.bind((interface, 0))
-    with sender:
+    with lab.open_wire(interface) as sender:
         for _ in range(count):
             sender.send(FRAME)
 
 
 def received_after(lab, interface, before, expected):
     """Packets that arrived outside since `before`, waited for."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         got = lab.link_statistics(interface)["rx"]["packets"] - before
         if got >= expected or time.monotonic() > deadline:
@@ -460,9 +457,9 @@ def test_events_reach_every_subscriber(lab):
 
 def test_sweep_runs_each_second_with_nobody_there(lab):
     lab.begin()
-    first, begun = lab.swept(), time.monotonic()
+    begun, first = time.monotonic(), lab.swept()
     while (runs := lab.swept() - first) < 3:
-        assert time.monotonic() - begun < 20
+        assert time.monotonic() - begun < 60
         time.sleep(0.2)
     assert runs <= time.monotonic() - begun + 1
     assert lab.call("holder.status")["sweep"]["errors"] == 0
@@ -472,7 +469,7 @@ def test_sweep_runs_each_second_with_nobody_there(lab):
         types = [client.next_notification(20)["params"] for _ in range(3)]
         assert types[-1] == {"type": "sweep_error", "error": -22}
         while lab.call("holder.status")["sweep"]["errors"] < 2:
-            assert time.monotonic() - begun < 60
+            assert time.monotonic() - begun < 120
             time.sleep(0.1)
         assert client.next_notification(0.1) is None
 
@@ -508,7 +505,7 @@ def test_status(lab):
 
 
 def test_only_one_holder_for_a_directory(lab):
-    second = subprocess.run([BINARY, "--state", lab.state, "--group", GROUP], capture_output=True, text=True, timeout=20)
+    second = subprocess.run([BINARY, "--state", lab.state, "--group", GROUP], capture_output=True, text=True, timeout=60)
     assert second.returncode == 1 and "another bpfholder" in second.stderr
     unknown = subprocess.run([BINARY, "--state", lab.state, "--group", "nobody-has-this"], capture_output=True, text=True)
     assert unknown.returncode == 2 and "groupadd" in unknown.stderr

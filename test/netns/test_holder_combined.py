@@ -3,23 +3,17 @@
 # Two things at once: a holder that is replaced, or that cleans, while a generation is
 # staged, on trial or a canary. What is under way goes on as if nothing else was.
 import json
-import os
 import socket
-import time
 
 import pytest
 
-from holder_fixture import BINARY, HolderLab
+from holder_fixture import BINARY, holder_with
+from lab import wait_for
 
 CONFLICT = -32003
 
 
-@pytest.fixture
-def lab():
-    with HolderLab() as made:
-        made.start()
-        made.begin("canary_v1")
-        yield made
+lab = holder_with("canary_v1")
 
 
 def stage(lab):
@@ -36,13 +30,6 @@ def begin_canary(lab):
     generation = stage(lab)
     lab.call("swap.commit", {"generation": generation, "canary": {"steps": [{"share": 5000, "bake_s": 600}]}})
     return generation
-
-
-def wait_until(lab, what, condition):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, (what, lab.log())
-        time.sleep(0.05)
 
 
 def state(lab):
@@ -91,11 +78,9 @@ def test_death_while_cleaning_ends_only_a_canary(lab, begin, ran):
     lab.start(die_at="orphans_remove")
     generation = begin(lab)
     lab.pin("if/x9").mkdir()
-    with pytest.raises(OSError):
-        clean(lab)
-    assert lab.process.wait(30) == -9
+    lab.dies(lambda: clean(lab))
     lab.start()
-    wait_until(lab, "all links on one generation", lambda: set(lab.attached_programs().values()) == {
+    wait_for("all links on one generation", lambda: set(lab.attached_programs().values()) == {
         lab.programs_of(ran)[program] for program in ("bng_access", "bng_core")})
     assert not lab.pin("if/x9").exists() and clean(lab) == set()
     trial = lab.call("swap.status")["trial"]
@@ -107,27 +92,18 @@ def test_death_while_cleaning_ends_only_a_canary(lab, begin, ran):
     lab.assert_runs(generation)
 
 
-def exec_it(lab):
-    with open(BINARY, "rb") as file:
-        return lab.call("holder.exec", None, [file.fileno()])
-
-
-def wait_for_execs(lab, count):
-    wait_until(lab, "the new one", lambda: lab.is_up() and lab.call("holder.status")["execs"] == count)
-
-
 def test_the_holder_is_not_replaced_while_a_canary_runs(lab):
     begin_canary(lab)
-    before, opened = state(lab), len(os.listdir(f"/proc/{lab.process.pid}/fd"))
+    before, opened = state(lab), lab.descriptors()
     with open(BINARY, "rb") as file:
         error = lab.refused("holder.exec", None, [file.fileno()])
     assert error.code == CONFLICT and "a canary runs: wait for its end" in error.message
     assert state(lab) == before and lab.call("holder.status")["execs"] == 0
-    wait_until(lab, "descriptors", lambda: len(os.listdir(f"/proc/{lab.process.pid}/fd")) <= opened)
+    wait_for("no more descriptors", lambda: lab.descriptors() <= opened)
     lab.call("swap.rollback")
     lab.assert_runs(1)
-    exec_it(lab)
-    wait_for_execs(lab, 1)
+    lab.exec()
+    lab.wait_for_execs(1)
     lab.assert_runs(1)
 
 
@@ -136,8 +112,8 @@ def test_the_holder_is_not_replaced_while_a_canary_runs(lab):
 def test_the_holder_is_replaced_while_something_waits(lab, begin, end):
     generation = begin(lab)
     before = state(lab)
-    exec_it(lab)
-    wait_for_execs(lab, 1)
+    lab.exec()
+    lab.wait_for_execs(1)
     assert state(lab) == before
     end(lab, generation)
 
@@ -154,6 +130,6 @@ def test_no_canary_begins_while_the_holder_is_replaced(lab):
         answer, refusal = client.next_reply(), client.next_reply()
     assert answer["result"]["execs"] == 1 and refusal["error"]["code"] == CONFLICT
     assert refusal["error"]["message"].endswith("bpfholder is being replaced: wait for its end")
-    wait_for_execs(lab, 1)
+    lab.wait_for_execs(1)
     lab.assert_runs(1)
     begin_canary(lab)

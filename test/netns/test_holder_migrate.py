@@ -4,20 +4,16 @@
 # counted once, in the old record before the opening and in the new one after it; what cannot
 # be done is refused and changes nothing.
 import contextlib
-import json
 import pathlib
-import socket
 import struct
-import threading
-import time
 
 import pytest
 
-from holder_fixture import BINARY, HolderLab
-from sandbox import entered
+import holder_fixture
+from holder_fixture import BINARY, SUBSCRIBERS, HolderLab
+from lab import wait_for
 
 CONFLICT, INCOMPATIBLE, SYSTEM = -32003, -32004, -32006
-SUBSCRIBERS = 256
 OLD_ENTRIES = 256
 SLOTS, PREFIXES = 1300, 1200  # more than the holder copies at a time
 NARROW, WIDE = struct.Struct("<QQII"), struct.Struct("<II QQ 40x")
@@ -85,13 +81,8 @@ class MigrateLab(HolderLab):
         return self.call("swap.status")["migration"]
 
     def wait_for(self, *states):
-        deadline = time.monotonic() + 60
-        while True:
-            migration = self.migration()
-            if migration and migration["state"] in states:
-                return migration
-            assert time.monotonic() < deadline, (migration, self.log())
-            time.sleep(0.02)
+        return wait_for(f"a migration that is {' or '.join(states)}",
+                        lambda: (lambda found: found if found and found["state"] in states else None)(self.migration()))
 
     def ids(self, *folders):
         """The map behind each pin."""
@@ -112,54 +103,9 @@ def lab():
         yield made
 
 
-def open_wire(lab, interface):
-    with entered(lab.outside):
-        wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-    wire.bind((interface, 0))
-    return wire
-
-
-class Load:
-    """All subscribers in turn, both ways, from two threads, until it is ended."""
-
+class Load(holder_fixture.Load):
     def __init__(self, lab):
-        self.lab, self.ending = lab, threading.Event()
-        self.sent = [[0] * SUBSCRIBERS, [0] * SUBSCRIBERS]
-        self.before = {name: lab.link_statistics(name)["rx"]["packets"] for name in ("a1", "c1")}
-        self.wires = open_wire(lab, "a1"), open_wire(lab, "c1")
-        self.threads = [threading.Thread(target=self.run, args=(way,)) for way in (0, 1)]
-
-    def run(self, way):
-        server, wire, sent = bytes([2, 0, 0, 0, 1, 0]), self.wires[way], self.sent[way]
-        frames = [(server + bytes([2, 0, 0, 0, 0, number]) if way == 0 else bytes([2, 0, 0, 0, 0, number]) + server) + bytes(50)
-                  for number in range(SUBSCRIBERS)]
-        while not self.ending.is_set():
-            for number, frame in enumerate(frames):
-                wire.send(frame)
-                sent[number] += 1
-            time.sleep(0.002)
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *exception):
-        self.ending.set()
-        for thread in self.threads:
-            thread.join()
-        for wire in self.wires:
-            wire.close()
-
-    def lost(self):
-        """How many packets did not come out: upwards, downwards."""
-        deadline = time.monotonic() + 20
-        while True:
-            got = [self.lab.link_statistics(name)["rx"]["packets"] - self.before[name] for name in ("c1", "a1")]
-            lost = [sum(sent) - arrived for sent, arrived in zip(self.sent, got)]
-            if lost == [0, 0] or time.monotonic() > deadline:
-                return lost
-            time.sleep(0.05)
+        super().__init__(lab, pause=0.002)
 
     def expected(self):
         """The records, if each packet was counted once."""
@@ -192,7 +138,7 @@ def test_maps_grow_under_traffic(lab):
         result = lab.migrate(2)
         assert (result["from"], result["to"]) == (1, 2) and len(result["links"]) == 2
         status = lab.wait_for("done", "failed")
-        time.sleep(0.1)
+        load.goes_on()
         events = [told(listener) for _ in range(4)]
     assert_exact(lab, load)
     assert status == lab.call("holder.status")["migration"]
@@ -210,10 +156,8 @@ def test_maps_grow_under_traffic(lab):
     states = {row["generation"]: (row["state"], row["bridge"]) for row in lab.call("holder.status")["generations"]}
     assert states == {1: ("previous", False), 2: ("current", True)}
     assert events == [("stage", None), ("swap", None), ("migrate", "moving"), ("migrate", "done")]
-    with open(BINARY, "rb") as file:
-        lab.call("holder.exec", {}, [file.fileno()])
-    while not lab.is_up() or not lab.call("holder.status")["execs"]:
-        time.sleep(0.02)
+    lab.exec()
+    lab.wait_for_execs(1)
     assert lab.migration() == status
     lab.stage_and_commit("migrate_v1")
     lab.assert_runs(3)
@@ -240,14 +184,14 @@ def test_a_layout_there_and_back(lab):
         assert lab.migration()["state"] == "done"
         lab.call("swap.rollback")
         lab.assert_runs(3)
-        time.sleep(0.1)
+        load.goes_on()
         wide = [name for name, _, _ in lab.records(layout=WIDE)]
         assert wide == [1000 + index for index in range(OLD_ENTRIES)]
         assert lab.stage("migrate_narrows")["generation"] == 4
         lab.migrate(4)
         assert lab.wait_for("done")["generation"] == 4
         lab.stage_and_commit("migrate_v1")
-        time.sleep(0.1)
+        load.goes_on()
     assert_exact(lab, load)
     lab.assert_runs(5)
 
@@ -354,7 +298,7 @@ def test_nothing_follows_a_bridge_that_still_moves(lab):
         assert error.code == CONFLICT and "a bridge moves entries" in error.message
         status = lab.migration()
         assert (status["state"], status["move_ms"]) == ("moving", 0)
-        time.sleep(0.1)
+        load.goes_on()
     assert_exact(lab, load)
     lab.assert_runs(2)
 
@@ -375,7 +319,7 @@ def test_a_wrong_move_is_found_and_told(lab):
         lab.kill()
         lab.start()
         assert lab.wait_for("failed", "done")["state"] == "failed"
-        time.sleep(0.1)
+        load.goes_on()
     assert load.lost() == [0, 0]
     assert [name for name, _, _ in lab.records("gen/2/old/record_of")] == [name for name, _, _ in old]
     assert [name for name, _, _ in lab.records()] == [1000 + index + (index == 77) for index in range(OLD_ENTRIES)]
@@ -392,9 +336,9 @@ def test_pins_that_cannot_follow_are_tried_again(lab):
             if restarted:
                 lab.kill()
                 lab.start()
-            migration = lab.wait_for("moving")
-            while not migration["reason"]:
-                migration = lab.migration()
+            lab.wait_for("moving")
+            wait_for("the reason", lambda: lab.migration()["reason"])
+            migration = lab.migration()
             assert (migration["generation"], migration["moved"] <= 512) == (bridge, True)
             assert "which is open: pinning map" in migration["reason"]
             assert lab.call("swap.status")["current"] == 1
@@ -402,13 +346,12 @@ def test_pins_that_cannot_follow_are_tried_again(lab):
             assert lab.refused("swap.rollback").code == CONFLICT
             assert lab.refused("object.drop", {"generation": bridge}).code == CONFLICT
             lab.assert_runs(bridge)
-        swept, runs = lab.values("map/swept"), lab.call("holder.status")["sweep"]["runs"]
-        while lab.call("holder.status")["sweep"]["runs"] == runs:
-            time.sleep(0.05)
+        swept = lab.values("map/swept")
+        lab.wait_for_ticks(1)
         assert lab.values("map/swept") == swept  # the old bng_sweep would have written
         lab.pin("map_new").rmdir()
         lab.wait_for("done")
-        time.sleep(0.1)
+        load.goes_on()
     assert_exact(lab, load)
     assert lab.call("swap.status")["current"] == bridge
 
@@ -448,7 +391,7 @@ def test_a_cpu_that_nobody_can_speak_for_is_given_up(lab):
         assert error.data == {"attempts": 100, "cpu": cpus()}
         assert (lab.ids("map"), lab.attached_programs(), lab.call("swap.status")["current"]) == before
         assert state_word(lab, bridge) == 0 and lab.migration() is None
-        time.sleep(0.1)
+        load.goes_on()
     assert_exact(lab, load)
     lab.kill()
     lab.command = [BINARY]
@@ -467,7 +410,7 @@ def test_a_cpu_that_is_offline_needs_no_proof(lab):
     with Load(lab) as load:
         lab.migrate(bridge)
         lab.wait_for("done")
-        time.sleep(0.1)
+        load.goes_on()
     assert_exact(lab, load)
 
 
@@ -499,8 +442,7 @@ def asks_and_leaves(lab, generation):
     """A controller that ends without waiting for the answer."""
     with lab.client() as client:
         client.call("controller.hello", {"version": "test", "epoch": 9})
-        line = {"jsonrpc": "2.0", "id": 99, "method": "swap.migrate", "params": {"generation": generation}}
-        client.socket.sendall(json.dumps(line).encode() + b"\n")
+        client.begin("swap.migrate", {"generation": generation})
 
 
 def test_the_controller_may_die_meanwhile(lab):
@@ -508,7 +450,7 @@ def test_the_controller_may_die_meanwhile(lab):
     with Load(lab) as load:
         asks_and_leaves(lab, bridge)
         lab.wait_for("done")
-        time.sleep(0.1)
+        load.goes_on()
     assert_exact(lab, load)
     assert lab.call("swap.status")["current"] == bridge
 
@@ -527,7 +469,7 @@ def test_death_at_every_step(lab, step):
     with Load(lab) as load:
         with contextlib.suppress(OSError):
             lab.migrate(bridge)
-        assert lab.process.wait(10) == -9
+        lab.dies()
         lab.start()
         if step in BEFORE:
             assert lab.call("swap.status")["current"] == 1 and state_word(lab, bridge) == 0
@@ -536,7 +478,7 @@ def test_death_at_every_step(lab, step):
             lab.migrate(bridge)
         lab.wait_for("done")
         lab.assert_runs(bridge)
-        time.sleep(0.1)
+        load.goes_on()
     assert_exact(lab, load)
     status = lab.call("swap.status")
     assert (status["current"], status["previous"], status["journal"]["step"]) == (bridge, 1, "idle")
@@ -551,7 +493,7 @@ def test_death_while_it_is_closed(lab):
     lab.start(die_at="migrate_open")
     with contextlib.suppress(OSError):
         lab.migrate(bridge)
-    assert lab.process.wait(10) == -9
+    lab.dies()
     pin = lab.pin(f"gen/{bridge}/scratch/bridge")
     value = bytearray(lab.values(f"gen/{bridge}/scratch/bridge")[bytes(4)])
     value[:4] = struct.pack("<I", 1 | 5 << 8)
@@ -562,7 +504,7 @@ def test_death_while_it_is_closed(lab):
     with Load(lab) as load:
         lab.migrate(bridge)
         lab.wait_for("done")
-        time.sleep(0.1)
+        load.goes_on()
     assert_exact(lab, load)
 
 
@@ -574,13 +516,13 @@ def test_death_again_while_the_next_start_finishes(lab, step):
     with Load(lab) as load:
         with contextlib.suppress(OSError):
             lab.migrate(bridge)
-        assert lab.process.wait(10) == -9
+        lab.dies()
         lab.start(die_at=step, wait=False)
-        assert lab.process.wait(10) == -9
+        lab.dies()
         (lab.state / "journal.json").unlink()  # the pins know it, too
         lab.start()
         lab.wait_for("done")
-        time.sleep(0.1)
+        load.goes_on()
     assert_exact(lab, load)
     lab.assert_runs(bridge)
 
@@ -592,7 +534,7 @@ def test_death_while_it_is_given_up(lab):
     lab.start(die_at="migrate_back")
     with contextlib.suppress(OSError):
         lab.migrate(bridge)
-    assert lab.process.wait(10) == -9
+    lab.dies()
     lab.start()
     lab.assert_runs(1)
     assert lab.call("swap.status")["current"] == 1

@@ -6,17 +6,13 @@ import time
 
 import pytest
 
-from holder_fixture import HolderLab
+from holder_fixture import holder_with
+from lab import wait_for
 
 CONFLICT, INVALID_PARAMS = -32003, -32602
 
 
-@pytest.fixture
-def lab():
-    with HolderLab() as made:
-        made.start()
-        made.begin()
-        yield made
+lab = holder_with()
 
 
 def commit_on_trial(lab, seconds, name="holder_v2"):
@@ -26,10 +22,7 @@ def commit_on_trial(lab, seconds, name="holder_v2"):
 
 
 def wait_for_generation(lab, generation):
-    deadline = time.monotonic() + 30
-    while lab.call("swap.status")["current"] != generation:
-        assert time.monotonic() < deadline, lab.log()
-        time.sleep(0.05)
+    wait_for(f"generation {generation}", lambda: lab.call("swap.status")["current"] == generation)
 
 
 def test_not_confirmed_goes_back(lab):
@@ -76,8 +69,7 @@ def test_death_while_confirming_is_no_confirmation(lab):
     lab.kill()
     lab.start(die_at="confirm")
     commit_on_trial(lab, 6)
-    with pytest.raises(OSError):
-        lab.call("swap.confirm")
+    lab.dies(lambda: lab.call("swap.confirm"))
     lab.start()
     assert lab.call("swap.status")["trial"]["generation"] == 2
     wait_for_generation(lab, 1)
