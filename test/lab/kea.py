@@ -5,7 +5,7 @@ import json
 
 from lab import EXEMPT, GATEWAY, wait_for
 
-FIRST, LAST, LEASE, SHORTEST = "10.0.50.10", "10.0.50.99", 600, 2  # seconds of a lease
+FIRST, LAST, LEASE, SHORTEST = "10.0.50.10", "10.0.50.99", 600, 3  # seconds of a lease
 
 
 def start_kea(lab):

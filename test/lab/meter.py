@@ -64,7 +64,7 @@ class Meter(CommandServer):
         if self.process.poll() is None:
             self.process.stdin.write("quit\n")
             self.process.stdin.close()
-        self.process.wait(10)
+        self.process.wait(60)
         self.lab.processes.remove(self.process)
 
     def __enter__(self):

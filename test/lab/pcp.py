@@ -51,12 +51,16 @@ class Response:
 
 class PcpClient:
     def __init__(self, namespace, address, gateway):
-        with sandbox.entered(namespace):
-            self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind((address, 0))
-        self.socket.settimeout(0.5)
-        self.address, self.gateway = address, gateway
+        self.namespace, self.address, self.gateway = namespace, address, gateway
+        self.socket = self._open(0.5)
         self.nonce = os.urandom(12)
+
+    def _open(self, timeout):
+        with sandbox.entered(self.namespace):
+            made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        made.bind((self.address, 0))
+        made.settimeout(timeout)
+        return made
 
     def close(self):
         self.socket.close()
@@ -72,12 +76,16 @@ class PcpClient:
 
     def exchange(self, message, tries=10):
         """The response, asking again when none comes; None if none ever does."""
-        for _ in range(tries):
+        for number in range(tries):
             self.socket.sendto(message, (self.gateway, PORT))
             try:
-                return Response.read(self.socket.recv(2048))
+                response = Response.read(self.socket.recv(2048))
             except TimeoutError:
-                pass
+                continue
+            if number:  # what still comes to the others is not taken for an answer to something else
+                old, self.socket = self.socket, self._open(self.socket.gettimeout())
+                old.close()
+            return response
         return None
 
     def announce(self, **more):

@@ -54,7 +54,7 @@ class Subscribers(CommandServer):
         return self.wait("all setups to end", lambda report: report["under_way"] == 0 and "queued" not in report["states"],
                          timeout)
 
-    def drain(self, timeout=5):
+    def drain(self, timeout=60):
         """Traffic stops, what is on its way arrives; the report then."""
         self.do("traffic", rate=0, echo_rate=0)
         deadline = time.monotonic() + timeout
@@ -67,7 +67,7 @@ class Subscribers(CommandServer):
     def close(self):
         if self.process.poll() is None:
             self.process.stdin.close()
-        self.process.wait(10)
+        self.process.wait(60)
         self.lab.processes.remove(self.process)
 
     def __enter__(self):

@@ -2,10 +2,13 @@
 #
 # FTP behind the gateway with a real server and real clients: vsftpd outside; curl and
 # lftp inside, passive and active, while the daemons come and go.
+import fcntl
 import os
 import re
 import socket
+import struct
 import subprocess
+import termios
 import time
 
 import pytest
@@ -140,7 +143,7 @@ class Client:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=self.out, preexec_fn=sandbox.die_with_parent,
             env=dict(os.environ, HOME=str(self.out)))
         self.number = 0
-        for line in ("set ftp:passive-mode off", "set ftp:prefer-epsv off", "set net:max-retries 1", "set net:timeout 15",
+        for line in ("set ftp:passive-mode off", "set ftp:prefer-epsv off", "set net:max-retries 1", "set net:timeout 120",
                      "set ftp:use-feat no", "set cmd:interactive no", f"open -u anonymous,x {INTERNET}"):
             self.say(line)
 
@@ -179,7 +182,7 @@ def test_one_control_connection_across_restarts_and_swaps(ftp):
         ftp.controld.kill()
         ftp.reap(ftp.controld)
         asked = client.get("small")     # waits for whoever comes
-        time.sleep(0.5)
+        time.sleep(0.5)  # nobody lets it through
         assert not asked.exists() or asked.stat().st_size == 0
         ftp.start_controld()
         arrived(asked, CONTENT["small"])
@@ -206,7 +209,7 @@ class Control:
             self.socket = socket.create_connection((INTERNET, 21))
             self.listener = socket.create_server(("0.0.0.0", 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.listener.settimeout(10)
+        self.listener.settimeout(60)
         self.lines = self.socket.makefile("r", newline="\r\n")
         self.says("220")
         assert self.asks("USER anonymous").startswith("230")  # no_anon_password
@@ -244,10 +247,14 @@ def test_what_names_another_address_goes_out_as_it_is(ftp, control):
     assert (moved["punt_ftp"], moved["forward_alg_plain"]) == (2, 2) and "inject_expect" not in moved
 
 
+def unacknowledged(connection):
+    return struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)))[0]
+
+
 def test_a_command_in_two_segments_goes_out_as_it_is(ftp, control):
     command = control.port(ftp.alice.address)
     control.socket.sendall(command[:12].encode())
-    time.sleep(0.2)
+    wait_for("it to be acknowledged", lambda: not unacknowledged(control.socket))
     assert control.asks(command[12:]).startswith("500")  # an address that is not the client's
     assert control.asks("NOOP").startswith("200")
 

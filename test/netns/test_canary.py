@@ -2,15 +2,14 @@
 #
 # Upgrades by way of a canary, with the real data plane under load: a good object gets
 # everybody in the end, a bad one is taken back, and only the chosen noticed.
-import json
-import socket
 import struct
 
 import pytest
 
 from faulty import FaultyPlane
 from lab import Lab, wait_for
-from meter import FIRST_ADDRESS, FIRST_MAC, Meter, add_sessions, faults, mac_text
+from meter import FIRST_ADDRESS, FIRST_MAC, Meter, add_sessions, faults
+from rpc import RpcError
 
 SUBSCRIBERS = 200
 FLOWS = 1000
@@ -127,7 +126,6 @@ def test_an_object_that_changes_the_mix_of_verdicts_is_taken_back_and_only_the_c
 def test_the_canary_goes_on_when_controld_dies(lab, load):
     current, steps = generation(lab), [{"share": 1000, "bake_s": 8}]
     with lab.rpc() as client, open(lab.object, "rb") as file:
-        client.socket.settimeout(30)
         begin(client, file, {"name": "left", "no_verify": True, "canary": {"steps": steps}})
         wait_for("the canary", lambda: running(lab))
         lab.controld.kill()
@@ -141,9 +139,7 @@ def test_the_canary_goes_on_when_controld_dies(lab, load):
 
 
 def begin(client, file, params):
-    """Sends the request and does not wait for the reply."""
-    request = {"jsonrpc": "2.0", "id": 1, "method": "issu.upgrade", "params": params}
-    socket.send_fds(client.socket, [json.dumps(request).encode() + b"\n"], [file.fileno()])
+    return client.begin("issu.upgrade", params, [file.fileno()])
 
 
 def running(lab):
@@ -154,15 +150,13 @@ def running(lab):
 def test_the_holders_death_takes_everybody_back_and_the_upgrade_says_so(lab, load):
     current = generation(lab)
     with lab.rpc() as client, open(lab.object, "rb") as file:
-        begin(client, file, {"name": "left", "no_verify": True, "canary": {"steps": [{"share": 1000, "bake_s": 60}]}})
+        request = begin(client, file, {"name": "left", "no_verify": True, "canary": {"steps": [{"share": 1000, "bake_s": 60}]}})
         wait_for("the canary", lambda: running(lab))
         lab.holder.kill()
         lab.reap(lab.holder)
         lab.start_holder()
-        line = client._read_line()
-        while "method" in line:
-            line = client._read_line()
-    assert "interrupted: the holder ended" in line["error"]["message"]
+        with pytest.raises(RpcError, match="interrupted: the holder ended"):
+            client.end(request)
     assert generation(lab) == current and not running(lab)
     assert faults(load.stop()) == {}
 

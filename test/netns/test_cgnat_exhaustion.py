@@ -48,7 +48,7 @@ def test_rfc6888_req11c_management_is_told_of_exhaustion(lab):
         wait_for("every packet to be refused", lambda: lab.drops()["drop_cgnat_no_block"] == TRIES)
         told = []
         while len([event for event in told if event["type"] != "block_allocated"]) < 2:
-            told.append(follower.next_notification(10)["params"])
+            told.append(follower.next_notification(60)["params"])
     assert [event["type"] for event in told].count("block_allocated") == BLOCKS
     # Which of the two is first is nobody's promise: the one is looked at every second.
     pool, refused = sorted((event for event in told if event["type"] != "block_allocated"), key=lambda event: event["type"])

@@ -89,7 +89,7 @@ def blocks(lab):
 
 
 def entries(lab):
-    return [json.loads(line) for line in lab.path.read_text().splitlines()] if lab.path.exists() else []
+    return [json.loads(line) for line in lab.path.read_text().split("\n")[:-1]] if lab.path.exists() else []  # whole ones
 
 
 def logged(lab, kind):

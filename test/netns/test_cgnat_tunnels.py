@@ -4,7 +4,6 @@
 # whole, also while controld is away and across a swap; who comes second is refused.
 import signal
 import socket
-import time
 
 import pytest
 
@@ -109,7 +108,7 @@ def test_a_tunnel_is_shown(lab, tunnel, protocol):
     (entry,) = [entry for entry in lab.call("cgnat.tunnels", {"filter": {"address": lab.alice.address}})["tunnels"]
                 if entry["protocol"] == name]
     assert (entry["inner"], entry["public"], entry["remote"]) == (lab.alice.address, PUBLIC, INTERNET)
-    assert 85 <= entry["expires_s"] <= 91
+    assert 60 < entry["expires_s"] <= 91
     assert lab.call("cgnat.tunnels", {"filter": {"address": lab.bob.address}}) == {"tunnels": [], "total": 0}
     assert lab.call("cgnat.tunnels", {"filter": {"public": "203.0.113.9"}})["total"] == 0
     lines = lab.cli("cgnat", "tunnels").stdout.splitlines()
@@ -156,7 +155,4 @@ def test_the_end_of_a_session_makes_room(lab, servers):
     assert other.send(INTERNET) == server.receive(1, PUBLIC)
     assert server.send(PUBLIC) == other.receive(1, INTERNET)
     assert {(protocol, inner) for protocol, inner, *_ in tunnels(lab)} == {("gre", lab.bob.address)}
-    deadline = time.monotonic() + 10
-    while {entry["name"]: entry["used"] for entry in lab.call("maps")["maps"]}["tunnel"] != 1:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_for("the other to go", lambda: {entry["name"]: entry["used"] for entry in lab.call("maps")["maps"]}["tunnel"] == 1)

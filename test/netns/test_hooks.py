@@ -28,7 +28,7 @@ def lab():
 
 
 def told(lab):
-    return [json.loads(line) for line in lab.told.read_text().splitlines()]
+    return [json.loads(line) for line in lab.told.read_text().split("\n")[:-1]]  # whole ones
 
 
 def test_a_command_and_followers_are_told_of_up_and_down(lab):
@@ -40,7 +40,7 @@ def test_a_command_and_followers_are_told_of_up_and_down(lab):
         wait_for("the command", lambda: len(told(lab)) == 2)
         events = []
         while len(events) < 2:
-            event = follower.next_notification(10)["params"]
+            event = follower.next_notification(60)["params"]
             if event["type"].startswith("session_") and event["type"] != "session_released":
                 events.append(event)
     assert [(entry["type"], entry["id"], entry["address"]) for entry in told(lab)] == [

@@ -192,7 +192,7 @@ def test_verify_counts_what_was_sent(lab):
         with pytest.raises(RpcError) as caught:
             lab.call("issu.verify")
         assert "in progress" in caught.value.message
-        wait_for("packets", lambda: meter.report()["up"]["sent"] > 5000)
+        wait_for("packets", lambda: meter.report()["up"]["sent"] > 1000)
         report = meter.stop()
         assert thread.is_alive()
         thread.join()
@@ -215,7 +215,7 @@ def test_verify_sees_packets_that_no_program_judges(lab):
     lab.send_frames(lab.load, "down0", frames)
     assert process.wait(60) == 4
     lab.processes.remove(process)
-    report = json.loads(lab.log("verify"))
+    report = json.loads((lab.directory / "verify.log").read_text())
     assert report["hitless"] is False and "neither left nor were dropped" in report["lost"]
     came = received(lab, "core1") - before  # not all that was sent: without a program the device takes no more than a queue full
-    assert came > 1000 and abs(report["traffic"]["lost"] - came) <= report["traffic"]["uncertain"]
+    assert came > 500 and abs(report["traffic"]["lost"] - came) <= report["traffic"]["uncertain"]

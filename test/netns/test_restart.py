@@ -128,7 +128,7 @@ def test_request_sent_during_the_blip_is_answered_after_it(lab):
         lab.send_frames(dora.namespace, "eth0", [discover(mac, xid)])
         assert offer_for(listener, xid, 1) is None
         lab.start_controld()
-        assert (offer_for(listener, xid, 10) or "").startswith("10.0.")
+        assert (offer_for(listener, xid, 60) or "").startswith("10.0.")
 
 
 def test_holder_killed_under_load(lab, load):
@@ -136,7 +136,7 @@ def test_holder_killed_under_load(lab, load):
     epoch = lab.call("status")["epoch"]
     lab.holder.kill()
     lab.reap(lab.holder)
-    time.sleep(1)
+    time.sleep(1)  # packets go on with nobody there
     lab.start_holder()
     assert lab.programs() == programs
     wait_for("controld to be with the new holder", lambda: lab.call("status")["holder"]["pid"] == lab.holder.pid)

@@ -17,7 +17,7 @@ import time
 import pytest
 
 import sandbox
-from lab import INTERNET, Lab, default_config, wait_for
+from lab import GATEWAY, INTERNET, Lab, default_config, wait_for
 from rpc import RpcError
 from traffic import WhoCalled, tcp_ask
 
@@ -72,15 +72,19 @@ class Demand(threading.Thread):
     def __init__(self, client):
         super().__init__(daemon=True)
         self.client, self.port = client, DEMAND_PORT
-        self.ending, self.running = threading.Event(), threading.Event()
-        self.running.set()
+        self.ending, self.is_let, self.lock = threading.Event(), True, threading.Lock()
 
     def run(self):
         with sandbox.entered(self.client.namespace):
             while not self.ending.wait(0.02):
-                if self.running.is_set():
-                    open_flow(self.port)
-                    self.port += 1
+                with self.lock:
+                    if self.is_let:
+                        open_flow(self.port)
+                        self.port += 1
+
+    def let(self, is_let):
+        with self.lock:
+            self.is_let = is_let
 
 
 class Echo(threading.Thread):
@@ -106,7 +110,7 @@ class Terminal:
         self.echo = Echo(lab.internet, port)
         self.echo.start()
         with sandbox.entered(client.namespace):
-            self.socket = socket.create_connection((INTERNET, port), timeout=5)
+            self.socket = socket.create_connection((INTERNET, port), timeout=60)
         self.bytes = 0
         self.type()
         self.public = self.echo.peer
@@ -147,13 +151,14 @@ class World:
                 thread.join()
 
     def pause(self):
+        """Returns when all that was sent has passed: an echo that was sent after it is back."""
         for demand in self.demands:
-            demand.running.clear()
-        time.sleep(0.1)
+            demand.let(False)
+            assert demand.client.ping(GATEWAY, 1) == 1
 
     def resume(self):
         for demand in self.demands:
-            demand.running.set()
+            demand.let(True)
 
     def tcp_mappings(self, name):
         reply = self.lab.call("cgnat.mappings", {"filter": {"address": address_of(name), "protocol": "tcp"}})
@@ -225,7 +230,7 @@ def test_observe_shows_it_and_changes_nothing(world):
         follower.call("events.follow")
         wait_for("somebody who would move", lambda: lab.call("cgnat.reputation")["pools"][0]["would_move"])
         while len(moved) < 2:
-            event = follower.next_notification(20)["params"]
+            event = follower.next_notification(60)["params"]
             moved += [event] * (event["type"] == "steering_would_move")
     assert {(event["from"], event["to"] in OTHERS) for event in moved} == {(HOT, True)}
     shown = addresses(lab.cli_json("cgnat", "reputation"))
@@ -288,7 +293,7 @@ def test_allocation_failures_stop_and_nobody_moves_twice(world):
 
     def quiet():
         before = world.failures()
-        time.sleep(1.5)
+        time.sleep(1.5)  # in which each of them opens 75 flows
         return world.failures() == before
     wait_for("failures to stop", quiet)
     assert min(demand.port for demand in world.demands) > DEMAND_PORT + 100  # there was demand
@@ -322,8 +327,7 @@ def test_the_mode_is_what_was_set_last(world):
     lab = world.lab
     steering = lab.config["cgnat"]["steering"]
     steering["threshold"] = 60
-    lab.write_config()
-    assert lab.call("config.reload")["applied"] == ["/cgnat/steering/threshold: 70.0 -> 60"]
+    assert lab.reload()["applied"] == ["/cgnat/steering/threshold: 70.0 -> 60"]
     said = world.steering()
     assert (said["mode"], said["policy"]["threshold"]) == ("enforce", 60)
     steering["mode"] = "off"

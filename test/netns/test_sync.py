@@ -62,8 +62,8 @@ def test_every_session_has_a_record_and_a_restart_reads_it(lab):
     kill(lab, lab.controld)
     lab.start_controld()
     wait_quiet(lab)  # it tells the bus what it has seen
+    wait_for("all to be told", lambda: sync(lab) == {"up": True, "synced": True, "reason": "", "waiting": 0})
     status = lab.call("status")
-    assert status["sync"] == {"up": True, "synced": True, "reason": "", "waiting": 0}
     assert status["start"]["adopted"]["sessions"] == 1000
     details = {phase["name"]: phase["detail"] for phase in status["start"]["phases"]}
     assert details["records received"] == "bngsync has told what it keeps"

@@ -7,12 +7,13 @@ import json
 import pathlib
 import re
 import shutil
-import socket
+import threading
 
 import pytest
 
 from faulty import FaultyPlane, changed_build
-from lab import INTERNET, Lab, default_config, wait_for
+from lab import INTERNET, PATIENCE_S, Lab, default_config, wait_for
+from traffic import Echoes
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PACKETS, ROUNDS = 256, 9
@@ -61,15 +62,22 @@ def lab():
 @contextlib.contextmanager
 def traffic(lab):
     """Echoes all the time; none may be lost."""
-    log = lab.directory / "ping.log"
-    process = lab.start(lab.alice.namespace, "ping", "-n", "-q", "-i", "0.002", INTERNET, log=log.name)
-    wait_for("packets", lambda: lab.drops()["forward_up"] > 100)
-    yield
-    process.send_signal(2)
-    process.wait(60)
-    lab.processes.remove(process)
-    sent, received = map(int, re.search(r"(\d+) packets transmitted, (\d+) received", log.read_text()).groups())
-    assert received in (sent, sent - 1) and sent > 100  # one may be on its way
+    ending = threading.Event()
+
+    def ping():
+        while not ending.wait(0.002):
+            alice.send()
+            alice.read()
+    with Echoes(lab.alice.namespace, INTERNET) as alice:
+        thread = threading.Thread(target=ping)
+        thread.start()
+        try:
+            wait_for("packets", lambda: alice.sent > 100)
+            yield
+        finally:
+            ending.set()
+            thread.join()
+        assert alice.wait(PATIENCE_S) == alice.sent
 
 
 def everything(lab):
@@ -200,10 +208,12 @@ def captures_left(lab):
 @pytest.mark.parametrize("ended_by", ["stop", "kill"])
 def test_who_compares_may_end_at_any_moment(lab, ended_by):
     """What was staged is dropped by the next start, and nothing goes on being shown."""
+    verify = lab.config["issu"]["verify"]
+    lab.config["issu"]["verify"] = {**verify, "seconds": 30}  # packets are asked for until it has ended
+    lab.reload()
     with lab.rpc() as client, open(lab.faults.object(0), "rb") as file:
-        request = {"jsonrpc": "2.0", "id": 1, "method": "issu.upgrade", "params": {"name": "orphan"}}
-        socket.send_fds(client.socket, [json.dumps(request).encode() + b"\n"], [file.fileno()])
-        while client._read_line()["params"]["step"] != "maps adopted":
+        client.begin("issu.upgrade", {"name": "orphan"}, [file.fileno()])
+        while client.next_notification(60)["params"]["step"] != "maps adopted":
             pass
         wait_for("packets to be asked for", lambda: captures_left(lab) > 0)
         if ended_by == "stop":
@@ -211,6 +221,7 @@ def test_who_compares_may_end_at_any_moment(lab, ended_by):
         else:
             lab.controld.kill()
             lab.reap(lab.controld)
+    lab.config["issu"]["verify"] = verify
     lab.start_controld()
     assert captures_left(lab) == 0
     assert [entry for entry in lab.call("issu.status")["generations"] if entry["state"] == "staged"] == []

@@ -64,14 +64,19 @@ def together(machine):
     return machine.call("status")["holder"]["pid"] == machine.pid("bpfholder")
 
 
+def wait_as_before(machine, kept):
+    """controld is with the holder; both the holder and systemd have what they had."""
+    wait_for("controld to be with the holder", lambda: together(machine))
+    wait_for("all that is stored", lambda: inodes(machine) == kept and stored(machine)[0] == len(kept))
+
+
 @pytest.mark.parametrize("unit", UNITS)
 def test_systemctl_restart(machine, unit):
     pids, kept = {name: machine.pid(name) for name in UNITS}, inodes(machine)
     machine.systemctl("restart", unit)  # which ends when it is ready
     assert machine.serves(unit, but=pids[unit])
     assert {name for name in UNITS if machine.pid(name) != pids[name]} == {unit}  # nobody went with it
-    wait_for("controld to be with the holder", lambda: together(machine))
-    assert inodes(machine) == kept and stored(machine)[0] == len(kept)
+    wait_as_before(machine, kept)
     assert machine.property(unit, "NRestarts") == "0"
 
 
@@ -81,8 +86,7 @@ def test_systemctl_restart_of_all_at_once(machine):
     machine.systemctl("restart", *UNITS)
     for unit in UNITS:
         assert machine.serves(unit, but=pids[unit])
-    wait_for("controld to be with the holder", lambda: together(machine))
-    assert inodes(machine) == kept and stored(machine)[0] == len(kept)
+    wait_as_before(machine, kept)
     assert machine.call("status")["start"]["adopted"]["sessions"] == SUBSCRIBERS
 
 
@@ -92,9 +96,7 @@ def test_the_holder_stopped_and_started(machine):
     machine.systemctl("stop", "bpfholder")
     assert stored_by_systemd(machine) == 0 and machine.call("status")["version"] == VERSION
     machine.systemctl("start", "bpfholder")
-    wait_for("controld to be with the holder", lambda: together(machine))
-    wait_for("all of them", lambda: inodes(machine) == kept)
-    assert stored(machine)[0] == len(kept)
+    wait_as_before(machine, kept)
 
 
 def test_systemctl_reload(machine):
@@ -112,8 +114,7 @@ def test_kill(machine, unit):
     machine.wait_unit(unit, but=pids[unit])
     assert int(machine.property(unit, "NRestarts")) == restarts + 1
     assert {name for name in UNITS if machine.pid(name) != pids[name]} == {unit}
-    wait_for("controld to be with the holder", lambda: together(machine))
-    assert inodes(machine) == kept and stored(machine)[0] == len(kept)
+    wait_as_before(machine, kept)
 
 
 def test_the_holder_replaced_in_place(machine):
@@ -192,8 +193,9 @@ def test_after_three_starts_of_what_cannot_be_run_the_previous_version_runs(mach
     start = machine.call("status")["start"]
     assert machine.call("status")["version"] == OLDER and start["in_place"] and start["adopted"]["sessions"] == SUBSCRIBERS
     assert start["failed"]["failures"] == 3 and machine.property("bng-controld", "NRestarts") == "3"
-    said = machine.journal("bng-controld")
-    assert why in said and f"running the previous version {OLDER}, because the one installed failed 3 times: program run: " in said
+    last = f"running the previous version {OLDER}, because the one installed failed 3 times: program run: "
+    wait_for("the journal to have it", lambda: last in machine.journal("bng-controld"))
+    assert why in machine.journal("bng-controld")
     assert "PREVIOUS VERSION" in machine.cli("status").stdout
     machine.systemctl("restart", "bng-controld")  # does not try the bad one three times again
     assert machine.call("status")["version"] == OLDER and machine.property("bng-controld", "NRestarts") == "0"
