@@ -14,6 +14,7 @@
 #include "controld/radius/requests.h"
 #include "controld/radius/seal.h"
 #include "controld/radius/subscriber.h"
+#include "controld/session/trace.h"
 #include "lib/address.h"
 #include "lib/clock.h"
 
@@ -293,6 +294,7 @@ int aaa_ask(struct controld *controld, const struct authorise_question *question
 		return -ENOTSUP;
 	if (question_user(controld, question, user, &why))
 		return deny_malformed(aaa, ticket, why);
+	trace_asked(controld, &question->client, user);
 	if (method == CONFIG_AAA_RADIUS)
 		return ask_about(aaa, question, user, ticket);
 	return ask_nobody(aaa, question, method, user, ticket);

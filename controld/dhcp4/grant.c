@@ -66,8 +66,8 @@ static enum dhcp4_refusal not_asked(struct dhcp4_exchange *exchange, int failure
 {
 	struct dhcp4 *dhcp4 = exchange->dhcp4;
 
-	session_event(dhcp4->controld, exchange->setup->session_id, &exchange->client,
-		      "not authorised: asking failed: %s", strerror(-failure));
+	session_event(dhcp4->controld, exchange->setup->session_id, &exchange->client, "not authorised: %s",
+		      authorise_why_not(failure));
 	setup_remove(dhcp4->setups, exchange->setup);
 	exchange->setup = NULL;
 	return failure == -ENOBUFS ? DHCP4_REFUSED_BUSY : DHCP4_REFUSED_UNANSWERED;

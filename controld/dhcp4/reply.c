@@ -172,6 +172,7 @@ static enum dhcp4_refusal finish(struct dhcp4_exchange *exchange, enum dhcp4_typ
 	if (!length || punt_send(controld, interface, frame, length))
 		return DHCP4_REFUSED_SYSTEM;
 	exchange->dhcp4->stats.sent[type]++;
+	dhcp4_tell_sent(exchange, type, yiaddr_be);
 	return DHCP4_ACCEPTED;
 }
 

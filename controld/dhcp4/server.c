@@ -175,20 +175,33 @@ static enum dhcp4_refusal answer(struct dhcp4_exchange *exchange)
 	return dhcp4_act(exchange, event);
 }
 
+static enum dhcp4_refusal answer_and_tell(struct dhcp4_exchange *exchange)
+{
+	enum dhcp4_refusal why = answer(exchange);
+
+	if (why) {
+		dhcp4_find_state(exchange); /* the answer may have ended it */
+		dhcp4_tell_received(exchange, why);
+	}
+	return why;
+}
+
 /* All that comes before the table. */
 static enum dhcp4_refusal prepare(struct dhcp4_exchange *exchange, uint16_t interface)
 {
 	enum dhcp4_refusal why = parse(exchange, exchange->frame, exchange->frame_length);
 
-	if (!why)
-		why = admit(exchange);
-	if (!why)
-		why = read_line(exchange);
 	if (why)
 		return why;
 	identify(exchange, interface);
-	dhcp4_find_state(exchange);
-	return DHCP4_ACCEPTED;
+	why = admit(exchange);
+	if (!why)
+		why = read_line(exchange);
+	if (!why)
+		dhcp4_find_state(exchange);
+	else
+		dhcp4_tell_received(exchange, why);
+	return why;
 }
 
 static struct dhcp4_exchange exchange_of(struct dhcp4 *dhcp4, uint16_t interface, const uint8_t *frame,
@@ -218,7 +231,8 @@ enum dhcp4_refusal dhcp4_serve(struct dhcp4 *dhcp4, uint16_t interface, const ui
 	if (!why) {
 		if (exchange.packet.message.type <= DHCP4_INFORM)
 			dhcp4->stats.received[exchange.packet.message.type]++;
-		why = answer(&exchange);
+		dhcp4_tell_received(&exchange, DHCP4_ACCEPTED);
+		why = answer_and_tell(&exchange);
 	}
 	dhcp4_count_refusal(dhcp4, why);
 	return why;
@@ -240,7 +254,7 @@ void dhcp4_serve_again(struct dhcp4 *dhcp4, uint16_t interface, const uint8_t *f
 	struct dhcp4_exchange exchange;
 
 	if (dhcp4_resume(dhcp4, interface, frame, length, now_ns, &exchange))
-		dhcp4_count_refusal(dhcp4, answer(&exchange));
+		dhcp4_count_refusal(dhcp4, answer_and_tell(&exchange));
 }
 
 /* ---- Life ------------------------------------------------------------------------ */

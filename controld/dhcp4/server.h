@@ -208,6 +208,10 @@ bool dhcp4_resume(struct dhcp4 *dhcp4, uint16_t interface, const uint8_t *frame,
 /* State, session and setup of the client. */
 void dhcp4_find_state(struct dhcp4_exchange *exchange);
 void dhcp4_count_refusal(struct dhcp4 *dhcp4, enum dhcp4_refusal why);
+/* Tells who traces the client what was sent to it (yiaddr 0: no address), and what it said and why
+ * that was refused (ACCEPTED: it was not). */
+void dhcp4_tell_sent(const struct dhcp4_exchange *exchange, enum dhcp4_type type, uint32_t yiaddr_be);
+void dhcp4_tell_received(const struct dhcp4_exchange *exchange, enum dhcp4_refusal why);
 
 /* ---- address.c: pools and addresses --------------------------------------- */
 

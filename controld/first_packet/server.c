@@ -225,8 +225,8 @@ static void ask(struct first_packet *first_packet, struct subscriber *from, uint
 		open_session(first_packet, setup, from, &nothing, NULL, now_ns);
 	} else if (failure) {
 		first_packet->stats.unanswered++;
-		session_event(first_packet->controld, from->session_id, &from->client,
-			      "not authorised: asking failed: %s", strerror(-failure));
+		session_event(first_packet->controld, from->session_id, &from->client, "not authorised: %s",
+			      authorise_why_not(failure));
 		setup_move(first_packet->setups, setup, SETUP_HELD, now_ns);
 	} else {
 		first_packet->stats.asked++;

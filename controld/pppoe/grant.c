@@ -57,20 +57,6 @@ static struct ticket ticket_of(const struct peer *peer)
 
 /* ---- The question --------------------------------------------------------------------------- */
 
-static const char *why_not_asked(int failure)
-{
-	switch (failure) {
-	case -ENOBUFS:
-		return "too many are waiting to be authorised";
-	case -EALREADY:
-		return "the client's last question is not answered yet";
-	case -EHOSTUNREACH:
-		return "nobody who authorises can be reached";
-	default:
-		return "nobody authorises here";
-	}
-}
-
 void grant_ask(struct peer *peer, const char *user, const struct credentials *credentials, struct ppp *ppp,
 	       const struct ppp_out *out)
 {
@@ -99,7 +85,7 @@ void grant_ask(struct peer *peer, const char *user, const struct credentials *cr
 		peer_event(peer, "PPPoE: asking about %s", user ? user : "the line");
 		return;
 	}
-	struct ppp_verdict verdict = {.message = why_not_asked(failure), .cause = SESSION_END_NAS_ERROR};
+	struct ppp_verdict verdict = {.message = authorise_why_not(failure), .cause = SESSION_END_NAS_ERROR};
 
 	pppoe->stats.unanswered++;
 	peer_event(peer, "PPPoE: not asked: %s", verdict.message);

@@ -92,6 +92,8 @@ void authorise_set_backend(struct controld *controld, authorise_backend *backend
 
 int authorise_ask(struct controld *controld, const struct authorise_question *question,
 		  const struct authorise_ticket *ticket);
+/* What authorise_ask's -errno means, for operators and subscribers. */
+const char *authorise_why_not(int failure);
 /* For the backend. */
 void authorise_answered(struct controld *controld, const struct authorise_answer *answer,
 			const struct authorise_ticket *ticket);

@@ -114,3 +114,17 @@ void session_event(struct controld *controld, uint64_t session_id, const struct 
 	event->time_s = time(NULL);
 	memcpy(event->text, text, sizeof(text));
 }
+
+void session_tell(struct controld *controld, uint64_t session_id, const struct session_client *client,
+		  const char *format, ...)
+{
+	char text[DETAIL_HISTORY_TEXT];
+	va_list arguments;
+
+	if (!trace_is_followed(controld))
+		return;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	trace_tell(controld, session_id, client, text);
+}

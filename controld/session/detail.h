@@ -62,6 +62,9 @@ void session_detail_save(struct controld *controld, const struct session *sessio
  * itself: the next save takes it along. */
 void session_event(struct controld *controld, uint64_t session_id, const struct session_client *client,
 		   const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The same for what comes too often to be kept: each packet of a protocol. */
+void session_tell(struct controld *controld, uint64_t session_id, const struct session_client *client,
+		  const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 json_t *session_detail_json(const struct session_detail *detail);
 /* What session_detail_json made, as text. NULL: it is not that, or no memory. */

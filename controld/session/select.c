@@ -33,7 +33,7 @@ const char *session_kind_name(uint8_t kind)
 
 /* ---- Filter ------------------------------------------------------------------------------ */
 
-static bool is_user(const char *wanted, const char *user)
+bool session_is_user(const char *wanted, const char *user)
 {
 	size_t length = strlen(wanted);
 
@@ -48,8 +48,9 @@ bool session_has_user(struct controld *controld, const struct session *session, 
 {
 	const struct session_detail *detail = session_detail(controld, session);
 
-	return detail && (is_user(user, detail->user) ||
-			  (detail->profile.given & PROFILE_USER && is_user(user, detail->profile.user)));
+	return detail &&
+	       (session_is_user(user, detail->user) ||
+		(detail->profile.given & PROFILE_USER && session_is_user(user, detail->profile.user)));
 }
 
 bool session_filter_matches(struct controld *controld, const struct session_filter *filter,

@@ -28,6 +28,8 @@ void session_filter_read(const struct controld *controld, struct json_reader *re
 bool session_filter_matches(struct controld *controld, const struct session_filter *filter,
 			    const struct session *session);
 
+/* Whether `wanted`, perhaps with '*' at its end, is this name; `user` NULL: no name. */
+bool session_is_user(const char *wanted, const char *user);
 /* Whether `user`, perhaps with '*' at its end, is the session's name or billing name. */
 bool session_has_user(struct controld *controld, const struct session *session, const char *user);
 

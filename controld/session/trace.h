@@ -18,7 +18,12 @@ void trace_free(struct controld *controld);
 /* To whoever follows this session or this client. */
 void trace_tell(struct controld *controld, uint64_t session_id, const struct session_client *client,
 		const char *text);
-/* {id}, {mac} or {user}: until the connection ends. */
+/* Does anybody follow anything? */
+bool trace_is_followed(const struct controld *controld);
+/* `user` is who this client says it is, or is taken for: who follows that name follows the
+ * client from now on, whether it gets a session or not. */
+void trace_asked(struct controld *controld, const struct session_client *client, const char *user);
+/* {id}, {address}, {mac} or {user}: until the connection ends. */
 void trace_handle(struct rpc_request *request, void *controld);
 
 #endif

@@ -292,6 +292,22 @@ void session_event(struct controld *controld, uint64_t session_id, const struct 
 	va_end(arguments);
 }
 
+void session_tell(struct controld *controld, uint64_t session_id, const struct session_client *client,
+		  const char *format, ...)
+{
+	char text[sizeof(world.told) / 2];
+	va_list arguments;
+
+	(void)controld;
+	(void)session_id;
+	must(client);
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	size_t length = strlen(world.told);
+	snprintf(world.told + length, sizeof(world.told) - length, "%s%s", length ? "; " : "", text);
+}
+
 /* ---- Who authorises ------------------------------------------------------------------ */
 
 static void keep_text(char text[static 64], const uint8_t *id, size_t length)
@@ -326,6 +342,7 @@ void world_answer(enum authorise_outcome outcome, const struct session_profile *
 	if (given)
 		must(!profile_copy(given, &profile));
 	world.length = 0;
+	world.told[0] = '\0';
 	world.handler(&world.controld, &answer, &world.ticket);
 	profile_done(&profile);
 	if (!world.bus_is_slow)
@@ -401,6 +418,7 @@ enum dhcp4_refusal serve(const uint8_t *frame, size_t length)
 
 	memcpy(before, world.dhcp4->stats.refused, sizeof(before));
 	world.length = 0;
+	world.told[0] = '\0';
 	why = dhcp4_serve(world.dhcp4, 1, frame, length, world.now_ns);
 	if (!world.bus_is_slow)
 		world_durable();

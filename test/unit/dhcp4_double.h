@@ -37,6 +37,7 @@ struct double_world {
 	struct authorise_ticket ticket;
 	authorise_handler *handler; /* whose answers it gets */
 	char event[256];            /* the last session_event */
+	char told[512];             /* what session_tell was told since the last request, "a; b" */
 	int send_error;
 	uint8_t frame[2048]; /* the last one sent */
 	size_t length;       /* 0: none since the last request */

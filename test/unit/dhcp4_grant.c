@@ -269,8 +269,26 @@ START_TEST(question_that_cannot_be_asked_is_refused_and_forgotten)
 	ck_assert_int_eq(ask(&discover), DHCP4_REFUSED_BUSY);
 	world.ask_error = -EHOSTUNREACH;
 	ck_assert_int_eq(ask(&discover), DHCP4_REFUSED_UNANSWERED);
+	ck_assert_str_eq(world.event, "not authorised: nobody who authorises can be reached");
+	ck_assert_str_eq(world.told, "DHCP: DISCOVER received; DHCP: DISCOVER refused: unanswered");
 	ck_assert_int_eq(state(), DHCP4_STATE_NONE);
 	ck_assert_uint_eq(world.dhcp4->stats.asked, 0);
+}
+END_TEST
+
+/* Whoever traces the client sees each packet, and why one is refused. */
+START_TEST(each_packet_is_told)
+{
+	ck_assert_int_eq(ask(&discover), DHCP4_ACCEPTED);
+	ck_assert_str_eq(world.told, "DHCP: DISCOVER received");
+	world_answer(AUTHORISE_GRANTED, &nothing);
+	ck_assert_str_eq(world.told, "DHCP: OFFER sent, 10.0.0.10");
+	ck_assert_int_eq(ask(&select_a), DHCP4_ACCEPTED);
+	ck_assert_str_eq(world.told, "DHCP: REQUEST received; DHCP: ACK sent, 10.0.0.10");
+	struct request wrong = {.type = DHCP4_REQUEST, .requested = "10.0.0.13", .mac = select_a.mac};
+	ck_assert_int_eq(ask(&wrong), DHCP4_REFUSED_WRONG_ADDRESS);
+	ck_assert_str_eq(world.told,
+			 "DHCP: REQUEST received; DHCP: NAK sent; DHCP: REQUEST refused: wrong_address");
 }
 END_TEST
 
@@ -508,6 +526,7 @@ int main(void)
 	tcase_add_test(tests, nat_pool_that_is_not_configured_opens_nothing);
 	tcase_add_test(tests, session_timeout_bounds_the_lease_and_its_renewals);
 	tcase_add_test(tests, granted_name_servers_take_the_pools_place);
+	tcase_add_test(tests, each_packet_is_told);
 	tcase_add_test(tests, denied_discover_is_silence);
 	tcase_add_test(tests, denied_request_is_a_nak);
 	tcase_add_test(tests, unanswered_is_silence_and_the_next_packet_asks_again);

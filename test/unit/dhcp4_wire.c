@@ -228,6 +228,7 @@ enum dhcp4_refusal server_says(enum dhcp4_type type, const char *address, uint32
 	enum dhcp4_refusal why;
 
 	world.length = 0;
+	world.told[0] = '\0';
 	why = dhcp4_relay_back(world.dhcp4, inet_addr(OTHER_SERVER), data, length, world.now_ns);
 	if (!world.bus_is_slow)
 		world_durable();

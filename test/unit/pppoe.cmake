@@ -5,7 +5,7 @@ set(PPPOE_DIR ${CMAKE_SOURCE_DIR}/controld/pppoe)
 set(PPPOE_SERVICE ${PPPOE_DIR}/adopt.c ${PPPOE_DIR}/cookie.c ${PPPOE_DIR}/discovery.c ${PPPOE_DIR}/feature.c ${PPPOE_DIR}/grant.c
     ${PPPOE_DIR}/keepalive.c ${PPPOE_DIR}/link.c ${PPPOE_DIR}/peers.c ${PPPOE_DIR}/place.c
     ${PPPOE_DIR}/server.c ${PPPOE_DIR}/links.c ${CMAKE_SOURCE_DIR}/controld/ctl/kept_map.c ${CMAKE_SOURCE_DIR}/controld/punt/frame.c
-    ${CMAKE_SOURCE_DIR}/controld/session/address.c ${CMAKE_SOURCE_DIR}/controld/session/profile.c
+    ${CMAKE_SOURCE_DIR}/controld/session/address.c ${CMAKE_SOURCE_DIR}/controld/session/authorise_why.c ${CMAKE_SOURCE_DIR}/controld/session/profile.c
     ${CMAKE_SOURCE_DIR}/controld/maps/names.c)
 file(GLOB PPPOE_ENGINE CONFIGURE_DEPENDS ${PPPOE_DIR}/ppp*.c)
 bng_check(check_pppoe_discovery ${BNG_TEST_DIR}/pppoe_discovery.c ${PPPOE_DIR}/discovery.c ${PPPOE_DIR}/cookie.c
