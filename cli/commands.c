@@ -51,7 +51,7 @@ const struct command commands[] = {
 	 .method = "session.disconnect", .params = params_session, .print = print_disconnected},
 	{.path = "session trace", .help = "show what happens to one subscriber, also before it has a session",
 	 .arguments = {
-		 {"ID|MAC|USER", ARGUMENT_TEXT, "the session, or who will have one", 0, 0, NULL},
+		 {"ID|ADDRESS|MAC|USER", ARGUMENT_TEXT, "the session; by MAC or user also who will have one", 0, 0, NULL},
 		 {"--count", ARGUMENT_NUMBER, "end after so many", 1, INT32_MAX, NULL}},
 	 .run = run_trace},
 	{.path = "session add", .help = "open a session that no protocol asked for",

@@ -354,6 +354,26 @@ static int take_positionals(struct parsed *parsed, size_t used)
 	return used == parsed->word_count ? 0 : fail(parsed, "%s: one word too many", parsed->words[used]);
 }
 
+/* With the commands that begin with this word, if there are any. */
+static int no_such_command(struct parsed *parsed)
+{
+	const char *word = parsed->words[0];
+	size_t length = strlen(word);
+	char those[200] = "";
+
+	for (const struct command *command = commands; command->path; command++) {
+		size_t used = strlen(those);
+
+		if (!strncmp(command->path, word, length) && command->path[length] == ' ')
+			snprintf(those + used, sizeof(those) - used, "%s%s", used ? ", " : "",
+				 command->path + length + 1);
+	}
+	if (!those[0])
+		return fail(parsed, "%s: no such command", word);
+	snprintf(parsed->error, sizeof(parsed->error), "%s: must be followed by one of: %s", word, those);
+	return -EINVAL;
+}
+
 int cli_parse(struct cli *cli, int count, char *const *words, struct parsed *parsed)
 {
 	size_t used;
@@ -369,7 +389,7 @@ int cli_parse(struct cli *cli, int count, char *const *words, struct parsed *par
 	if (!parsed->word_count)
 		return fail(parsed, "%s", "a command is missing");
 	if (!parsed->invocation.command)
-		return fail(parsed, "%s: no such command", parsed->words[0]);
+		return no_such_command(parsed);
 	return take_positionals(parsed, used);
 }
 

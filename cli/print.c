@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LABEL_WIDTH 20
-
 char *count_text(const struct cli *cli, json_int_t count, char *out, size_t size)
 {
 	char digits[32];

@@ -11,7 +11,8 @@
 
 #include "command.h"
 
-#define VALUE_TEXT 512
+#define VALUE_TEXT  512
+#define LABEL_WIDTH 20
 
 enum column_format {
 	COLUMN_TEXT,   /* to the left */
@@ -44,6 +45,10 @@ char *count_text(const struct cli *cli, json_int_t count, char *out, size_t size
 char *duration_text(double seconds, char *out, size_t size);
 /* outer.inner, or "-" */
 void vlan_text(const struct cli *cli, const json_t *object, char *out, size_t size);
+
+/* The members of an object, one line each, labels in `width` columns or more; lists of
+ * objects are left out. */
+void print_tree(const struct cli *cli, const json_t *object, const char *indent, int width);
 
 /* Counters of one kind on one line; zeros only when `all`. */
 void print_counters(const struct cli *cli, const char *title, const json_t *counters, bool all);

@@ -15,11 +15,13 @@ char *rate_text(const json_t *rate, char *out, size_t size)
 
 	for (; bits >= 1000 && unit < 3; unit++)
 		bits /= 1000;
-	if (json_is_object(rate))
+	if (!json_is_object(rate))
+		snprintf(out, size, "unlimited");
+	else if (member_integer(rate, "burst_bytes"))
 		snprintf(out, size, "%.4g %sbit/s, burst %lld bytes", bits, units[unit],
 			 (long long)member_integer(rate, "burst_bytes"));
-	else
-		snprintf(out, size, "unlimited");
+	else /* as it was granted: the gateway chooses the burst */
+		snprintf(out, size, "%.4g %sbit/s", bits, units[unit]);
 	return out;
 }
 

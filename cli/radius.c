@@ -14,6 +14,7 @@
 #include "run.h"
 
 #define PASSWORD_TEXT   256
+#define ATTRIBUTE_WIDTH 31
 #define TEST_TIMEOUT_MS 300000 /* every server, every try */
 
 static void rtt_text(const struct cli *cli, const json_t *object, char *out, size_t size)
@@ -123,41 +124,39 @@ static bool read_password(const struct cli *cli, const char *user, char *passwor
 	return good;
 }
 
-static void print_value(const char *name, const json_t *value)
-{
-	char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-
-	printf("  %-31s %s\n", name, text ? text : json_string_value(value));
-	free(text);
-}
-
 /* What the attributes mean. */
-static void print_profile(const json_t *result)
+static void print_profile(const struct cli *cli, const json_t *result)
 {
-	json_t *profile = json_object_get(result, "profile");
-	const json_t *trouble;
-	json_t *value;
-	const char *name;
+	const json_t *profile = json_object_get(result, "profile"), *trouble;
 	size_t i;
 
 	if (json_object_size(profile))
 		printf("a session would have\n");
-	json_object_foreach(profile, name, value) print_value(name, value);
+	print_tree(cli, profile, "  ", ATTRIBUTE_WIDTH);
 	json_array_foreach(json_object_get(result, "troubles"), i, trouble)
 		printf("WARNING: %s\n", json_string_value(trouble));
+	if (json_is_true(json_object_get(result, "denied")))
+		printf("a session would be DENIED for it\n");
 }
 
-static int print_answer(const json_t *result)
+static int print_answer(const struct cli *cli, const json_t *result)
 {
-	const char *outcome = member_string(result, "outcome"), *server = member_string(result, "server");
+	const char *outcome = member_string(result, "outcome");
+	const char *server = json_string_value(json_object_get(result, "server"));
+	json_int_t tries = member_integer(result, "tries");
+	double ms = json_number_value(json_object_get(result, "ms"));
 	const json_t *attribute;
 	size_t i;
 
-	printf("%s from %s, %.1f ms, %lld tries\n", outcome, server,
-	       json_number_value(json_object_get(result, "ms")), (long long)member_integer(result, "tries"));
+	if (server)
+		printf("%s from %s, %.1f ms, %lld %s\n", outcome, server, ms, (long long)tries,
+		       tries == 1 ? "try" : "tries");
+	else
+		printf("%s: no server has answered within %.1f ms: bngcli radius servers\n", outcome, ms);
 	json_array_foreach(json_object_get(result, "attributes"), i, attribute)
-		printf("  %-31s %s\n", member_string(attribute, "name"), member_string(attribute, "value"));
-	print_profile(result);
+		printf("  %-*s %s\n", ATTRIBUTE_WIDTH, member_string(attribute, "name"),
+		       member_string(attribute, "value"));
+	print_profile(cli, result);
 	return strcmp(outcome, "accept") ? CLI_REFUSED : CLI_OK;
 }
 
@@ -192,7 +191,7 @@ int run_radius_test(struct cli *cli, const struct invocation *invocation)
 	if (cli->json)
 		print_json(result);
 	status = cli->json ? strcmp(member_string(result, "outcome"), "accept") ? CLI_REFUSED : CLI_OK
-			   : print_answer(result);
+			   : print_answer(cli, result);
 	json_decref(result);
 	return status;
 }

@@ -12,7 +12,9 @@
 #include "print.h"
 #include "run.h"
 
-#define PAGE 2000
+#define PAGE        2000
+#define ID_DIGITS   18 /* what fits for certain; longer ones are names */
+#define ACCT_DIGITS 16
 
 static json_t *filter(const struct invocation *invocation)
 {
@@ -105,29 +107,37 @@ int run_sessions(struct cli *cli, const struct invocation *invocation)
 	return status;
 }
 
-/* {"id": 7}, {"address": "10.0.0.7"}, {"mac": ...} or {"user": ...}, by its form. */
-static json_t *named(const char *name, bool may_be_address)
+/* An id, or 0: it is none. Acct-Session-Id is the id in 16 hexadecimal digits, of which the
+ * first is 0: no id begins so in decimal ones. */
+static json_int_t id_of(const char *name)
 {
+	size_t length = strlen(name);
+
+	if (length == ACCT_DIGITS && name[0] == '0' && strspn(name, "0123456789abcdefABCDEF") == length)
+		return strtoll(name, NULL, 16);
+	return length <= ID_DIGITS && strspn(name, "0123456789") == length ? strtoll(name, NULL, 10) : 0;
+}
+
+/* {"id": 7}, {"address": "10.0.0.7"}, {"mac": ...} or {"user": ...}, by its form. */
+json_t *params_session(const struct invocation *invocation)
+{
+	const char *name = invocation_value(invocation, "ID|ADDRESS|MAC|USER");
+	json_int_t id = id_of(name);
 	uint8_t mac[6];
 	uint32_t address_be;
 
-	if (name[0] && strspn(name, "0123456789") == strlen(name))
-		return json_pack("{s:I}", "id", (json_int_t)atoll(name));
+	if (id)
+		return json_pack("{s:I}", "id", id);
 	if (!mac_parse(name, mac))
 		return json_pack("{s:s}", "mac", name);
-	if (may_be_address && !address_parse(name, &address_be))
+	if (!address_parse(name, &address_be))
 		return json_pack("{s:s}", "address", name);
 	return json_pack("{s:s}", "user", name);
 }
 
-json_t *params_session(const struct invocation *invocation)
-{
-	return named(invocation_value(invocation, "ID|ADDRESS|MAC|USER"), true);
-}
-
 int run_trace(struct cli *cli, const struct invocation *invocation)
 {
-	return run_follow(cli, "session.trace", named(invocation_value(invocation, "ID|MAC|USER"), false),
+	return run_follow(cli, "session.trace", params_session(invocation),
 			  invocation_number(invocation, "--count", INT64_MAX));
 }
 
@@ -139,52 +149,6 @@ json_t *params_session_add(const struct invocation *invocation)
 	json_object_set_new(session, "mac", json_string(invocation_value(invocation, "MAC")));
 	json_object_set_new(session, "interface", json_string(invocation_value(invocation, "INTERFACE")));
 	return json_pack("{s:[o]}", "sessions", session);
-}
-
-/* A list of texts, or of anything else as JSON. */
-static void print_list(const char *label, const json_t *list)
-{
-	char text[VALUE_TEXT] = "";
-	const json_t *element;
-	size_t i;
-
-	json_array_foreach(list, i, element)
-	{
-		char *dump = json_is_string(element) ? NULL : json_dumps(element, JSON_COMPACT);
-
-		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", i ? ", " : "",
-			 dump ? dump : json_string_value(element));
-		free(dump);
-	}
-	print_fact(label, "%s", text[0] ? text : "-");
-}
-
-/* Objects in objects have their names before their members': "profile.interim_s". */
-static void print_members(const struct cli *cli, const json_t *object, const char *prefix)
-{
-	const char *member;
-	json_t *value;
-
-	json_object_foreach((json_t *)object, member, value)
-	{
-		bool amount = strstr(member, "packets") || strstr(member, "bytes") ||
-			      strstr(member, "drops") || strstr(member, "mappings");
-		char text[VALUE_TEXT], label[64];
-
-		snprintf(label, sizeof(label) - 1, "%s%s", prefix, member);
-		if (!strcmp(member, "rate_up") || !strcmp(member, "rate_down")) {
-			print_fact(label, "%s", rate_text(value, text, sizeof(text)));
-		} else if (json_is_object(value)) {
-			strcat(label, ".");
-			print_members(cli, value, label);
-		} else if (!json_is_array(value)) {
-			print_fact(label, "%s",
-				   value_text(cli, value, amount ? COLUMN_COUNT : COLUMN_TEXT, text,
-					      sizeof(text)));
-		} else if (prefix[0]) {
-			print_list(label, value);
-		}
-	}
 }
 
 int print_session(struct cli *cli, const json_t *result, const struct invocation *invocation)
@@ -203,9 +167,12 @@ int print_session(struct cli *cli, const json_t *result, const struct invocation
 	};
 
 	(void)invocation;
-	print_members(cli, result, "");
+	print_tree(cli, result, "", LABEL_WIDTH);
 	putchar('\n');
-	print_table(cli, json_object_get(result, "blocks"), blocks);
+	if (json_array_size(json_object_get(result, "blocks")))
+		print_table(cli, json_object_get(result, "blocks"), blocks);
+	else
+		printf("no port blocks\n");
 	putchar('\n');
 	return print_table(cli, json_object_get(result, "history"), history);
 }

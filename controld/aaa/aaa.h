@@ -15,6 +15,7 @@
 
 #include "controld/config/config.h"
 #include "controld/ctl/kept.h"
+#include "controld/radius/profile.h"
 #include "controld/radius/radius.h"
 #include "controld/session/authorise.h"
 #include "lib/rpc.h"
@@ -124,6 +125,9 @@ const struct config_aaa_access *question_access(const struct config *config, uin
 
 /* What is granted where an answer says nothing. 0, or -ENOMEM and nothing to free. */
 int answer_defaults(const struct config_aaa *config, const char *pool, struct session_profile *profile);
+/* False: a session that was accepted is denied, for values that make no sense. To leave out a
+ * filter would let through what it keeps out: that is never done. */
+bool aaa_passes(const struct config *config, const struct profile_reading *reading);
 radius_handler on_radius_answer;
 
 /* ---- ask.c -------------------------------------------------------------------------------------- */

@@ -149,13 +149,17 @@ static void deny(struct reply *reply, const char *why)
 			     reply->answer.source, why);
 }
 
-/* False: the session is refused for values that make no sense. To leave out a filter would
- * let through what it keeps out: that is never done. */
+bool aaa_passes(const struct config *config, const struct profile_reading *reading)
+{
+	return !reading->wrong || (config->aaa.ignores_invalid && !reading->unknown_filters);
+}
+
+/* False: the session is refused for values that make no sense. */
 static bool judge_values(struct reply *reply, const struct profile_reading *reading)
 {
 	struct aaa *aaa = reply->aaa;
 	const char *server = reply->answer.source;
-	bool ignores = aaa->controld->config->aaa.ignores_invalid && !reading->unknown_filters;
+	bool ignores = aaa_passes(aaa->controld->config, reading);
 	char user[TEXT_MAX] = "";
 	static uint64_t told_s;
 	uint64_t now_s = clock_boottime_ns() / NS_PER_SECOND;

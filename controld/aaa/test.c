@@ -82,6 +82,7 @@ static void add_profile(const struct controld *controld, const struct test *test
 	if (!profile_read(radius_attribute_map(controld->radius), controld->config, answer->packet,
 			  answer->length, &reading)) {
 		json_object_set_new(result, "profile", profile_json(&reading.profile));
+		json_object_set_new(result, "denied", json_boolean(!aaa_passes(controld->config, &reading)));
 		if (reading.wrong)
 			json_array_append_new(troubles, json_string(reading.trouble));
 	}
@@ -277,6 +278,18 @@ static void refuse(struct rpc_request *request, int failure)
 	rpc_fail(request, RPC_INTERNAL, NULL, "asking failed: %s", strerror(-failure));
 }
 
+/* What is found is its length: a password is shown to nobody. */
+static void check_length(struct json_reader *reader, const json_t *params, const char *member, size_t least,
+			 size_t most)
+{
+	const char *text = json_string_value(json_object_get(params, member));
+	json_t *length = json_integer(text ? (json_int_t)strlen(text) : 0);
+
+	if (json_reader_ok(reader) && text && (strlen(text) < least || strlen(text) > most))
+		json_reader_fail(reader, length, "bytes in %s, must be %zu-%zu", member, least, most);
+	json_decref(length);
+}
+
 static enum credential read_params(struct json_reader *reader, json_t *params, const char **user,
 				   const char **password)
 {
@@ -288,13 +301,11 @@ static enum credential read_params(struct json_reader *reader, json_t *params, c
 		kind++;
 	*password = kind == CREDENTIAL_LINE ? json_read_string_or(reader, params, "password", "")
 					    : json_read_string(reader, params, "password");
-	if (json_reader_ok(reader) && (!(*user)[0] || strlen(*user) > RADIUS_VALUE_MAX))
-		json_reader_fail(reader, NULL, "user must be a text of 1-%d bytes", RADIUS_VALUE_MAX);
-	if (json_reader_ok(reader) && strlen(*password) > RADIUS_PASSWORD_MAX)
-		json_reader_fail(reader, NULL, "password must be a text of at most %d bytes",
-				 RADIUS_PASSWORD_MAX);
+	check_length(reader, params, "user", 1, RADIUS_VALUE_MAX);
+	check_length(reader, params, "password", 0, RADIUS_PASSWORD_MAX);
 	if (json_reader_ok(reader) && kind == AAA_METHODS)
-		json_reader_fail(reader, NULL, "method must be \"pap\", \"chap\", \"mschap2\" or \"line\"");
+		json_reader_fail(reader, json_object_get(params, "method"),
+				 "method must be \"pap\", \"chap\", \"mschap2\" or \"line\"");
 	return kind;
 }
 

@@ -12,6 +12,7 @@ from lab import INTERNET, Lab, wait_for
 TOP = pathlib.Path(__file__).resolve().parents[2]
 FREE, OWN = 18130, 18134  # ports; accounting is the next one
 ALICE, BOB, CAROL, DAVE = (f"02:00:00:00:0a:{last:02x}" for last in range(1, 5))
+FRANK = "02:00:00:00:0a:0f"
 LINE_PASSWORD = "line password"
 USERS = f"""
 {ALICE} Cleartext-Password := "{LINE_PASSWORD}"
@@ -94,6 +95,15 @@ def test_cli_shows_what_a_session_would_have(lab):
     assert "\n  address                         10.0.0.77\n" in good
     odd = lab.cli("radius", "test", "odd", "--method", "pap", input="odd\n").stdout
     assert 'WARNING: Framed-Pool: "nowhere": must be the name of a configured address pool' in odd
+    assert "\na session would be DENIED for it\n" in odd and "DENIED" not in good
+    configure(lab, server("free", FREE), invalid_values="ignore")
+    assert "DENIED" not in lab.cli("radius", "test", "odd", "--method", "pap", input="odd\n").stdout
+    configure(lab, server("free", FREE))
+    assert "\n  up                              10 Mbit/s\n" in good
+    for user, password, why in (("x" * 254, "y", "254: bytes in user, must be 1-253"),
+                                ("x", "secret" * 22, "132: bytes in password, must be 0-128")):
+        refused = lab.cli("radius", "test", user, input=f"{password}\n", check=False)
+        assert refused.returncode == 1 and why in refused.stderr and "secret" not in refused.stderr
     assert "10.0.77.1" in lab.cli("radius", "test", ALICE, "--method", "line").stdout
     titles = lab.cli("aaa", "stats").stdout.splitlines()[0].split()
     assert titles == ["METHOD", "ASKED", "GRANTED", "DENIED", "UNANSWERED"]
@@ -101,7 +111,7 @@ def test_cli_shows_what_a_session_would_have(lab):
 
 def test_a_dhcp_client_is_authorised_by_its_mac(lab):
     before = stats(lab)
-    alice = lab.client("alice", ALICE)
+    alice = lab.alice = lab.client("alice", ALICE)
     alice.start_dhcp(again=20)
     alice.wait_bound()
     assert alice.address == "10.0.77.1" and alice.ping(INTERNET, 2) == 2
@@ -176,3 +186,34 @@ def test_without_servers_the_fallback_lets_them_in(lab):
     found = change(lab, before)
     assert found.pop("no_server", 0) == 0
     assert found == {"line.asked": 1, "line.unanswered": 1, "fallback": 1}
+
+
+def texts(follower, count):
+    """Of so many events; the client asks again by itself, so these come."""
+    return [follower.next_notification(60)["params"] for _ in range(count)]
+
+
+def test_a_trace_by_name_shows_why_there_is_no_session(lab):
+    configure(lab, server("free", FREE))
+    frank = lab.client("frank", FRANK)
+    with lab.rpc() as by_name, lab.rpc() as by_other:
+        by_name.call("session.trace", {"user": FRANK})
+        by_other.call("session.trace", {"user": BOB})
+        frank.start_dhcp(again=2)
+        events = texts(by_name, 3)
+        assert by_other.next_notification(0.1) is None
+    lab.stop(frank.dhcp_process)
+    assert {event["mac"] for event in events} == {FRANK}
+    first, again, once_more = [event["text"] for event in events]
+    assert (first, again) == ("not authorised: refused by free", "DHCP: DISCOVER received")
+    assert once_more.startswith("not authorised: refused by free (not asked again for ")
+
+
+def test_a_trace_by_address_follows_who_has_it(lab):
+    alice = lab.alice
+    refused = lab.cli("session", "trace", "10.0.66.66", check=False)
+    assert refused.returncode == 1 and "no session with address 10.0.66.66: name its MAC or its user" in refused.stderr
+    with lab.rpc() as follower:
+        follower.call("session.trace", {"address": alice.address})
+        alice.renew()
+        assert [event["text"] for event in texts(follower, 2)] == ["DHCP: REQUEST received", f"DHCP: ACK sent, {alice.address}"]

@@ -138,8 +138,13 @@ def test_a_session_is_named_by_mac_and_ambiguity_is_told(lab):
     assert (shown["address"], shown["kind"], shown["user"], shown["known"]) == ("10.0.77.22", "added", None, True)
     assert shown["acct_session_id"] == f"{shown['id']:016x}" and shown["history"][0]["text"] == "up"
     assert shown["timers"] == {"session_left_s": None, "idle_left_s": None, "lease_left_s": None}
+    assert lab.cli_json("session", "show", shown["acct_session_id"])["id"] == shown["id"]
     text = lab.cli("session", "show", MAC).stdout
-    assert "WHAT HAPPENED" in text and "timers.idle_left_s" in text
+    assert "WHAT HAPPENED" in text and "timers.idle_left_s" in text and "no port blocks\n" in text
+    facts = [line for line in text.split("\n\n")[0].splitlines()]
+    values = {line.index(line.split(maxsplit=1)[1], len(line.split()[0])) for line in facts}
+    assert len(values) == 1, "one column"
+    assert "outer_tpid" in text and "inner_tpid" not in text  # there is one tag
     assert len(lab.cli_json("sessions", "--kind", "added", "--mac", MAC, "--in-state", "active")["sessions"]) == 1
     assert lab.cli_json("sessions", "--kind", "pppoe")["sessions"] == []
     assert lab.cli_json("sessions", "--user", "anna*")["sessions"] == []
