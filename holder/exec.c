@@ -29,6 +29,7 @@
 #define REPLY_US        100000 /* for the answer to get out */
 #define STATE_BYTES_MAX (1u << 20)
 #define STATE_VERSION   1
+#define CAN_GO_ON       "it can go on" /* said by no other program that ends well */
 
 static json_t *sockets(const struct holder *holder)
 {
@@ -127,7 +128,7 @@ int exec_check(struct holder *holder)
 	for (int i = 0; i < FDSTORE_MAX; i++)
 		kept += holder->store.places[i].name[0] != '\0';
 	printf("bpfholder %s: %s: generation %u, %d links, %d descriptors\n", BNG_VERSION,
-	       wrong ? "it cannot go on" : "it can go on", holder->current, links, kept);
+	       wrong ? "it cannot go on" : CAN_GO_ON, holder->current, links, kept);
 	return wrong ? -EINVAL : 0;
 }
 
@@ -223,7 +224,7 @@ int exec_begin(struct holder *holder, int binary, json_t **result, struct proble
 	step("exec_check");
 	int error = check(holder, binary, state_fd, says, sizeof(says));
 	close(state_fd);
-	if (error)
+	if (error || !strstr(says, CAN_GO_ON))
 		return refuse(problem, RPC_INCOMPATIBLE, json_pack("{s:o}", "says", rpc_text(says)),
 			      "the new one, started beside this one with --check, did not say that it can go "
 			      "on; this one does. It said: %s",
