@@ -174,6 +174,21 @@ static json_t *time_json(void)
 	return json_string(clock_format(clock_boottime_ns(), text));
 }
 
+/* The last record of what was changed; what was refused has changed nothing. */
+static json_t *last_change(const struct history *history)
+{
+	size_t i = json_array_size(history->records);
+
+	while (i--) {
+		json_t *record = json_array_get(history->records, i);
+		const char *outcome = json_string_value(json_object_get(record, "outcome"));
+
+		if (outcome && strcmp(outcome, "refused") != 0)
+			return record;
+	}
+	return NULL;
+}
+
 static bool trial_runs(const json_t *record)
 {
 	const char *trial = json_string_value(json_object_get(record, "trial"));
@@ -220,7 +235,7 @@ void history_ended(struct upgrade *upgrade, const char *refusal)
 	if (upgrade->watch_s || upgrade->is_plan || upgrade->is_migration)
 		return;
 	if (!refusal && is_rollback)
-		trial_ends(controld, last_of(controld->history), TRIAL_ROLLED_BACK);
+		trial_ends(controld, last_change(controld->history), TRIAL_ROLLED_BACK);
 	add(controld,
 	    json_pack("{s:o, s:s, s:s, s:I, s:I, s:s, s:s, s:O?, s:O?, s:I, s:I, s:s?, s:s?, s:O}", "time",
 		      time_json(), "kind", is_rollback ? "rollback" : "upgrade", "name",
@@ -235,7 +250,7 @@ void history_ended(struct upgrade *upgrade, const char *refusal)
 
 void history_confirmed(struct controld *controld)
 {
-	trial_ends(controld, last_of(controld->history), TRIAL_CONFIRMED);
+	trial_ends(controld, last_change(controld->history), TRIAL_CONFIRMED);
 }
 
 /* ---- What others did ------------------------------------------------------------------- */
@@ -250,21 +265,6 @@ static const char *name_of(const json_t *status, json_int_t generation)
 			   entry) if (integer_of(entry, "generation") == generation) name =
 		json_string_value(json_object_get(entry, "name"));
 	return name ? name : "";
-}
-
-/* The last record of what was changed; what was refused has changed nothing. */
-static json_t *last_change(const struct history *history)
-{
-	size_t i = json_array_size(history->records);
-
-	while (i--) {
-		json_t *record = json_array_get(history->records, i);
-		const char *outcome = json_string_value(json_object_get(record, "outcome"));
-
-		if (outcome && strcmp(outcome, "refused") != 0)
-			return record;
-	}
-	return NULL;
 }
 
 /* Steals report. */

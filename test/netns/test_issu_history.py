@@ -107,8 +107,10 @@ def test_trials_that_are_confirmed_or_rolled_back(lab):
     lab.call("issu.confirm")
     assert last(lab)["trial"] == "confirmed"
     upgrade(lab, lab.object, confirm_s=600)
+    with pytest.raises(RpcError):  # it is recorded, and changes nothing of the trial
+        upgrade(lab, lab.second)
     lab.call("issu.rollback")
-    assert [entry["trial"] for entry in records(lab)[-2:]] == ["rolled back", None]
+    assert [entry["trial"] for entry in records(lab)[-3:]] == ["rolled back", None, None]
     upgrade(lab, lab.object, confirm_s=600)
     lab.call("swap.confirm", server="holder")  # root, past controld
     wait_for("controld to see it", lambda: last(lab)["trial"] == "confirmed")
@@ -118,6 +120,8 @@ def test_what_came_of_a_canary(lab):
     upgrade(lab, lab.second, no_verify=True, canary={"steps": [{"share": 5000, "bake_s": 1}]})
     assert (last(lab)["kind"], last(lab)["outcome"]) == ("upgrade", "hitless") and last(lab)["canary"].startswith("passed")
     assert last(lab)["to"] == lab.call("issu.status")["current"]
+    (step,) = [step for step in records(lab, number=last(lab)["number"])[0]["report"]["steps"] if step["step"] == "canary 50 %"]
+    assert step["detail"].startswith("0 packets, 0 of the rest: too few to be judged")
 
 
 def test_a_swap_past_controld_is_found(lab):
