@@ -6,11 +6,15 @@
 #include "call.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "print.h"
+
+#define SILENCE_SECONDS 3
 
 static const struct {
 	const char *program;
@@ -21,22 +25,51 @@ static const struct {
 	[SERVER_SYNC] = {"bngsync", "control/bngsync.sock"},
 };
 
+/* The socket of a daemon that is away takes requests all the same, for its next start. */
+static char silence[256];
+
+static void on_silence(int number)
+{
+	ssize_t written = write(STDERR_FILENO, silence, strlen(silence));
+
+	(void)number;
+	(void)written;
+}
+
+static void listen_for_silence(const struct cli *cli, const char *program, int timeout_ms)
+{
+	snprintf(silence, sizeof(silence),
+		 "%s: %s has not answered yet; waiting for up to %d s (--timeout). Is it running? "
+		 "systemctl status %s\n",
+		 cli->name, program, timeout_ms / 1000, program);
+	signal(SIGALRM, on_silence);
+	alarm(SILENCE_SECONDS);
+}
+
+void call_heard(void)
+{
+	alarm(0);
+}
+
 int call_open(const struct cli *cli, enum cli_server server, int timeout_ms, struct rpc_client **client)
 {
 	const char *program = servers[server].program;
 	char path[4096];
 
 	snprintf(path, sizeof(path), "%s/%s", cli->state, servers[server].socket);
-	int err = rpc_client_open(path, cli->timeout_ms ? cli->timeout_ms : timeout_ms, client);
+	timeout_ms = cli->timeout_ms ? cli->timeout_ms : timeout_ms;
+	listen_for_silence(cli, program, timeout_ms);
+	int err = rpc_client_open(path, timeout_ms, client);
 	if (!err)
 		return CLI_OK;
+	call_heard();
 	fprintf(stderr, "%s: cannot reach %s at %s: %s: %s\n", cli->name, program, path, strerror(-err),
 		err == -EACCES ? "run this as root or as a member of group bng"
 			       : "is it running, and is --state right?");
 	return CLI_UNREACHABLE;
 }
 
-static void print_error_data(const json_t *data)
+static void print_error_data(const struct cli *cli, const json_t *data)
 {
 	const char *member;
 	json_t *value;
@@ -45,6 +78,8 @@ static void print_error_data(const json_t *data)
 	{
 		const json_t *line;
 		size_t i;
+		if (cli->show_refused && cli->show_refused(cli, member, value))
+			continue;
 		if (!json_is_array(value)) {
 			char *text = json_is_string(value) ? strdup(json_string_value(value))
 							   : json_dumps(value, JSON_ENCODE_ANY);
@@ -67,7 +102,7 @@ static void print_refusal(const struct cli *cli, const char *method, const struc
 {
 	if (!cli->json) {
 		fprintf(stderr, "%s: %s refused: %s\n", cli->name, method, answer->message);
-		print_error_data(answer->data);
+		print_error_data(cli, answer->data);
 		return;
 	}
 	json_t *error = json_pack("{s:i, s:s, s:O*}", "code", answer->code, "message", answer->message,
@@ -84,7 +119,9 @@ int call_method(const struct cli *cli, struct rpc_client *client, const char *me
 	int status = CLI_OK;
 
 	*result = NULL;
-	if (rpc_call(client, method, params, fds, fd_count, &answer)) {
+	int error = rpc_call(client, method, params, fds, fd_count, &answer);
+	call_heard();
+	if (error) {
 		fprintf(stderr, "%s: %s\n", cli->name, answer.message);
 		status = CLI_UNREACHABLE;
 	} else if (answer.code) {

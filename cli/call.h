@@ -21,6 +21,9 @@ int call_method(const struct cli *cli, struct rpc_client *client, const char *me
 int call_once(const struct cli *cli, enum cli_server server, const char *method, json_t *params,
 	      json_t **result);
 
+/* Something came: nobody has to be told that nothing does. */
+void call_heard(void);
+
 /* Runs a checked command line: the exit status. */
 int command_run(struct cli *cli, const struct invocation *invocation);
 

@@ -99,6 +99,9 @@ void rpc_server_add_text(struct rpc_server *server, const struct rpc_text_method
  * more: who has much to tell stops at a mark of its own and goes on then. */
 void rpc_server_on_drained(struct rpc_server *server, size_t low_mark,
 			   void (*drained)(struct rpc_peer *peer, void *context), void *context);
+/* Who asked and hung up before it was accepted is not served: where connections may wait for
+ * minutes, nobody expects any more that it happens. */
+void rpc_server_only_present(struct rpc_server *server);
 /* Answers nobody any more and frees; the listening descriptor is closed. */
 void rpc_server_free(struct rpc_server *server);
 

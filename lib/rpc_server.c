@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@ struct rpc_server {
 	void (*drained)(struct rpc_peer *peer, void *context);
 	void *drained_context;
 	size_t low_mark;
+	bool only_present;
 	int fd;
 	int spare_fd; /* given up for a moment to refuse a connection when none is free */
 	struct event *acceptable;
@@ -94,6 +96,12 @@ static void refuse_with_spare(struct rpc_server *server)
 	server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+static bool has_hung_up(int fd)
+{
+	struct pollfd peer = {.fd = fd};
+	return poll(&peer, 1, 0) > 0 && (peer.revents & POLLHUP);
+}
+
 static void on_acceptable(evutil_socket_t listener, short events, void *context)
 {
 	(void)events;
@@ -103,6 +111,10 @@ static void on_acceptable(evutil_socket_t listener, short events, void *context)
 		refuse_with_spare(server);
 	if (fd < 0)
 		return;
+	if (server->only_present && has_hung_up(fd)) {
+		close(fd);
+		return;
+	}
 	if (server->peer_count >= server->options.max_peers) {
 		refuse_connection(fd);
 		return;
@@ -112,6 +124,11 @@ static void on_acceptable(evutil_socket_t listener, short events, void *context)
 		return;
 	LIST_INSERT_HEAD(&server->peers, peer, next);
 	server->peer_count++;
+}
+
+void rpc_server_only_present(struct rpc_server *server)
+{
+	server->only_present = true;
 }
 
 struct rpc_server *rpc_server_new(struct event_base *base, int fd, const struct rpc_server_options *options)

@@ -145,6 +145,7 @@ int ctl_serve(struct controld *controld, int fd)
 		close(fd);
 		return -ENOMEM;
 	}
+	rpc_server_only_present(controld->ctl->server);
 	return add_methods(controld);
 }
 

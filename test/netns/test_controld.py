@@ -385,6 +385,19 @@ def test_a_caller_waits_over_a_restart(clean):
         assert early._read_line()["result"]["pid"] == lab.controld.pid
 
 
+def test_who_gave_up_waiting_is_not_served_by_the_next_start(clean):
+    lab = clean
+    (number,) = lab.call("session.add", {"sessions": [new_session(71)]})["ids"]
+    lab.controld.kill()
+    lab.reap(lab.controld)
+    result = lab.cli("--timeout", "4", "session", "disconnect", number, check=False)
+    assert result.returncode == 3
+    told, failed = result.stderr.splitlines()
+    assert "bng-controld has not answered yet; waiting for up to 4 s" in told and "no answer from" in failed
+    lab.start_controld()
+    assert lab.call("session.show", {"id": number})["state"] == "active"
+
+
 # ---- starting -----------------------------------------------------------------------
 
 def start_once(lab, *arguments):
