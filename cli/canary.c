@@ -110,9 +110,10 @@ void print_canary(const struct cli *cli, const json_t *canary)
 	if (!json_is_object(canary))
 		return;
 	if (strcmp(state, "running") != 0) {
+		const char *reason = member_text(canary, "reason");
+
 		printf("\nThe last canary, generation %lld: %s%s%s.\n",
-		       (long long)member_integer(canary, "generation"), state,
-		       member_string(canary, "reason")[0] ? ": " : "", member_string(canary, "reason"));
+		       (long long)member_integer(canary, "generation"), state, reason[0] ? ": " : "", reason);
 		return;
 	}
 	printf("\nGeneration %lld is a canary: %.4g %% of the subscribers, step %lld of %lld, %lld s left; "

@@ -80,6 +80,8 @@ struct cli {
 	bool color;       /* colours on standard output */
 	bool separators;  /* 1,234,567 */
 	const char *name; /* of the program, for its messages */
+	/* Of a refusal's data: true when it was shown in the command's own way. */
+	bool (*show_refused)(const struct cli *cli, const char *member, const json_t *value);
 };
 
 /* A command line that has been checked against its row. */

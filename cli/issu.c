@@ -38,7 +38,7 @@ static size_t line_length(const char *text)
 
 void issu_step(const struct cli *cli, const json_t *params)
 {
-	const char *detail = member_string(params, "detail");
+	const char *detail = member_text(params, "detail");
 	bool ok = strcmp(member_string(params, "outcome"), "ok") == 0;
 	char ms[32];
 
@@ -56,6 +56,7 @@ void issu_step(const struct cli *cli, const json_t *params)
 
 static void on_step(const char *method, const json_t *params, void *context)
 {
+	call_heard();
 	if (!strcmp(method, "issu.step"))
 		issu_step(context, params);
 }
@@ -100,7 +101,7 @@ static void print_traffic(const struct cli *cli, const json_t *traffic, bool wit
 	       count_text(cli, member_integer(traffic, "forwarded"), b, sizeof(b)),
 	       count_text(cli, member_integer(traffic, "dropped"), c, sizeof(c)),
 	       value_text(cli, json_object_get(traffic, "lost"), COLUMN_COUNT, d, sizeof(d)));
-	printf(" (fewer than %s may be under way)",
+	printf(" (a loss of fewer than %s is not told from packets under way)",
 	       count_text(cli, member_integer(traffic, "uncertain"), a, sizeof(a)));
 	if (member_integer(traffic, "overrun"))
 		printf(", %s more than interfaces could take",
@@ -139,6 +140,14 @@ static int print_rolled_back(const struct cli *cli, const json_t *report)
 	return issu_report(cli, "ROLLBACK", report);
 }
 
+/* The differences are a table, and what came of a canary is in the refusal's words. */
+static bool show_refused(const struct cli *cli, const char *member, const json_t *value)
+{
+	if (strcmp(member, "verify") == 0)
+		print_differences(cli, value);
+	return strcmp(member, "verify") == 0 || strcmp(member, "canary") == 0;
+}
+
 int issu_call(struct cli *cli, const char *method, json_t *params, const int *fds, size_t fd_count,
 	      json_t **report)
 {
@@ -149,6 +158,7 @@ int issu_call(struct cli *cli, const char *method, json_t *params, const int *fd
 		json_decref(params);
 		return status;
 	}
+	cli->show_refused = show_refused;
 	if (!cli->json)
 		rpc_client_watch(client, on_step, cli);
 	status = call_method(cli, client, method, params, fds, fd_count, report);

@@ -20,7 +20,7 @@ static void entries_text(const struct cli *cli, const json_t *map, char *out, si
 
 static void layout_text(const struct cli *cli, const json_t *map, char *out, size_t size)
 {
-	const char *detail = member_string(map, "detail");
+	const char *detail = member_text(map, "detail");
 
 	(void)cli;
 	snprintf(out, size, "%s%s", detail[0] ? "another: " : "the same", detail);
@@ -84,7 +84,7 @@ void print_migration(const struct cli *cli, const json_t *status)
 	       count_text(cli, member_integer(migration, "entries"), entries, sizeof(entries)),
 	       (long long)member_integer(migration, "move_ms"),
 	       (long long)member_integer(migration, "opening_us"));
-	if (member_string(migration, "reason")[0])
+	if (member_text(migration, "reason")[0])
 		printf("bpfholder says: %s\n", member_string(migration, "reason"));
 	print_migrating_maps(cli, json_object_get(migration, "maps"));
 }

@@ -58,14 +58,14 @@ static void allowed_text(const struct cli *cli, const json_t *object, char *out,
 	snprintf(out, size, "%s", json_is_true(json_object_get(object, "allowed")) ? "yes" : "no");
 }
 
-static void print_differences(const struct cli *cli, const json_t *report)
+void print_differences(const struct cli *cli, const json_t *verify)
 {
 	static const struct column columns[] = {
 		{"DIFFERENCE", "kind", COLUMN_TEXT, NULL}, {"NAME", "name", COLUMN_TEXT, NULL},
 		{"COUNT", "count", COLUMN_COUNT, NULL},    {"ALLOWED", NULL, COLUMN_TEXT, allowed_text},
 		{"FIRST", "example", COLUMN_TEXT, NULL},   {0},
 	};
-	const json_t *differences = json_object_get(json_object_get(report, "verify"), "differences");
+	const json_t *differences = json_object_get(verify, "differences");
 
 	if (!json_array_size(differences))
 		return;
@@ -92,7 +92,7 @@ static void print_plan(const struct cli *cli, const json_t *report)
 	print_programs(cli, report);
 	print_maps_changed(cli, report);
 	print_migrating_maps(cli, json_object_get(report, "maps"));
-	print_differences(cli, report);
+	print_differences(cli, json_object_get(report, "verify"));
 	if (json_is_true(json_object_get(report, "possible"))) {
 		printf("\nPLAN: possible%s, ",
 		       json_is_true(json_object_get(report, "bridge")) ? " by issu migrate" : "");

@@ -169,11 +169,18 @@ json_int_t member_integer(const json_t *object, const char *member)
 	return json_integer_value(json_object_get(object, member));
 }
 
-const char *member_string(const json_t *object, const char *member)
+const char *member_text(const json_t *object, const char *member)
 {
 	const char *text = json_string_value(json_object_get(object, member));
 
-	return text && text[0] ? text : "-";
+	return text ? text : "";
+}
+
+const char *member_string(const json_t *object, const char *member)
+{
+	const char *text = member_text(object, member);
+
+	return text[0] ? text : "-";
 }
 
 void print_json(const json_t *value)

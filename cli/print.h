@@ -55,6 +55,7 @@ void print_counters(const struct cli *cli, const char *title, const json_t *coun
 
 json_int_t member_integer(const json_t *object, const char *member);
 const char *member_string(const json_t *object, const char *member); /* "-" when it is not there */
+const char *member_text(const json_t *object, const char *member);   /* "" when it is not there */
 
 void print_json(const json_t *value);
 

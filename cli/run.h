@@ -42,6 +42,8 @@ cli_print print_reputation, print_steering, print_steering_set;
 
 /* plan.c */
 cli_run run_plan;
+/* Of what verify says; nothing when there are none. */
+void print_differences(const struct cli *cli, const json_t *verify);
 
 /* issu.c */
 cli_run run_upgrade, run_rollback, run_verify, run_holder_upgrade;

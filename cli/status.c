@@ -80,6 +80,26 @@ static void print_bridge(const json_t *migration)
 		print_fact("bridge", "%s; bngcli issu status", member_string(migration, "state"));
 }
 
+/* Which generation, and that it is not for good. */
+static void print_running(const json_t *status)
+{
+	const json_t *trial = json_object_get(status, "trial"), *canary = json_object_get(status, "canary");
+
+	if (!json_is_integer(json_object_get(status, "generation")))
+		print_fact("data plane", "the generation is not known without the holder");
+	else
+		print_fact("data plane", "generation %lld", (long long)member_integer(status, "generation"));
+	if (json_is_object(trial))
+		print_fact("ON TRIAL",
+			   "back to generation %lld in %lld s unless confirmed: bngcli issu confirm",
+			   (long long)member_integer(trial, "back"),
+			   (long long)member_integer(trial, "left_ms") / 1000);
+	if (strcmp(member_string(canary, "state"), "running") == 0)
+		print_fact("CANARY", "generation %lld serves %.4g %% of the subscribers; bngcli issu status",
+			   (long long)member_integer(canary, "generation"),
+			   (double)member_integer(canary, "share") / 100);
+}
+
 int print_status(struct cli *cli, const json_t *result, const struct invocation *invocation)
 {
 	const json_t *sessions = json_object_get(result, "sessions"),
@@ -94,8 +114,10 @@ int print_status(struct cli *cli, const json_t *result, const struct invocation 
 		   (long long)member_integer(result, "pid"),
 		   duration_text((double)member_integer(result, "uptime_ns") / 1e9, up, sizeof(up)),
 		   member_string(result, "started"));
-	print_fact("holder", "process %lld, %s", (long long)member_integer(holder, "pid"),
-		   json_is_true(json_object_get(holder, "connected")) ? "connected" : "NOT CONNECTED");
+	if (json_is_true(json_object_get(holder, "connected")))
+		print_fact("holder", "process %lld, connected", (long long)member_integer(holder, "pid"));
+	else
+		print_fact("holder", "NOT CONNECTED: forwarding goes on, nothing is swapped or reclaimed");
 	json_array_foreach(json_object_get(result, "detached"), i, interface)
 	{
 		print_fact("DETACHED", "%s runs no program: a reload attaches it again",
@@ -106,7 +128,7 @@ int print_status(struct cli *cli, const json_t *result, const struct invocation 
 	else
 		print_fact("bngsync", "AWAY (%s): serving from memory and maps, %lld records wait",
 			   member_string(sync, "reason"), (long long)member_integer(sync, "waiting"));
-	print_fact("data plane", "generation %lld", (long long)member_integer(result, "generation"));
+	print_running(result);
 	print_bridge(json_object_get(result, "migration"));
 	print_fact("configuration", "%s, loaded %s", member_string(config, "file"),
 		   member_string(config, "loaded"));
@@ -264,7 +286,7 @@ int print_holder(struct cli *cli, const json_t *result, const struct invocation 
 		   (long long)member_integer(controller, "pid"),
 		   json_is_true(json_object_get(controller, "connected")) ? "connected" : "NOT CONNECTED",
 		   json_is_true(json_object_get(controller, "ready")) ? ", ready" : "");
-	if (member_string(controller, "phase")[0])
+	if (member_text(controller, "phase")[0])
 		print_fact("its start", "phase \"%s\"", member_string(controller, "phase"));
 	if (json_is_object(json_object_get(controller, "failure")))
 		print_fact("failed start", "%s at %s: %s: %s",

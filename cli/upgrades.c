@@ -29,6 +29,15 @@ static void gap_text(const struct cli *cli, const json_t *record, char *out, siz
 		snprintf(out, size, "-");
 }
 
+/* Its first word; why is told of a single record. */
+static void canary_text(const struct cli *cli, const json_t *record, char *out, size_t size)
+{
+	const char *canary = member_string(record, "canary");
+
+	(void)cli;
+	snprintf(out, size, "%.*s", (int)strcspn(canary, ":"), canary);
+}
+
 static void caller_text(const struct cli *cli, const json_t *record, char *out, size_t size)
 {
 	(void)cli;
@@ -49,13 +58,14 @@ static int print_record(const struct cli *cli, const json_t *record)
 	print_fact(member_string(record, "kind"), "%s, generation %s, %s", member_string(record, "time"),
 		   text, member_string(record, "name"));
 	print_fact("outcome", "%s%s%s", member_string(record, "outcome"),
-		   member_string(record, "detail")[0] ? ": " : "", member_string(record, "detail"));
+		   member_text(record, "detail")[0] ? ": " : "", member_text(record, "detail"));
 	caller_text(cli, record, text, sizeof(text));
 	print_fact("by", "%s", text);
 	print_fact("trial", "%s", member_string(record, "trial"));
 	print_fact("canary", "%s", member_string(record, "canary"));
 	json_array_foreach(json_object_get(report, "steps"), i, step) issu_step(cli, step);
 	print_migrating_maps(cli, json_object_get(json_object_get(report, "migration"), "maps"));
+	print_differences(cli, json_object_get(report, "verify"));
 	if (json_object_get(report, "hitless"))
 		issu_report(cli, strcmp(member_string(record, "kind"), "rollback") ? "UPGRADE" : "ROLLBACK",
 			    report);
@@ -69,7 +79,7 @@ static int print_list(const struct cli *cli, const json_t *result)
 		{"KIND", "kind", COLUMN_TEXT, NULL},    {"GENERATION", NULL, COLUMN_TEXT, swap_text},
 		{"NAME", "name", COLUMN_TEXT, NULL},    {"OUTCOME", "outcome", COLUMN_TEXT, NULL},
 		{"LOST", "lost", COLUMN_COUNT, NULL},   {"GAP", NULL, COLUMN_TEXT, gap_text},
-		{"TRIAL", "trial", COLUMN_TEXT, NULL},  {"CANARY", "canary", COLUMN_TEXT, NULL},
+		{"TRIAL", "trial", COLUMN_TEXT, NULL},  {"CANARY", NULL, COLUMN_TEXT, canary_text},
 		{"BY", NULL, COLUMN_TEXT, caller_text}, {0},
 	};
 	int status = print_table(cli, json_object_get(result, "records"), columns);

@@ -318,9 +318,10 @@ json_t *canary_status(const struct holder *holder)
 	if (!canary->generation)
 		return json_null();
 	figures_packets(&canary->figures, &group, &rest);
-	return json_pack("{s:i, s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:s}", "generation", canary->generation,
-			 "state", canary->state, "step", (int)canary->rollout.step + 1, "steps",
-			 (int)canary->rollout.count, "share", rollout_now(&canary->rollout)->share, "left_ms",
-			 holder->journal.canary && left_ms > 0 ? left_ms : (json_int_t)0, "packets",
-			 (json_int_t)group, "rest_packets", (json_int_t)rest, "reason", canary->reason);
+	return json_pack("{s:i, s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:s}", "generation",
+			 canary->generation, "state", canary->state, "step", (int)canary->rollout.step + 1,
+			 "steps", (int)canary->rollout.count, "share", rollout_now(&canary->rollout)->share,
+			 "left_ms", holder->journal.canary && left_ms > 0 ? left_ms : (json_int_t)0,
+			 "packets", (json_int_t)group, "rest_packets", (json_int_t)rest, "packets_needed",
+			 (json_int_t)canary->figures.bounds.packets, "reason", canary->reason);
 }

@@ -83,13 +83,15 @@ static json_int_t integer_of(const json_t *object, const char *member)
 static void share_has_baked(struct upgrade *upgrade)
 {
 	const json_t *seen = upgrade->canary_seen;
+	bool is_judged = integer_of(seen, "packets") >= integer_of(seen, "packets_needed");
 	char name[32];
 
 	snprintf(name, sizeof(name), "canary %.4g %%", (double)integer_of(seen, "share") * 100 / SHARE_ALL);
 	snprintf(upgrade->detail, sizeof(upgrade->detail),
-		 "%" JSON_INTEGER_FORMAT " packets, %" JSON_INTEGER_FORMAT
-		 " of the rest: no figure left its bound",
-		 integer_of(seen, "packets"), integer_of(seen, "rest_packets"));
+		 "%" JSON_INTEGER_FORMAT " packets, %" JSON_INTEGER_FORMAT " of the rest: %s",
+		 integer_of(seen, "packets"), integer_of(seen, "rest_packets"),
+		 is_judged ? "no figure left its bound"
+			   : "too few to be judged: more subscribers, or longer, would tell more");
 	upgrade_step_done(upgrade, name, "ok");
 }
 

@@ -60,10 +60,16 @@ static int refuse(struct upgrade *upgrade, const char *why)
 
 static int step_bridge(struct upgrade *upgrade)
 {
-	if (maps_is_bridge(upgrade->object))
-		return migrate_prepare(upgrade);
-	return refuse(upgrade,
-		      "no bridge: it has no map NAME" MAPS_OLD ", of an object that runs until then");
+	int failure;
+
+	if (!maps_is_bridge(upgrade->object))
+		return refuse(upgrade,
+			      "no bridge: it has no map NAME" MAPS_OLD ", of an object that runs until then");
+	failure = migrate_prepare(upgrade);
+	if (!failure)
+		snprintf(upgrade->detail, sizeof(upgrade->detail), "%s is one; maps get the /sizes of %s",
+			 upgrade->name, reload_file(upgrade->controld));
+	return failure;
 }
 
 /* Whether one of them becomes something else. */

@@ -83,6 +83,28 @@ static bool is_bridge(const json_t *status, json_int_t number)
 	return found;
 }
 
+/* One that runs no program would stop the swap; said before seconds were spent. */
+static int refuse_detached(struct upgrade *upgrade, const json_t *status)
+{
+	json_t *link;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "links"), i, link)
+	{
+		const char *state = json_string_value(json_object_get(link, "state"));
+
+		if (!state || strcmp(state, "detached") != 0)
+			continue;
+		say(upgrade,
+		    "%s runs no program, it was detached behind bpfholder's back: attach it again "
+		    "(bngcli config reload), then upgrade",
+		    json_string_value(json_object_get(link, "interface")));
+		upgrade->code = RPC_CONFLICT;
+		return -ENOLINK;
+	}
+	return 0;
+}
+
 int step_links(struct upgrade *upgrade)
 {
 	struct rpc_result status;
@@ -111,8 +133,9 @@ int step_links(struct upgrade *upgrade)
 	upgrade->is_from_bridge = is_bridge(status.value, (json_int_t)upgrade->generation_before);
 	json_object_set_new(upgrade->report, "from",
 			    generation_json(status.value, (json_int_t)upgrade->generation_before));
+	failure = refuse_detached(upgrade, status.value);
 	rpc_result_done(&status);
-	return drops_read(upgrade->controld->maps, &upgrade->start);
+	return failure ? failure : drops_read(upgrade->controld->maps, &upgrade->start);
 }
 
 /* Swapping to a bridge would begin with empty maps. */

@@ -63,6 +63,7 @@ static json_t *detached_json(const json_t *links)
 /* Programs of the current generation; null while the holder is away. */
 static void set_generation(struct controld *controld, json_t *object)
 {
+	static const char *const temporary[] = {"trial", "canary", "migration"};
 	json_t *generations, *generation, *current, *programs = json_null();
 	struct rpc_result status;
 	size_t i;
@@ -75,7 +76,9 @@ static void set_generation(struct controld *controld, json_t *object)
 		programs = json_object_get(generation, "programs");
 	json_object_set(object, "generation", current ? current : json_null());
 	json_object_set(object, "programs", programs);
-	json_object_set(object, "migration", json_object_get(status.value, "migration") ?: json_null());
+	for (size_t k = 0; k < sizeof(temporary) / sizeof(temporary[0]); k++)
+		json_object_set(object, temporary[k],
+				json_object_get(status.value, temporary[k]) ?: json_null());
 	json_object_set_new(object, "detached", detached_json(json_object_get(status.value, "links")));
 	rpc_result_done(&status);
 }

@@ -93,12 +93,15 @@ class Unharmed:
         self.digest, self.programs = lab.digest(), lab.programs()
         self.devices, self.counters = lab.devices(), lab.drops()
         self.packets = self.rounds = 0
-        self.gap_us = 0.0
+        self.gap_us, self.is_loaded = 0.0, False
         if lab.accounted:
             wait_for("the Starts", lambda: accounting.all_are(lab, lab.ids, ["Start"]))
 
     def load(self):
+        if self.is_loaded:  # the round before failed: what it lost is its own
+            self.meter.stop()
         self.meter.start("both", rate=RATE)
+        self.is_loaded = True
 
     def check_links_in_between(self):
         """With whoever dead: every interface runs a program. Returns which."""
@@ -110,6 +113,7 @@ class Unharmed:
         """Everybody is alive again."""
         lab = self.lab
         report = self.meter.stop()
+        self.is_loaded = False
         assert faults(report) == {}
         assert report["up"]["received"] == report["up"]["sent"] > 0
         assert report["down"]["received"] == report["down"]["sent"] > 0

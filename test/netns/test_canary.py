@@ -96,6 +96,9 @@ def test_an_object_that_drops_is_taken_back_and_only_the_chosen_lost(lab, bad, l
     assert "breached: drop_address: " in result.stderr and "bound 0.50 %" in result.stderr
     assert "everybody is back on the old program" in result.stderr
     assert generation(lab) == current and "breached: drop_address" in lab.cli("issu", "status").stdout
+    assert "canary: {" not in result.stderr
+    listed = next(line for line in lab.cli("issu", "history").stdout.splitlines() if " breached " in line)
+    assert "drop_address" not in listed
     programs = next(entry for entry in lab.call("holder.status", server="holder")["generations"]
                     if entry["generation"] == current)["programs"]
     assert set(lab.programs().values()) <= {program["id"] for program in programs}

@@ -185,9 +185,9 @@ def test_an_upgrade_on_trial_goes_back_unless_it_is_confirmed(lab):
 def test_a_confirmed_upgrade_stays(lab):
     result = lab.cli("issu", "upgrade", lab.second, "--confirm", "5m").stdout
     assert "UPGRADE: hitless" in result and "On trial" in result
-    assert "is on trial: back to" in lab.cli("issu", "status").stdout
+    assert "is on trial: back to" in lab.cli("issu", "status").stdout and "ON TRIAL" in lab.cli("status").stdout
     current = lab.call("issu.status")["current"]
-    assert lab.cli("issu", "confirm").stdout == "Confirmed: it stays.\n"
+    assert lab.cli("issu", "confirm").stdout == "Confirmed: it stays.\n" and "ON TRIAL" not in lab.cli("status").stdout
     assert lab.call("issu.status")["trial"] is None and lab.call("issu.status")["current"] == current
     with pytest.raises(RpcError) as caught:
         lab.call("issu.confirm")

@@ -135,6 +135,10 @@ def test_the_operator_hears_of_it():
             assert lab.call("status")["detached"] == [interface]
             assert f"{interface} runs no program" in lab.cli("status").stdout
             assert f"interface {interface}: its program was detached" in lab.log("controld")
+            for command in ("plan", "upgrade"):
+                refused = lab.cli("issu", command, lab.object, check=False)
+                assert refused.returncode == 1 and f"links found: {interface} runs no program" in refused.stderr, refused.stderr
+                assert "object staged" not in refused.stdout
             lab.stop(lab.holder)
             lab.start_holder(arguments=["--reattach"])
             types = []

@@ -123,7 +123,7 @@ def test_a_bad_object_is_refused_with_what_it_does_wrong(lab, number):
     assert result.returncode == 1
     message = re.search(r"^bngcli: issu.upgrade refused: packets compared: (.*); nothing was changed$", result.stderr, re.MULTILINE)
     assert message and re.match(WRONG[number], message[1]), result.stderr
-    assert "[fail] packets compared" in result.stdout
+    assert "[fail] packets compared" in result.stdout and "DIFFERENCE" in result.stdout and "{" not in result.stderr
     if number == 2:
         wrong = int(re.match(WRONG[2], message[1])[1])
         assert wrong % ROUNDS == 0 and wrong > ROUNDS * PACKETS / 8  # each packet up, each time
@@ -146,14 +146,15 @@ def test_an_object_that_is_three_times_slower_is_refused_with_the_figure(lab):
         _, probed = plan(lab, slow(lab, PROBE))
         cost = (probed["verify"]["time"]["ratio"] - 1) / PROBE
         times = round(2 / cost)
-        result = lab.cli("issu", "upgrade", slow(lab, times), check=False)
+        result = lab.cli("--json", "issu", "upgrade", slow(lab, times), check=False)
         assert everything(lab) == before
+    error = json.loads(result.stderr)
     message = re.search(r"packets compared: a packet takes ([\d.]+) times as long as before, /issu/verify/time_ratio allows 1\.5; "
-                        "nothing was changed$", result.stderr, re.MULTILINE)
+                        "nothing was changed$", error["message"])
     assert result.returncode == 1 and message, result.stderr
     print(f"\nread {PROBE} times: {1 + PROBE * cost:.2f}, {times} times: {message[1]}")
     assert 2 < float(message[1]) < 4.5
-    verify = json.loads(re.search(r"^  verify: (.*)$", result.stderr, re.MULTILINE)[1])
+    verify = error["data"]["verify"]
     assert verify["time"]["tries"] == 3 and verify["differences"] == []
 
 
