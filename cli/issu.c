@@ -61,12 +61,20 @@ static void on_step(const char *method, const json_t *params, void *context)
 		issu_step(context, params);
 }
 
+static const char *digest_of(const json_t *digest, const char *when, const char *part)
+{
+	return member_string(json_object_get(json_object_get(digest, when), part), "sha256");
+}
+
 static bool digest_is_same(const json_t *digest, const char *part)
 {
-	const json_t *before = json_object_get(json_object_get(digest, "before"), part);
-	const json_t *after = json_object_get(json_object_get(digest, "after"), part);
+	return strcmp(digest_of(digest, "before", part), digest_of(digest, "after", part)) == 0;
+}
 
-	return strcmp(member_string(before, "sha256"), member_string(after, "sha256")) == 0;
+static void print_digests(const json_t *digest, const char *part)
+{
+	printf("%s %.*s... -> %.*s...", part, HASH_SHOWN, digest_of(digest, "before", part), HASH_SHOWN,
+	       digest_of(digest, "after", part));
 }
 
 /* Flows come and go meanwhile; then the digests differ though nothing was lost. */
@@ -78,7 +86,12 @@ static void print_kept(const struct cli *cli, const json_t *digest)
 	char session_count[32], mapping_count[32];
 
 	if (!digest_is_same(digest, "sessions") || !digest_is_same(digest, "mappings")) {
-		printf("All sessions and mappings kept; subscribers opened or ended some meanwhile.\n");
+		printf("All sessions and mappings kept; subscribers opened or ended some meanwhile (sha256 "
+		       "of ");
+		print_digests(digest, "sessions");
+		printf(", ");
+		print_digests(digest, "mappings");
+		printf(").\n");
 		return;
 	}
 	printf("%s sessions, %s mappings and their public ports before = after (sha256 %.*s...).\n",

@@ -375,7 +375,8 @@ static const struct {
 	{REPORT("true", "", "other"), CLI_OK,
 	 "  UPGRADE: hitless. Forwarded meanwhile 12345 packets, lost 0, longest gap 0.3 ms. All sessions "
 	 "and mappings "
-	 "kept; subscribers opened or ended some meanwhile.\n"},
+	 "kept; subscribers opened or ended some meanwhile (sha256 of sessions a... -> a..., mappings "
+	 "01234567... -> other...).\n"},
 	{REPORT("false", "2 sessions, 3 mappings", "other"), CLI_NOT_HITLESS,
 	 "  UPGRADE: NOT hitless: lost 2 sessions, 3 mappings\n"},
 	{"{}", CLI_NOT_HITLESS, "  UPGRADE: NOT hitless: lost -\n"},
