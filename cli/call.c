@@ -38,6 +38,8 @@ static void on_silence(int number)
 
 static void listen_for_silence(const struct cli *cli, const char *program, int timeout_ms)
 {
+	if (cli->json) /* what comes is for programs */
+		return;
 	snprintf(silence, sizeof(silence),
 		 "%s: %s has not answered yet; waiting for up to %d s (--timeout). Is it running? "
 		 "systemctl status %s\n",
