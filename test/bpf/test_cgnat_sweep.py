@@ -105,12 +105,15 @@ def test_expired_neighbour_of_a_reopened_mapping(plane):
 
 
 def test_sweep_sets_the_clock_offset(plane):
-    plane.meta.clock_offset_ns = 12345
-    plane.sweep()
-    # The quickest of some readings of both clocks: one may come between the two.
+    # The quickest of some readings of both clocks, the sweep's as well as ours: one may come between the two.
     offsets = [time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns() for _ in range(100)]
-    assert min(abs(plane.meta.clock_offset_ns - offset) for offset in offsets) < 1e6
-    assert plane.meta.sweep_runs == 1
+    found = []
+    for runs in range(1, 6):
+        plane.meta.clock_offset_ns = 12345
+        plane.sweep()
+        found.append(plane.meta.clock_offset_ns)
+        assert plane.meta.sweep_runs == runs
+    assert min(abs(one - other) for one in found for other in offsets) < 1e6
 
 
 # ---- hold-down ---------------------------------------------------------------------

@@ -19,7 +19,7 @@ POSSIBLE = {"FORWARD_UP", "FORWARD_DOWN", "DROP_NO_SESSION", "DROP_CGNAT_NO_BLOC
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
 def test_two_cpus(plane, seed):
     command = [abi.BUILD / "bin" / "two_cpus", abi.OBJECT, str(OPERATIONS), str(seed)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, result.stderr[:4000]
     report = json.loads(result.stdout)
     verdicts = {name: count for name, count in report["verdicts"].items() if count}

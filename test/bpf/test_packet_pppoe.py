@@ -18,6 +18,7 @@ import frames
 import plane as planes
 import test_packet_forward
 from frames import LCP_ECHO_REPLY, LCP_ECHO_REQUEST, PADI, PADO, PADR, PADS, PADT, PPP_LCP
+from lab import wait_for
 from plane import ACC1, ACC2, ETH_P_PPP_SES, GATEWAY, MACS, PUBLIC
 from test_cgnat_hairpin import expected as expected_hairpin
 from test_cgnat_mapping import open_port
@@ -255,6 +256,7 @@ def test_the_largest_packet_that_is_sent_arrives(plane, tags):
         before = plane.count("FORWARD_DOWN_EXEMPT"), arrived("acc1p")
         plane.run_live("bng_core", frame, "core1")
         forwarded = plane.count("FORWARD_DOWN_EXEMPT") - before[0]
+        wait_for("what was forwarded", lambda: arrived("acc1p") - before[1] >= forwarded)
         assert arrived("acc1p") - before[1] == forwarded == (size <= largest(tags)), size
 
 
