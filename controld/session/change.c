@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "controld/controld.h"
 #include "controld/feature.h"
@@ -69,6 +70,26 @@ static int nat_pool_of(const struct controld *controld, const struct session *se
 	return pool;
 }
 
+/* "CoA-Request from 192.0.2.10: down, filter"; "..." stands for what there is no room for. */
+static void describe(const char *why, const struct session_profile *changes,
+		     char text[static DETAIL_HISTORY_TEXT])
+{
+	json_t *given = profile_json(changes), *value;
+	size_t used = (size_t)snprintf(text, DETAIL_HISTORY_TEXT, "%s", why);
+	const char *name, *separator = ": ";
+
+	json_object_foreach(given, name, value)
+	{
+		if (used < DETAIL_HISTORY_TEXT)
+			used += (size_t)snprintf(text + used, DETAIL_HISTORY_TEXT - used, "%s%s", separator,
+						 name);
+		separator = ", ";
+	}
+	if (used >= DETAIL_HISTORY_TEXT)
+		memcpy(text + DETAIL_HISTORY_TEXT - sizeof("..."), "...", sizeof("..."));
+	json_decref(given);
+}
+
 #define NAT_FIELDS (PROFILE_NAT_POOL | PROFILE_MAX_BLOCKS | PROFILE_MAX_MAPPINGS)
 
 int session_change(struct controld *controld, const struct session *session,
@@ -77,6 +98,7 @@ int session_change(struct controld *controld, const struct session *session,
 	struct session_detail *detail = session_detail(controld, session);
 	struct session_client client = session_client_of(session->record);
 	int pool = nat_pool_of(controld, session, changes);
+	char text[DETAIL_HISTORY_TEXT];
 
 	if (pool < 0)
 		return pool;
@@ -89,7 +111,8 @@ int session_change(struct controld *controld, const struct session *session,
 	if (changes->given & NAT_FIELDS)
 		session_set_nat(controld, session, (uint8_t)pool, (uint8_t)detail->profile.max_blocks,
 				detail->profile.max_mappings);
-	session_event(controld, detail->session_id, &client, "changed: %s", why);
+	describe(why, changes, text);
+	session_event(controld, detail->session_id, &client, "%s", text);
 	sessions_tell_change(controld, session);
 	session_detail_save(controld, session);
 	return 0;

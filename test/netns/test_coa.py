@@ -124,7 +124,18 @@ def test_rfc5176_s2_2_a_coa_request_changes_the_session(lab, session):
             event = follower.next_notification(20)["params"]
     assert (event["type"], event["address"]) == ("session_change", session["address"])
     assert (shown(lab, session)["pool"], shown(lab, session)["filter"]) == ("other", "walled")
+    before, _, changes = shown(lab, session)["history"][-1]["text"].rpartition(": ")
+    assert before == f"CoA-Request from {INTERNET}"
+    assert set(changes.split(", ")) == {"nat_pool", "session_timeout_s", "up", "down", "filter"}
     assert is_up(lab, session)
+
+
+def test_a_history_says_so_when_it_has_no_room_for_all_changes(lab, session):
+    assert ask(lab, "coa", {"Acct-Session-Id": session["acct"], "Session-Timeout": 3600, "Idle-Timeout": 600, "Filter-Id": "walled",
+                            "Acct-Interim-Interval": 600, "Mikrotik-Rate-Limit": '"10M/20M"', "Holdfast-Max-Blocks": 2,
+                            "Holdfast-Max-Mappings": 100}) == (ACK["coa"], None)
+    text = shown(lab, session)["history"][-1]["text"]
+    assert text.startswith(f"CoA-Request from {INTERNET}: ") and text.endswith("...") and len(text) == 79
 
 
 def test_a_session_timeout_by_coa_counts_from_now(lab, session):
