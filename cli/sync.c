@@ -64,5 +64,8 @@ int print_sync(struct cli *cli, const json_t *result, const struct invocation *i
 	putchar('\n');
 	int status = print_table(cli, json_object_get(result, "topics"), topics);
 	putchar('\n');
-	return status ? status : print_table(cli, json_object_get(result, "subscribers"), subscribers);
+	if (!status && json_array_size(json_object_get(result, "subscribers")))
+		return print_table(cli, json_object_get(result, "subscribers"), subscribers);
+	printf("nobody reads: is bng-controld running?\n");
+	return status;
 }
