@@ -44,6 +44,7 @@ static const char *state_of(const struct accounting *accounting)
 	return accounting->ledger->header->is_stalled ? "stalled" : "ok";
 }
 
+/* Accounting-On and -Off have accounts of their own, which are no sessions. */
 static json_t *stats_json(const struct accounting *accounting)
 {
 	static const struct ledger_header nothing;
@@ -64,7 +65,8 @@ static json_t *stats_json(const struct accounting *accounting)
 		oldest == INT64_MAX ? json_null() : json_integer(now > oldest ? now - oldest : 0), "sent",
 		(json_int_t)header->sent, "failed", (json_int_t)header->failed, "dropped",
 		(json_int_t)header->dropped, "refused", (json_int_t)header->refused, "stalls",
-		(json_int_t)header->stalls, "sessions", (json_int_t)accounting->accounts);
+		(json_int_t)header->stalls, "sessions",
+		(json_int_t)accounting->accounts - (json_int_t)(waiting[RECORD_ON] + waiting[RECORD_OFF]));
 }
 
 static void handle_stats(struct rpc_request *request, void *context)
