@@ -126,6 +126,11 @@ def test_a_session_comes_up_and_carries_data(lab, dial, where):
     session = session_of(lab, client)
     assert (session["kind"], session["mac"], session["state"]) == ("pppoe", getattr(lab, where).mac, "active")
     assert (session["outer_vid"], session["inner_vid"]) == ((100, 7) if where == "tagged" else (0, 0))
+    asked = radius.asked(lab)[-1]
+    assert (asked["ADSL-Agent-Circuit-Id"], asked["ADSL-Agent-Remote-Id"]) == (
+        "0x" + b"eth 1/1".hex(), "0x" + b"customer 9".hex())
+    assert asked["NAS-Port-Type"] == ("PPPoEoQinQ" if where == "tagged" else "PPPoEoE")
+    assert asked["NAS-Port-Id"] == ("access0:100.7" if where == "tagged" else "access0")
     assert client.ip.startswith("10.64.0.") and client.dns == [EXEMPT, "192.0.2.54"]
     assert client.gateway == bytes([10, 64, 0, 1])
     assert client.reaches(INTERNET) == 3 and client.reaches(EXEMPT) == 3 and client.reaches(GATEWAY) == 3
