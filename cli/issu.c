@@ -150,6 +150,12 @@ static int print_upgraded(const struct cli *cli, const json_t *report)
 
 static int print_rolled_back(const struct cli *cli, const json_t *report)
 {
+	if (json_object_get(report, "canary_ended")) {
+		printf("The canary of generation %lld has ended: generation %lld serves everybody.\n",
+		       (long long)member_integer(report, "canary_ended"),
+		       (long long)member_integer(report, "generation"));
+		return CLI_OK;
+	}
 	return issu_report(cli, "ROLLBACK", report);
 }
 
@@ -189,7 +195,10 @@ static int run_swap(struct cli *cli, const char *method, int (*print)(const stru
 		return status;
 	if (cli->json) {
 		print_json(report);
-		status = json_is_true(json_object_get(report, "hitless")) ? CLI_OK : CLI_NOT_HITLESS;
+		status = json_is_true(json_object_get(report, "hitless")) ||
+					 json_object_get(report, "canary_ended")
+				 ? CLI_OK
+				 : CLI_NOT_HITLESS;
 	} else {
 		status = print(cli, report);
 	}

@@ -359,6 +359,30 @@ static void handle_migrate(struct rpc_request *request, void *context)
 	start(controld, upgrade, request);
 }
 
+/* While a share bakes, going back is the canary's end: whoever waits for the upgrade hears of
+ * it, too. */
+static bool end_canary(struct controld *controld, struct rpc_request *request)
+{
+	const struct upgrade *running = controld->issu->running;
+	struct rpc_result result;
+	int failure;
+
+	if (!running || running->steps->run != step_canary)
+		return false;
+	failure = holder_call(controld->holder, "swap.rollback",
+			      json_pack("{s:I}", "generation", (json_int_t)running->generation_before), NULL,
+			      0, &result);
+	if (failure)
+		rpc_fail(request, result.code ? result.code : ctl_code(failure), NULL, "%s", result.message);
+	else
+		rpc_reply(request,
+			  json_pack("{s:I, s:I}", "canary_ended", (json_int_t)running->generation,
+				    "generation", (json_int_t)running->generation_before),
+			  NULL, 0);
+	rpc_result_done(&result);
+	return true;
+}
+
 static void handle_rollback(struct rpc_request *request, void *context)
 {
 	static const char *const members[] = {"generation", NULL};
@@ -371,7 +395,8 @@ static void handle_rollback(struct rpc_request *request, void *context)
 	if (!params)
 		return;
 	generation = json_read_integer_or(&reader, params, "generation", 1, INT64_MAX, 0);
-	if (ctl_refused(request, &reader) || busy(controld, request))
+	if (ctl_refused(request, &reader) || (!generation && end_canary(controld, request)) ||
+	    busy(controld, request))
 		return;
 	upgrade = upgrade_new(controld, request, rollback_steps);
 	if (upgrade) {

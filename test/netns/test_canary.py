@@ -164,6 +164,22 @@ def test_the_holders_death_takes_everybody_back_and_the_upgrade_says_so(lab, loa
     assert faults(load.stop()) == {}
 
 
+def test_the_operator_ends_it_while_the_upgrade_runs(lab, load):
+    current = generation(lab)
+    with lab.rpc() as client, open(lab.object, "rb") as file:
+        begin(client, file, {"name": "ended", "no_verify": True, "canary": {"steps": [{"share": 1000, "bake_s": 600}]}})
+        wait_for("the canary", lambda: running(lab))
+        tried = lab.call("issu.status")["canary"]["generation"]
+        ended = lab.cli("issu", "rollback").stdout
+        assert ended == f"The canary of generation {tried} has ended: generation {current} serves everybody.\n"
+        assert generation(lab) == current and not running(lab)
+        line = client._read_line()
+        while "method" in line:
+            line = client._read_line()
+    assert "canary: stopped: on request; everybody is back on the old program" in line["error"]["message"]
+    assert faults(load.stop()) == {}
+
+
 WRONG = {
     ("--canary", "0%"): "--canary: \"0%\": must be a share such as 1%",
     ("--canary", "101%"): "must be a share such as 1%",
