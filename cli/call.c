@@ -48,6 +48,12 @@ static void listen_for_silence(const struct cli *cli, const char *program, int t
 	alarm(SILENCE_SECONDS);
 }
 
+void call_waits_for(const struct cli *cli, const char *whom)
+{
+	if (!cli->json)
+		snprintf(silence, sizeof(silence), "%s: %s\n", cli->name, whom);
+}
+
 void call_heard(void)
 {
 	alarm(0);

@@ -21,6 +21,8 @@ int call_method(const struct cli *cli, struct rpc_client *client, const char *me
 int call_once(const struct cli *cli, enum cli_server server, const char *method, json_t *params,
 	      json_t **result);
 
+/* The server that was opened asks others: what is said instead, when nothing comes. */
+void call_waits_for(const struct cli *cli, const char *whom);
 /* Something came: nobody has to be told that nothing does. */
 void call_heard(void);
 

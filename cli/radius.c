@@ -152,7 +152,8 @@ static int print_answer(const struct cli *cli, const json_t *result)
 		printf("%s from %s, %.1f ms, %lld %s\n", outcome, server, ms, (long long)tries,
 		       tries == 1 ? "try" : "tries");
 	else
-		printf("%s: no server has answered within %.1f ms: bngcli radius servers\n", outcome, ms);
+		printf("%s: no server has answered within %.1f s: bngcli radius servers\n", outcome,
+		       ms / 1000);
 	json_array_foreach(json_object_get(result, "attributes"), i, attribute)
 		printf("  %-*s %s\n", ATTRIBUTE_WIDTH, member_string(attribute, "name"),
 		       member_string(attribute, "value"));
@@ -184,6 +185,7 @@ int run_radius_test(struct cli *cli, const struct invocation *invocation)
 		json_decref(params);
 		return status;
 	}
+	call_waits_for(cli, "no answer yet: each RADIUS server has its tries (bngcli radius servers)");
 	status = call_method(cli, client, "radius.test", params, NULL, 0, &result);
 	rpc_client_close(client);
 	if (status)

@@ -111,6 +111,14 @@ def test_cli_reads_the_password_from_standard_input(lab):
     assert "free" in lab.cli("radius", "servers").stdout and "WARNING" not in lab.cli("radius", "servers").stdout
 
 
+def test_cli_says_whom_it_waits_for_and_that_nobody_came(lab, own):
+    own(decide=lambda user: None)
+    configure(lab, server("mute", INTERNET, OWN, timeout_ms=4000, retries=0))
+    result = lab.cli("radius", "test", "nemo", input="arctangent\n", check=False)
+    assert result.returncode == 1 and result.stdout.startswith("unanswered: no server has answered within ")
+    assert result.stderr == "bngcli: no answer yet: each RADIUS server has its tries (bngcli radius servers)\n"
+
+
 def test_a_reply_without_message_authenticator_is_refused(lab):
     configure(lab, server("plain", INTERNET, PLAIN, timeout_ms=1000))
     assert try_user(lab)["outcome"] == "unanswered"
