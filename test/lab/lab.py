@@ -14,7 +14,6 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import time
 
@@ -328,10 +327,7 @@ class Lab(sandbox.Sandbox):
 
     def send_frames(self, namespace, interface, frames):
         """Puts whole Ethernet frames on a wire, tags in the data; returns when all are sent."""
-        with sandbox.entered(namespace):
-            sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-        with sender:
-            sender.bind((interface, 0))
+        with sandbox.open_wire(namespace, interface) as sender:
             for frame in frames:
                 sender.send(bytes(frame))
 

@@ -15,6 +15,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -47,6 +48,15 @@ def entered(namespace):
             yield
         finally:
             libc.setns(before.fileno(), CLONE_NEWNET)
+
+
+def open_wire(namespace, interface):
+    """A socket for whole frames. Who sends is held up before a virtual cable's queue, of 256, is full: it would lose the rest."""
+    with entered(namespace):
+        wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)  # twice that: 170 of the smallest frames
+    wire.bind((interface, 0))
+    return wire
 
 
 def die_with_parent():

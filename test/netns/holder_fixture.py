@@ -9,7 +9,6 @@ import os
 import pathlib
 import re
 import signal
-import socket
 import threading
 import time
 
@@ -17,7 +16,7 @@ import pytest
 
 from lab import PATIENCE_S, wait_for
 from rpc import RpcClient, RpcError
-from sandbox import Sandbox, entered
+from sandbox import Sandbox, open_wire
 
 BUILD = pathlib.Path(os.environ["BNG_BUILD"])
 BINARY = BUILD / "bin" / "bpfholder"
@@ -227,10 +226,7 @@ class HolderLab:
         return json.loads(text)[0]["stats64"]
 
     def open_wire(self, interface):
-        with entered(self.outside):
-            wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-        wire.bind((interface, 0))
-        return wire
+        return open_wire(self.outside, interface)
 
 
 def holder_with(first="holder_v1"):

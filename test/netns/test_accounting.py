@@ -4,7 +4,6 @@
 # arrives once, in order, whatever is killed or stopped meanwhile.
 import mmap
 import random
-import socket
 import struct
 import time
 
@@ -13,7 +12,6 @@ from scapy.all import Ether, IP, UDP  # pylint: disable=no-name-in-module
 
 import accounting
 import radius
-import sandbox
 from accounting import add, all_are, configure, kinds, records, restart, stats, waiting
 from lab import INTERNET, Lab, wait_for
 
@@ -54,10 +52,8 @@ def test_rfc2866_s5_1_rfc2866_s5_10_a_session_from_start_to_stop(lab):
     (session, address), = add(lab).items()
     wait_for("the Start", lambda: all_are(lab, [session], ["Start"]))
     shown = lab.call("session.show", {"address": address})
-    with sandbox.entered(lab.load), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
-        wire.bind(("up0", 0))
-        wire.send(bytes(Ether(src=shown["mac"], dst=lab.mac(lab.gateway, "access1")) / IP(src=address, dst=INTERNET) /
-                        UDP(sport=4000, dport=9) / b"x"))
+    lab.send_frames(lab.load, "up0", [Ether(src=shown["mac"], dst=lab.mac(lab.gateway, "access1")) /
+                                      IP(src=address, dst=INTERNET) / UDP(sport=4000, dport=9) / b"x"])
     wait_for("a port block", lambda: lab.call("session.show", {"address": address})["blocks"])
     block, = lab.call("session.show", {"address": address})["blocks"]
     set_counters(lab, shown["slot"], 7, (3 << 32) + 5, 11, (9 << 32) + 13)

@@ -2,12 +2,9 @@
 #
 # A pool that is used up: who is refused and that there is nothing left is told as it
 # happens, once, not for every packet (RFC 6888 REQ-11).
-import socket
-
 import pytest
 from scapy.all import Ether, IP, UDP  # pylint: disable=no-name-in-module
 
-import sandbox
 from lab import INTERNET, Lab, default_config, wait_for
 
 BLOCKS = 15  # of an address with blocks of 4,096 ports
@@ -29,11 +26,8 @@ def subscriber(number):
 
 
 def send(lab, session, *ports):
-    with sandbox.entered(lab.load), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
-        wire.bind(("up0", 0))
-        for port in ports:
-            wire.send(bytes(Ether(src=session["mac"], dst=lab.mac(lab.gateway, "access1")) /
-                            IP(src=session["address"], dst=INTERNET) / UDP(sport=port, dport=9) / b"x"))
+    frame = Ether(src=session["mac"], dst=lab.mac(lab.gateway, "access1")) / IP(src=session["address"], dst=INTERNET)
+    lab.send_frames(lab.load, "up0", [frame / UDP(sport=port, dport=9) / b"x" for port in ports])
 
 
 def test_rfc6888_req11c_management_is_told_of_exhaustion(lab):

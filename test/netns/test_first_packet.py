@@ -2,14 +2,12 @@
 #
 # A host with a fixed address that only sends: it gets a session where the configuration
 # says so, keeps it through a restart of controld, and loses it by silence.
-import socket
 import time
 
 import pytest
 from scapy.all import Ether, IP, UDP  # pylint: disable=no-name-in-module
 
 import lab as lab_module
-import sandbox
 from lab import GATEWAY, INTERNET, Lab, wait_for
 
 MAC, ADDRESS = "02:00:00:00:07:01", "172.20.1.5"
@@ -83,12 +81,7 @@ def test_so_many_are_handed_to_controld_as_the_configuration_says(lab):
     frames = [bytes(Ether(src="02:00:00:00:07:04", dst=gateway) / IP(src=f"172.20.9.{number}", dst=INTERNET) / UDP())
               for number in range(1, 21)]
     before, begun = lab.drops(), time.monotonic()
-    with sandbox.entered(client.namespace):
-        wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-    with wire:
-        wire.bind(("eth0", 0))
-        for frame in frames:
-            wire.send(frame)
+    lab.send_frames(client.namespace, "eth0", frames)
     wait_for("all of them", lambda: handed(lab, before) + limited(lab, before) == len(frames))
     assert 1 <= handed(lab, before) <= 3 + (time.monotonic() - begun)  # one, and one for each second that this took
     del lab.config["punt"]
