@@ -53,9 +53,8 @@ static json_t *program_row(const char *path)
 	for (size_t i = 0; i < sizeof(info.tag); i++)
 		snprintf(tag + 2 * i, 3, "%02x", info.tag[i]);
 	return json_pack("{s:s, s:s, s:i, s:s, s:I, s:I}", "name", bpffs_name(path), "type",
-			 info.type == BPF_PROG_TYPE_XDP ? "xdp" : "syscall", "id", info.id, "tag", tag,
-			 "verified", (json_int_t)info.verified_insns, "bytes",
-			 (json_int_t)info.jited_prog_len);
+			 libbpf_bpf_prog_type_str(info.type), "id", info.id, "tag", tag, "verified",
+			 (json_int_t)info.verified_insns, "bytes", (json_int_t)info.jited_prog_len);
 }
 
 static json_t *map_row(const char *path)

@@ -130,6 +130,9 @@ def test_maps_grow_under_traffic(lab):
         listener.call("holder.subscribe")
         staged = lab.stage("migrate_grows", record_of=1000, place=300, slot=5000)
         assert staged["bridge"] is True
+        assert {row["name"]: row["type"] for row in staged["programs"]} == {
+            "bng_access": "xdp", "bng_core": "xdp", "bng_sweep": "syscall", "bng_migrate": "raw_tracepoint",
+            "bng_migrate_check": "raw_tracepoint"}
         rows = {row["name"]: row for row in staged["maps"]}
         assert rows["record_of"] == {"name": "record_of", "result": "migrate", "entries_old": 256, "entries_new": 1000}
         assert rows["slot"] == {"name": "slot", "result": "migrate", "entries_old": 4096, "entries_new": 5000}
