@@ -95,11 +95,6 @@ static int commit(struct rpc_call *call, void *context)
 		return refuse(&call->problem, RPC_CONFLICT, NULL,
 			      "generation %u is a canary: let it end, or end it by swap.rollback",
 			      holder->journal.canary);
-	if (bridge_is_moving(holder))
-		return refuse(&call->problem, RPC_CONFLICT, NULL,
-			      "generation %u is a bridge that has not moved everything yet: swap.status says "
-			      "how far it is",
-			      running_generation(holder));
 	if (trial_s > TRIAL_SECONDS_MAX || (trial_s >= 0 && (!trial_s || !holder->current)))
 		return refuse(&call->problem, RPC_INVALID_PARAMS, NULL,
 			      "params/confirm_within_s: 1-%d, and not for the first generation",

@@ -95,13 +95,14 @@ static enum whose of_generation(const struct holder *holder, unsigned number, co
 	while ((kept = generation_left_before(holder, &commit)))
 		newest = kept > newest ? kept : newest;
 	bool ran = number == holder->current || generation_is_kept(holder, number) ||
-		   (number && number == holder->journal.canary);
-	*why = !number                            ? "unfinished"
-	       : number == holder->current        ? "current"
-	       : number == holder->journal.canary ? "canary"
-	       : ran                              ? "kept"
-	       : number > newest                  ? "staged"
-						  : "staged, never ran, and a later one did";
+		   (number && number == running_generation(holder));
+	*why = !number                             ? "unfinished"
+	       : number == holder->current         ? "current"
+	       : number == holder->journal.canary  ? "canary"
+	       : number == holder->bridge.entering ? "a bridge that is open"
+	       : ran                               ? "kept"
+	       : number > newest                   ? "staged"
+						   : "staged, never ran, and a later one did";
 	return ran || number > newest ? LIVE : STALE;
 }
 

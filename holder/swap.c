@@ -267,6 +267,11 @@ int swap_commit(struct holder *holder, const struct swap_order *order, json_t **
 		return refuse(problem, RPC_NOT_FOUND, NULL, "there is no such generation: stage it first");
 	if (to == holder->current && order->kind != SWAP_BACK)
 		return refuse(problem, RPC_CONFLICT, NULL, "it is the current one");
+	if (bridge_is_moving(holder) && order->kind != SWAP_BACK)
+		return refuse(problem, RPC_CONFLICT, NULL,
+			      "generation %u is a bridge that has not moved everything yet: swap.status says "
+			      "how far it is",
+			      running_generation(holder));
 	int error = plan_maps(&swap);
 	/* What was current before may always come back. */
 	if (!error && order->kind != SWAP_BACK && !generation_is_kept(holder, to))

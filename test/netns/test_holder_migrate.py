@@ -332,6 +332,7 @@ def test_a_wrong_move_is_found_and_told(lab):
 def test_pins_that_cannot_follow_are_tried_again(lab):
     """It is open, whatever the file system says: packets count in the new maps, nobody goes back."""
     bridge = lab.stage("migrate_grows", record_of=300)["generation"]
+    current = lab.stage_and_commit("migrate_v1")
     lab.pin("map_new").mkdir()
     with Load(lab) as load:
         lab.migrate(bridge)
@@ -344,7 +345,9 @@ def test_pins_that_cannot_follow_are_tried_again(lab):
             migration = lab.migration()
             assert (migration["generation"], migration["moved"] <= 512) == (bridge, True)
             assert "which is open: pinning map" in migration["reason"]
-            assert lab.call("swap.status")["current"] == 1
+            assert lab.call("swap.status")["current"] == current
+            whose = {row["class"] for row in lab.call("orphans.list")["orphans"] if f"generation {bridge}" in row["why"]}
+            assert whose == {"ours-live"}
             assert lab.refused("swap.commit", {"generation": bridge}).code == CONFLICT
             assert lab.refused("swap.rollback").code == CONFLICT
             assert lab.refused("object.drop", {"generation": bridge}).code == CONFLICT
