@@ -68,7 +68,7 @@ static void tell(struct holder *holder)
 	log_notice("bridge, generation %u: %s%s%s", bridge(holder), state(holder),
 		   holder->bridge.reason[0] ? ": " : "", holder->bridge.reason);
 	holder_event(holder,
-		     json_pack("{s:s, s:i, s:s, s:s}", "type", "migrate", "generation", holder->current,
+		     json_pack("{s:s, s:i, s:s, s:s}", "type", "migrate", "generation", bridge(holder),
 			       "state", state(holder), "reason", holder->bridge.reason));
 }
 
@@ -225,6 +225,16 @@ static void leave(struct holder *holder)
 	json_decref(result);
 }
 
+/* The journal has it once the pins have followed. */
+static void note_opening(struct holder *holder, const struct barrier_report *report)
+{
+	holder->journal.opened = bridge(holder);
+	holder->journal.attempts = report->attempts;
+	holder->journal.opening_us = (json_int_t)report->opening_ns / 1000;
+	holder->journal.opened_ns = (json_int_t)clock_boottime_ns();
+	holder->journal.move_ms = 0;
+}
+
 static int open_bridge(struct holder *holder, const struct barrier *barrier, struct barrier_report *report,
 		       struct problem *problem)
 {
@@ -237,10 +247,7 @@ static int open_bridge(struct holder *holder, const struct barrier *barrier, str
 	}
 	log_notice("bridge, generation %u: open after %.1f us, attempt %u", holder->bridge.entering,
 		   (double)report->opening_ns / 1e3, report->attempts);
-	holder->journal.attempts = report->attempts;
-	holder->journal.opening_us = (json_int_t)report->opening_ns / 1000;
-	holder->journal.opened_ns = (json_int_t)clock_boottime_ns();
-	holder->journal.move_ms = 0;
+	note_opening(holder, report);
 	holder->bridge.reason[0] = '\0';
 	step("migrate_opened");
 	follow(holder);
@@ -306,6 +313,8 @@ void bridge_adopt(struct holder *holder)
 			adopt_bridge(holder, generation);
 	}
 	globfree(&found);
+	if (bridge_is(holder, bridge(holder)) && holder->journal.opened != bridge(holder))
+		note_opening(holder, &(const struct barrier_report){0}); /* who opened it died */
 }
 
 void bridge_serve(struct holder *holder)

@@ -117,8 +117,8 @@ struct holder {
 		json_int_t trial_end_ns;
 		unsigned canary;  /* the generation whose bng_canary_* run; 0: none */
 		json_t *new_maps; /* durable maps that this commit is the first to have */
-		/* Of the last bridge: it has moved everything; how that went. */
-		unsigned migrated, attempts;
+		/* The last bridge that was opened, that has moved everything; how that went. */
+		unsigned opened, migrated, attempts;
 		json_int_t opening_us, opened_ns, move_ms;
 	} journal;
 	struct {

@@ -25,6 +25,17 @@ void step(const char *name)
 		raise(SIGKILL);
 }
 
+/* clang-format off */
+#define NUMBERS(N) \
+	N("i", from) N("i", to) N("i", last_generation) N("i", commits) \
+	N("i", trial) N("I", trial_end_ns) N("i", canary) \
+	N("i", opened) N("i", migrated) N("i", attempts) N("I", opening_us) N("I", opened_ns) N("I", move_ms)
+/* clang-format on */
+#define NUMBER_IF_ANY(kind, name) ", s?:" kind
+#define NUMBER_PLACE(kind, name)  , #name, &holder->journal.name
+#define NUMBER(kind, name)        ", s:" kind
+#define NUMBER_VALUE(kind, name)  , #name, holder->journal.name
+
 int journal_load(struct holder *holder)
 {
 	char path[DIR_TEXT + 16];
@@ -33,20 +44,10 @@ int journal_load(struct holder *holder)
 	json_error_t error;
 	snprintf(path, sizeof(path), "%s/journal.json", holder->dir);
 	json_t *document = json_load_file(path, 0, &error);
-	bool bad = document ? json_unpack_ex(document, &error, 0,
-					     "{s:b, s:i, s:i, s:i, s?:i, s?:i, s?:I, s?:i, s?:i, s?:i, "
-					     "s?:I, s?:I, s?:I, s:o}",
-					     "committing", &committing, "from", &holder->journal.from, "to",
-					     &holder->journal.to, "last_generation",
-					     &holder->journal.last_generation, "commits",
-					     &holder->journal.commits, "trial", &holder->journal.trial,
-					     "trial_end_ns", &holder->journal.trial_end_ns, "canary",
-					     &holder->journal.canary, "migrated", &holder->journal.migrated,
-					     "attempts", &holder->journal.attempts, "opening_us",
-					     &holder->journal.opening_us, "opened_ns",
-					     &holder->journal.opened_ns, "move_ms", &holder->journal.move_ms,
-					     "new_maps", &maps)
-			    : json_error_code(&error) != json_error_cannot_open_file;
+	bool bad =
+		document ? json_unpack_ex(document, &error, 0, "{s:b, s:o" NUMBERS(NUMBER_IF_ANY) "}",
+					  "committing", &committing, "new_maps", &maps NUMBERS(NUMBER_PLACE))
+			 : json_error_code(&error) != json_error_cannot_open_file;
 	if (bad)
 		log_error("%s: %s; going by the pins alone", path, error.text);
 	holder->journal.committing = committing;
@@ -60,15 +61,8 @@ int journal_write(struct holder *holder, bool committing)
 	char path[DIR_TEXT + 16], next[DIR_TEXT + 20];
 	snprintf(path, sizeof(path), "%s/journal.json", holder->dir);
 	snprintf(next, sizeof(next), "%s.new", path);
-	json_t *document =
-		json_pack("{s:b, s:i, s:i, s:i, s:i, s:i, s:I, s:i, s:i, s:i, s:I, s:I, s:I, s:O}",
-			  "committing", committing, "from", holder->journal.from, "to", holder->journal.to,
-			  "last_generation", holder->journal.last_generation, "commits",
-			  holder->journal.commits, "trial", holder->journal.trial, "trial_end_ns",
-			  holder->journal.trial_end_ns, "canary", holder->journal.canary, "migrated",
-			  holder->journal.migrated, "attempts", holder->journal.attempts, "opening_us",
-			  holder->journal.opening_us, "opened_ns", holder->journal.opened_ns, "move_ms",
-			  holder->journal.move_ms, "new_maps", holder->journal.new_maps);
+	json_t *document = json_pack("{s:b, s:O" NUMBERS(NUMBER) "}", "committing", committing, "new_maps",
+				     holder->journal.new_maps NUMBERS(NUMBER_VALUE));
 	errno = ENOMEM;
 	int error = !document || json_dump_file(document, next, JSON_COMPACT) ? -errno : 0;
 	json_decref(document);

@@ -6,6 +6,7 @@
 import contextlib
 import pathlib
 import struct
+import time
 
 import pytest
 
@@ -335,7 +336,11 @@ def test_pins_that_cannot_follow_are_tried_again(lab):
     current = lab.stage_and_commit("migrate_v1")
     lab.pin("map_new").mkdir()
     with Load(lab) as load:
-        lab.migrate(bridge)
+        with lab.client() as listener:
+            listener.call("holder.subscribe")
+            lab.migrate(bridge)
+            note = listener.next_notification(20)["params"]
+            assert (note["type"], note["generation"], note["state"]) == ("migrate", bridge, "moving") and note["reason"]
         for restarted in (False, True):
             if restarted:
                 lab.kill()
@@ -472,6 +477,7 @@ def test_death_at_every_step(lab, step):
     bridge = lab.stage("migrate_grows", record_of=300)["generation"]
     lab.kill()
     lab.start(die_at=step)
+    begun_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     with Load(lab) as load:
         with contextlib.suppress(OSError):
             lab.migrate(bridge)
@@ -482,7 +488,8 @@ def test_death_at_every_step(lab, step):
             lab.assert_runs(1)
             assert lab.migration() is None
             lab.migrate(bridge)
-        lab.wait_for("done")
+        migration = lab.wait_for("done")
+        assert 0 <= migration["move_ms"] <= (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - begun_ns) // 1000000
         lab.assert_runs(bridge)
         load.goes_on()
     assert_exact(lab, load)
