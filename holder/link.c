@@ -109,6 +109,7 @@ static int attach_again(struct holder *holder, struct link *link, struct problem
 	close(link->fd);
 	link->fd = fd;
 	link_refresh(link);
+	link_event(holder, link->interface, "attached");
 	return 0;
 }
 
@@ -121,12 +122,10 @@ static void mend(struct holder *holder, struct link *link)
 		return;
 	link->mend_ns = now_ns + MEND_NS;
 	problem_context(&problem, "attach %s again as %s", link->interface, link->role);
-	if (!attach_again(holder, link, &problem)) {
+	if (!attach_again(holder, link, &problem))
 		log_warning("%s: attached again", link->interface);
-		link_event(holder, link->interface, "attached");
-	} else if (!link->mend_failed) {
+	else if (!link->mend_failed)
 		log_error("%s; tried again every second", problem.text);
-	}
 	link->mend_failed = problem.code != 0;
 	json_decref(problem.data);
 }
@@ -244,22 +243,19 @@ int link_attach(struct holder *holder, const char *interface, const char *role, 
 	if (link)
 		link_refresh(link);
 	*adopted = link && link->ifindex;
-	if (link && !*adopted && !strcmp(link->role, role) && link->generic == generic) {
+	bool is_same = link && !strcmp(link->role, role) && link->generic == generic;
+	if (link && !*adopted && !is_same)
+		link_detach(holder, link);
+	if (!*adopted && is_same)
 		error = attach_again(holder, link, problem);
-		if (!error)
-			link_event(holder, interface, "attached");
-	} else if (!*adopted) {
-		if (link)
-			link_detach(holder, link);
+	else if (!*adopted)
 		error = create_link(holder, interface, role, program, generic, problem);
-	} else if (strcmp(link->role, role) || link->generic != generic ||
-		   link->ifindex != if_nametoindex(interface)) {
+	else if (!is_same || link->ifindex != if_nametoindex(interface))
 		error = refuse(problem, RPC_CONFLICT, NULL,
 			       "it is attached to interface %u as %s in %s mode: detach it", link->ifindex,
 			       link->role, link->generic ? "generic" : "native");
-	} else {
+	else
 		links_follow(holder);
-	}
 	close(program);
 	return error;
 }
