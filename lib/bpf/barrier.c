@@ -274,8 +274,8 @@ static bool attempt(const struct barrier *barrier, int own, struct barrier_repor
 	crew->over = !ready;
 	for (unsigned i = 0; i < crew->count; i++)
 		sem_post(&crew->go);
-	if (ready)
-		report->opening_ns = close_and_open(crew, own);
+	uint64_t waited_ns = ready ? close_and_open(crew, own) : 0;
+	report->opening_ns = waited_ns > report->opening_ns ? waited_ns : report->opening_ns;
 	bool is_new = barrier_settle(barrier);
 	*unseen = missing(barrier, crew->closed);
 	report->late |= !ready || !wait_for_all(crew, &crew->done);

@@ -48,7 +48,7 @@ struct barrier {
 struct barrier_report {
 	unsigned attempts;
 	bool late;           /* a thread did not get to run, and may still look: leave it mapped */
-	uint64_t opening_ns; /* that packets waited, at most */
+	uint64_t opening_ns; /* that packets waited, at most, in whichever attempt */
 };
 
 /* The maps that are pinned in a folder. 0, -ENOENT, -EINVAL: they are not what they should be. */
