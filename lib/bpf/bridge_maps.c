@@ -15,6 +15,7 @@
 #include "lib/bpf/layout.h"
 #include "lib/bpf/map_copy.h"
 #include "lib/problem.h"
+#include "lib/rpc.h"
 
 #define PATH_TEXT 512
 
@@ -73,6 +74,10 @@ static int for_each_pair(const char *folder, int (*each)(const char *name, int o
 static int copy_pair(const char *name, int old, int new, void *problem)
 {
 	int error = old < 0 ? old : new < 0 ? new : copy_map(old, new);
+	if (error == -EILSEQ)
+		return refuse(problem, RPC_SYSTEM, NULL,
+			      "copying map %s: what was read back is not what was copied: somebody writes it",
+			      name);
 	return error ? refuse_errno(problem, error, "copying map %s", name) : 0;
 }
 
