@@ -53,25 +53,22 @@ static __always_inline void bridge_field_add(__u64 *sum, __u32 *place, const voi
 	__builtin_memcpy(&to->field, &from->field, sizeof(to->field));
 #define BRIDGE_FIELD_ADD(field) bridge_field_add(&sum, &place, &entry->field, sizeof(entry->field));
 
+#define BRIDGE_SUM_FIELDS(name, type, FIELDS)                                                                \
+	static __always_inline __u64 bridge_sum_##name(const type *entry)                                    \
+	{                                                                                                    \
+		__u64 sum = 0;                                                                               \
+		__u32 place = 0;                                                                             \
+		FIELDS(BRIDGE_FIELD_ADD)                                                                     \
+		return sum;                                                                                  \
+	}
+
 #define BRIDGE_BY_FIELDS(map, type_old, type_new, FIELDS)                                                    \
 	typedef type_old bridge_old_##map;                                                                   \
+	BRIDGE_SUM_FIELDS(map, type_new, FIELDS)                                                             \
+	BRIDGE_SUM_FIELDS(old_##map, type_old, FIELDS)                                                       \
 	static __always_inline void bridge_convert_##map(type_new *to, const type_old *from)                 \
 	{                                                                                                    \
 		FIELDS(BRIDGE_FIELD_COPY)                                                                    \
-	}                                                                                                    \
-	static __always_inline __u64 bridge_sum_##map(const type_new *entry)                                 \
-	{                                                                                                    \
-		__u64 sum = 0;                                                                               \
-		__u32 place = 0;                                                                             \
-		FIELDS(BRIDGE_FIELD_ADD)                                                                     \
-		return sum;                                                                                  \
-	}                                                                                                    \
-	static __always_inline __u64 bridge_sum_old_##map(const type_old *entry)                             \
-	{                                                                                                    \
-		__u64 sum = 0;                                                                               \
-		__u32 place = 0;                                                                             \
-		FIELDS(BRIDGE_FIELD_ADD)                                                                     \
-		return sum;                                                                                  \
 	}
 
 #define BRIDGE_AS_IT_IS(map, type)                                                                           \
@@ -87,7 +84,7 @@ static __always_inline void bridge_field_add(__u64 *sum, __u32 *place, const voi
 	}                                                                                                    \
 	static __always_inline __u64 bridge_sum_old_##map(const type *entry)                                 \
 	{                                                                                                    \
-		return bridge_words_sum((const __u64 *)entry, sizeof(type));                                 \
+		return bridge_sum_##map(entry);                                                              \
 	}
 
 #ifdef BNG_BRIDGE_FROM

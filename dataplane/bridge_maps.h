@@ -31,8 +31,7 @@ BRIDGE_COPIED(pppoe_session, BPF_MAP_TYPE_HASH, 0, struct bng_pppoe_key, 131072)
 BRIDGE_COPIED(exempt, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, struct bng_exempt_key, 65536);
 BRIDGE_COPIED(exempt_port, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC, struct bng_exempt_port_key, 65536);
 
-#define BRIDGE_MOVE_ARRAY(map, type) BRIDGE_MOVE(map, type)
-BRIDGE_ARRAYS(BRIDGE_MOVE_ARRAY)
+BRIDGE_ARRAYS(BRIDGE_MOVE)
 
 #define BRIDGE_READY(map, index) bridge_ready_##map(index)
 /* Eight calls deep is all that there may be, and moving takes two. */
