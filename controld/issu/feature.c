@@ -264,7 +264,7 @@ static json_t *read_allowed(struct json_reader *reader, const json_t *params)
 	return names;
 }
 
-/* What upgrade and plan both get: NULL after it was refused. */
+/* What upgrade, plan and migrate all get: NULL after it was refused. */
 static struct upgrade *of_object(struct controld *controld, struct rpc_request *request,
 				 const struct upgrade_step *steps, struct json_reader *reader,
 				 const json_t *params)
@@ -325,38 +325,36 @@ static void handle_upgrade(struct rpc_request *request, void *context)
 	start(controld, upgrade, request);
 }
 
-static void handle_plan(struct rpc_request *request, void *context)
+/* Nothing is swapped by it: `steps` is how far it goes. */
+static void handle_object(struct controld *controld, struct rpc_request *request, const char *const members[],
+			  const struct upgrade_step *steps)
 {
-	static const char *const members[] = {"name", "signature", "allow_diff", NULL};
-	struct controld *controld = context;
 	struct json_reader reader;
 	struct upgrade *upgrade;
 	json_t *params = ctl_params(request, &reader, members);
 
 	if (!params)
 		return;
-	upgrade = of_object(controld, request, plan_steps, &reader, params);
+	upgrade = of_object(controld, request, steps, &reader, params);
 	if (!upgrade)
 		return;
-	upgrade->is_plan = true;
+	upgrade->is_plan = steps == plan_steps;
+	upgrade->is_migration = steps == migrate_steps;
 	start(controld, upgrade, request);
+}
+
+static void handle_plan(struct rpc_request *request, void *context)
+{
+	static const char *const members[] = {"name", "signature", "allow_diff", NULL};
+
+	handle_object(context, request, members, plan_steps);
 }
 
 static void handle_migrate(struct rpc_request *request, void *context)
 {
 	static const char *const members[] = {"name", "signature", NULL};
-	struct controld *controld = context;
-	struct json_reader reader;
-	struct upgrade *upgrade;
-	json_t *params = ctl_params(request, &reader, members);
 
-	if (!params)
-		return;
-	upgrade = of_object(controld, request, migrate_steps, &reader, params);
-	if (!upgrade)
-		return;
-	upgrade->is_migration = true;
-	start(controld, upgrade, request);
+	handle_object(context, request, members, migrate_steps);
 }
 
 /* While a share bakes, going back is the canary's end: whoever waits for the upgrade hears of
