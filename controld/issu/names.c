@@ -13,7 +13,6 @@
 #define NAMES_TEXT 4096
 
 static const char *const general_bounds[] = {"errors", "drops", "verdicts", "bytes", "packets", NULL};
-static const char *const actions[] = {"xdp_aborted", "xdp_drop", "xdp_pass", "xdp_tx", "xdp_redirect", NULL};
 
 static bool is_among(const char *const names[], const char *name, size_t length)
 {
@@ -51,7 +50,7 @@ static bool is_change(const char *name)
 	if (!arrow)
 		return false;
 	return (is_verdict(name, length) && is_verdict(arrow + 1, strlen(arrow + 1))) ||
-	       (is_among(actions, name, length) && is_among(actions, arrow + 1, strlen(arrow + 1)));
+	       (is_among(action_names, name, length) && is_among(action_names, arrow + 1, strlen(arrow + 1)));
 }
 
 static bool is_difference(const char *name)

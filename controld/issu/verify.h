@@ -146,6 +146,9 @@ bool names_refused(struct rpc_request *request, const json_t *allowed, const jso
 
 /* ---- verify_run.c --------------------------------------------------------------- */
 
+/* What XDP does with a packet, by its number; the last one is NULL. */
+extern const char *const action_names[];
+
 struct pair {
 	struct world old, new;
 	struct world_result old_result, new_result;

@@ -42,10 +42,10 @@ static void compare_bytes(struct pair *pair, const char *what)
 		difference_add(&pair->result->differences, DIFFERENCE_BYTES, field, 1, what);
 }
 
+const char *const action_names[] = {"xdp_aborted", "xdp_drop", "xdp_pass", "xdp_tx", "xdp_redirect", NULL};
+
 static void compare_results(struct pair *pair, const char *what)
 {
-	static const char *const actions[] = {"xdp_aborted", "xdp_drop", "xdp_pass", "xdp_tx",
-					      "xdp_redirect"};
 	const struct world_result *old = &pair->old_result, *new = &pair->new_result;
 	char name[VERIFY_NAME];
 
@@ -53,7 +53,7 @@ static void compare_results(struct pair *pair, const char *what)
 		snprintf(name, sizeof(name), "%s>%s", maps_verdict_name(old->verdict),
 			 maps_verdict_name(new->verdict));
 	else if (old->action != new->action && old->action <= 4 && new->action <= 4)
-		snprintf(name, sizeof(name), "%s>%s", actions[old->action], actions[new->action]);
+		snprintf(name, sizeof(name), "%s>%s", action_names[old->action], action_names[new->action]);
 	else {
 		compare_bytes(pair, what);
 		return;
