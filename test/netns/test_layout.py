@@ -216,13 +216,14 @@ def moves(lab):
 
 @pytest.fixture(name="killed", scope="module")
 def newer_release_killed_on_its_way(lab):
-    """Twice; its next start goes on."""
+    """Twice, when each start is counted; its next start goes on."""
     with Load(lab):
         lab.install(NEW)
         assert lab.stop(lab.controld) == 0
-        for moment in (is_asked_for, moves):
+        for count, moment in enumerate((is_asked_for, moves), 1):
             lab.start_controld(wait=False)
-            wait_for(moment.__name__, lambda: moment(lab), interval=0.001)  # pylint: disable=cell-var-from-loop
+            wait_for(moment.__name__, lambda: lab.failures() == count and moment(lab),  # pylint: disable=cell-var-from-loop
+                     interval=0.001)
             lab.kill()
         lab.start_controld()
     return lab
