@@ -9,9 +9,9 @@
  *     while packets move to the new ones.
  *  3. A start that finds maps of another layout than this version knows asks for it itself: over
  *     the bridge between the two (layout.h), then to the object that it was given.
- *  4. What the holder refuses is told and forgotten, and the start goes on with the old maps,
- *     or fails where it does not know them. When nobody knows what came of it, the start fails, and the next
- * one asks the holder.
+ *  4. What the holder refuses is told and forgotten, and the start goes on with the old maps, or
+ *     fails where it does not know them. When nobody knows what came of it, the start fails, and
+ *     the next one asks the holder.
  */
 #ifndef BNG_CONTROLD_STARTUP_MIGRATE_H
 #define BNG_CONTROLD_STARTUP_MIGRATE_H
