@@ -105,6 +105,26 @@ static int refuse_detached(struct upgrade *upgrade, const json_t *status)
 	return 0;
 }
 
+/* The holder would say so at the swap; whoever wants another object hears it at once. */
+static int refuse_tried(struct upgrade *upgrade, const json_t *status)
+{
+	const json_t *trial = json_object_get(status, "trial"), *canary = json_object_get(status, "canary");
+	const char *state = json_string_value(json_object_get(canary, "state"));
+	bool is_canary = state && !strcmp(state, "running");
+
+	if (upgrade->object < 0 || upgrade->is_plan || upgrade->is_migration ||
+	    (!is_canary && !json_is_object(trial)))
+		return 0;
+	say(upgrade,
+	    is_canary ? "generation %" JSON_INTEGER_FORMAT
+			" is a canary: let it end, or end it (bngcli issu rollback)"
+		      : "generation %" JSON_INTEGER_FORMAT
+			" is on trial: confirm it (bngcli issu confirm) or go back (bngcli issu rollback)",
+	    integer_of(is_canary ? canary : trial, "generation"));
+	upgrade->code = RPC_CONFLICT;
+	return -EBUSY;
+}
+
 int step_links(struct upgrade *upgrade)
 {
 	struct rpc_result status;
@@ -134,6 +154,8 @@ int step_links(struct upgrade *upgrade)
 	json_object_set_new(upgrade->report, "from",
 			    generation_json(status.value, (json_int_t)upgrade->generation_before));
 	failure = refuse_detached(upgrade, status.value);
+	if (!failure)
+		failure = refuse_tried(upgrade, status.value);
 	rpc_result_done(&status);
 	return failure ? failure : drops_read(upgrade->controld->maps, &upgrade->start);
 }

@@ -186,6 +186,9 @@ def test_a_confirmed_upgrade_stays(lab):
     result = lab.cli("issu", "upgrade", lab.second, "--confirm", "5m").stdout
     assert "UPGRADE: hitless" in result and "On trial" in result
     assert "is on trial: back to" in lab.cli("issu", "status").stdout and "ON TRIAL" in lab.cli("status").stdout
+    refused = lab.cli("issu", "upgrade", lab.object, check=False)
+    assert refused.returncode == 1 and "links found: generation" in refused.stderr and "bngcli issu confirm" in refused.stderr
+    assert "object staged" not in refused.stdout
     current = lab.call("issu.status")["current"]
     assert lab.cli("issu", "confirm").stdout == "Confirmed: it stays.\n" and "ON TRIAL" not in lab.cli("status").stdout
     assert lab.call("issu.status")["trial"] is None and lab.call("issu.status")["current"] == current
