@@ -6,7 +6,7 @@
 #   make test-kernel-6.1 the gateway on the oldest kernel, under QEMU (as root)
 #   make test-restart-connectivity  each daemon stopped and killed under load, controld away for AWAY=60 seconds: 0 lost
 #   make test-ha-crash   the same CYCLES=20 times, and killed at every step of swaps and upgrades
-#   make test-upgrade-downgrade     every data plane kept in test/abi/ to the newest and back, under load
+#   make test-upgrade-downgrade     every data plane kept in test/abi/ to the newest and back, and a release with other layouts, under load
 #   make test-chaos      whoever is killed whenever, while swapping under load: ROUNDS=20 (0: for ever) SEED=n
 #   make test-systemd    the installed units under a systemd of their own: restarted, killed, replaced under load (as root)
 #   make test-migrate    maps grow and change their layout under load: SESSIONS=100000 MAPPINGS=1000000 GROW=1000000
@@ -66,7 +66,7 @@ test-ha-crash: deps
 	@BNG_TEST_CYCLES=$(or $(CYCLES),20) test/run -- -s test/fault/test_kills.py test/fault/test_holder_crash.py
 
 test-upgrade-downgrade: deps
-	@test/run -- -s test/netns/test_upgrade_downgrade.py
+	@test/run -- -s test/netns/test_upgrade_downgrade.py test/netns/test_layout.py
 
 test-chaos: deps
 	@BNG_CHAOS_ROUNDS=$(or $(ROUNDS),20) BNG_CHAOS_SEED=$(or $(SEED),0) test/run -- -s test/fault/test_chaos.py

@@ -89,7 +89,7 @@ def file_system_build(path, files, texts, folders=()):
             archive.write(archive_entry(name, data, mode, number, time))
 
 
-def boot(directory, files, command, modules=(), texts=None, memory=1024, timeout=900):
+def boot(directory, files, command, modules=(), texts=None, memory=1024, cpus=1, timeout=900):
     """What a machine with these files said while it ran a command of its shell, from the kernel's version on."""
     kernel = kernel_fetch(directory)
     image = directory / f"initramfs-{os.getpid()}"
@@ -98,8 +98,8 @@ def boot(directory, files, command, modules=(), texts=None, memory=1024, timeout
     init = INIT.format(modules=names, command=command)
     file_system_build(image, files, {"init": init, **(texts or {})}, ["proc", "sys", "dev", "run", "tmp"])
     try:
-        said = run("qemu-system-x86_64", "-m", str(memory), "-nographic", "-no-reboot", "-nodefaults", "-serial", "stdio",
-                   "-kernel", str(kernel), "-initrd", str(image), "-append", COMMAND_LINE,
+        said = run("qemu-system-x86_64", "-m", str(memory), "-smp", str(cpus), "-nographic", "-no-reboot", "-nodefaults",
+                   "-serial", "stdio", "-kernel", str(kernel), "-initrd", str(image), "-append", COMMAND_LINE,
                    stdin=subprocess.DEVNULL, timeout=timeout)
     finally:
         image.unlink()

@@ -14,15 +14,13 @@ import gateway
 import userland
 
 BUILD = pathlib.Path(os.environ["BNG_BUILD"])
-# Of the bridge, which is only loaded there; all other programs are run.
-LOADED = ["bng_migrate", "bng_migrate_check", "bng_access", "bng_core", "bng_inject", "bng_sweep"]
 
 
 @pytest.fixture(scope="module", name="said")
 def said_by_the_machine():
     begin = time.monotonic()
     said = boot.boot(BUILD / "kernel", userland.files(BUILD), userland.command(), userland.MODULES, userland.accounts(),
-                     memory=2048)
+                     memory=2048, cpus=2)  # a bridge needs a second one
     passed = "\n".join(re.findall(r"^passed .*", said, re.M))
     took, spent = time.monotonic() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
     print(f"\nLinux {said.splitlines()[0]} under QEMU\n{passed}\n{took:.0f} s in all, {spent.ru_utime + spent.ru_stime:.0f} s of a CPU")
@@ -32,10 +30,6 @@ def said_by_the_machine():
 def test_it_is_linux_6_1_and_has_nothing_to_complain_of(said):
     assert said.startswith("6.1."), said
     assert "\nstatus 0\ncomplaints 0\n" in said, said
-
-
-def test_linux_6_1_accepts_the_bridge(said):
-    assert re.findall(r"^loaded (\w+)", said, re.M) == LOADED, said
 
 
 @pytest.mark.parametrize("step", [*(step.__name__ for step in gateway.STEPS), "all"])

@@ -13,7 +13,7 @@ import boot
 TOP = pathlib.Path(__file__).resolve().parents[2]
 SOURCE = "source"  # where the repository's files are there
 PROGRAMS = ("ethtool", "ip", "nsenter", "setpriv", "sysctl", "udhcpc")
-BUILT = ("bin/bng-controld", "bin/bng-kernel-load", "bin/bng-meter", "bin/bngcli", "bin/bngsync", "bin/bpfholder", "bin/lab-wire",
+BUILT = ("bin/bng-controld", "bin/bng-meter", "bin/bngcli", "bin/bngsync", "bin/bpfholder", "bin/lab-wire",
          "bpf/bng.bpf.o", "bpf/bng-bridge.bpf.o", "bpf/holder_deep.bpf.o", "bpf/lab_vlan.bpf.o", "bpf/meter.bpf.o")
 MODULES = ("net/llc/llc.ko", "net/802/stp.ko", "net/bridge/bridge.ko", "drivers/net/veth.ko")
 ENVIRONMENT = {"BNG_BUILD": f"/{SOURCE}/build", "PYTHONPATH": f"/{SOURCE}/test/lab", "BNG_TEST_PATIENCE_S": "600"}
@@ -54,6 +54,5 @@ def accounts():
 
 
 def command():
-    load = f"/{SOURCE}/build/bin/bng-kernel-load /{SOURCE}/build/bpf/bng-bridge.bpf.o"
     settings = " ".join(f"{name}={value}" for name, value in ENVIRONMENT.items())
-    return f"{load} 2>&1 && {settings} python3 /{SOURCE}/test/kernel/gateway.py 2>&1"
+    return f"{settings} python3 /{SOURCE}/test/kernel/gateway.py 2>&1"

@@ -20,7 +20,7 @@ LAYOUT = int(re.search(r"BNG_ABI_VERSION (\d+)", (TOP / "dataplane/abi/version.h
 OLD, NEW = "0.1.0", "0.1.0+other"
 LAYOUTS = {OLD: LAYOUT, NEW: LAYOUT + 1}
 RECORD_BYTES = {OLD: 256, NEW: 320}
-SUBSCRIBERS, FLOWS, RATE = 100, 1000, 20000
+SUBSCRIBERS, FLOWS, RATE = 100, 1000, 5000
 UP, DOWN = f"bng-bridge-{LAYOUT}-{LAYOUT + 1}.bpf.o", f"bng-bridge-{LAYOUT + 1}-{LAYOUT}.bpf.o"
 # What the newer release has in place of this one's.
 OTHER = {"bin/bng-controld": "bin/bng-controld-other", "bpf/bng.bpf.o": "bpf/other_layout.bpf.o",

@@ -145,6 +145,16 @@ def test_what_nobody_knows_the_end_of_is_not_tried_for_ever(lab):
     assert lab.entries()["subscriber"] == SMALL["subscribers"] and lab.staged() == []
 
 
+def test_what_another_version_wanted_for_its_layout_is_not_done(lab):
+    lab.resize(**LARGE)
+    generation = lab.ask(lab.bridge)["generation"]
+    (lab.state / "control" / "migrate.json").write_text(f'{{"generation": {generation}, "tries": 1, "layout": 4711}}')
+    lab.restart()
+    assert lab.phase() == "nothing to migrate"
+    assert f"generation {generation} was to be migrated to, and is for another version" in lab.log("controld")
+    assert lab.entries()["subscriber"] == SMALL["subscribers"] and lab.staged() == [] and lab.call("issu.status")["migrate_to"] is None
+
+
 def test_what_the_holder_refuses_is_told_and_the_start_goes_on(lab):
     before, people = lab.digest(), lab.sessions()
     lab.resize(**LARGE)
