@@ -29,8 +29,8 @@
 #include "lib/log.h"
 
 #define RECORDS_QUIET_MS 3000
-#define CONNECT_PAUSE_MS 50
-#define CONNECT_SPARE_MS 500 /* of the deadline */
+#define GREET_PAUSE_MS   50
+#define GREET_SPARE_MS   500 /* of the deadline */
 
 void phase_say(struct startup *startup, const char *format, ...)
 {
@@ -61,40 +61,48 @@ static bool is_absent(int failure)
 	return failure == -ENOENT || failure == -ECONNREFUSED;
 }
 
-/* One that is not there yet is waited for, as one that is busy is. That it does not come is not
- * this version's failure. */
-static int connect_holder(struct controld *controld, struct startup *startup, const char *path)
+/* Whoever dies before it has answered has not been here. */
+static int greet(struct controld *controld, struct startup *startup, const char *path, char *error,
+		 size_t error_size)
 {
-	const struct timespec pause = {.tv_nsec = CONNECT_PAUSE_MS * 1000000L};
 	int failure = holder_open(controld, path);
 
-	for (unsigned ms = 0; is_absent(failure) && ms < startup->deadline_s * 1000 - CONNECT_SPARE_MS;
-	     ms += CONNECT_PAUSE_MS) {
-		if (!ms)
-			log_notice("bpfholder is not there (%s: %s): waiting for it", path,
-				   strerror(-failure));
-		nanosleep(&pause, NULL);
-		failure = holder_open(controld, path);
+	if (failure) {
+		snprintf(error, error_size,
+			 "connecting to bpfholder at %s failed: %s: is bpfholder running, and may this user "
+			 "reach it?",
+			 path, strerror(-failure));
+		return failure;
 	}
-	if (failure)
-		log_error("connecting to bpfholder at %s failed: %s: is bpfholder running, and may this user "
-			  "reach it?",
-			  path, strerror(-failure));
-	startup->is_refused = is_absent(failure);
+	holder_on_alarm(controld->holder, ctl_holder_event);
+	failure = holder_hello(controld->holder, &startup->hello, error, error_size);
+	if (failure == -ENOTCONN)
+		holder_close(controld);
 	return failure;
 }
 
+/* One that is not there yet, or goes away meanwhile, is waited for, as one that is busy is. That it does
+ * not come is not this version's failure. */
 static int phase_hello(struct controld *controld, struct startup *startup)
 {
+	const struct timespec pause = {.tv_nsec = GREET_PAUSE_MS * 1000000L};
+	const uint64_t end = clock_boottime_ns() + (startup->deadline_s * 1000ull - GREET_SPARE_MS) * 1000000;
+	bool is_told = false;
 	char path[108], error[1024];
 	int failure;
 
 	snprintf(path, sizeof(path), "%s/holder.sock", startup->options->state);
-	failure = connect_holder(controld, startup, path);
-	if (failure)
-		return failure;
-	holder_on_alarm(controld->holder, ctl_holder_event);
-	failure = holder_hello(controld->holder, &startup->hello, error, sizeof(error));
+	for (;;) {
+		failure = greet(controld, startup, path, error, sizeof(error));
+		if ((!is_absent(failure) && failure != -ENOTCONN) || clock_boottime_ns() > end)
+			break;
+		if (is_absent(failure) && !is_told)
+			log_notice("bpfholder is not there (%s: %s): waiting for it", path,
+				   strerror(-failure));
+		is_told |= is_absent(failure);
+		nanosleep(&pause, NULL);
+	}
+	startup->is_refused = is_absent(failure);
 	if (failure) {
 		log_error("greeting bpfholder failed: %s", error);
 		return failure;

@@ -105,7 +105,7 @@ def test_only_control_connections_of_such_a_pool_are_looked_at(plane, ftp, what)
 
 def test_too_many_commands_are_dropped_and_sent_again(plane, ftp):
     limit = plane.punt_limit[abi.PUNT_REASON_FTP]
-    limit.rate, limit.burst = 10, 1
+    limit.rate, limit.burst = 1, 1
     verdicts = [plane.first_token(limit, "due_ns", lambda: plane.access(up(ftp, PORT))).verdict]
     verdicts += [plane.access(up(ftp, PORT)).verdict for _ in range(3)]
     assert verdicts == ["PUNT_FTP"] * 2 + ["DROP_PUNT_LIMIT"] * 2

@@ -181,7 +181,7 @@ def test_the_rate_of_each_direction_is_its_own(plane):
     session = plane.session("10.0.0.5")
     public = open_port(plane, session, 4000)
     limit = plane.punt_limit[abi.PUNT_REASON_FRAGMENT_DOWN]
-    limit.rate, limit.burst = 10, 5
+    limit.rate, limit.burst = 1, 5
     down, up = cut(packet_down(public, "udp"))[1], cut(packet_up(session, "udp"))[1]
     verdicts = [plane.first_token(limit, "due_ns", lambda: plane.core(down)).verdict]
     verdicts += [plane.core(down).verdict for _ in range(12)]
@@ -236,7 +236,7 @@ def test_of_other_packets_nobody_hears(answering, what, frame):
 def test_too_many_syns_are_dropped_as_before(answering):
     plane = answering
     limit = plane.punt_limit[abi.PUNT_REASON_SYN]
-    limit.rate, limit.burst = 10, 3
+    limit.rate, limit.burst = 1, 3
     actions = [plane.first_token(limit, "due_ns", lambda: plane.core(syn())).action]
     actions += [plane.core(syn()).action for _ in range(6)]
     assert actions == [abi.XDP_REDIRECT] * 4 + [abi.XDP_DROP] * 3

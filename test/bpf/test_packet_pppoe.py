@@ -221,7 +221,7 @@ def test_what_may_be_cut_is_as_large_as_the_punt_veth_takes(plane, tags):
 def test_what_may_be_cut_is_limited(plane):
     session = plane.session(ADDRESS, tags=PLAIN, flags=abi.SUBSCRIBER_EXEMPT)
     limit = plane.punt_limit[abi.PUNT_REASON_LARGE]
-    limit.rate, limit.burst = 10, 5
+    limit.rate, limit.burst = 1, 5
     frame = frames.down(ADDRESS, frames.udp(1, data=bytes(1472)))
     assert plane.first_token(limit, "due_ns", lambda: plane.core(frame)).verdict == "PUNT_LARGE"
     counted = session.record.down_packets
@@ -503,7 +503,7 @@ def crowd(count):
 def test_flood_of_one_vlan(plane):
     """With a MAC for each frame; other VLANs, and the same on another interface, have their own."""
     limit = plane.pppoe_limit[abi.PPPOE_LIMIT_VLAN]
-    limit.rate, limit.burst = 10, 30
+    limit.rate, limit.burst = 1, 30
     plane.advance_seconds(3600)
     tags = ((0x8100, 100), (0x8100, 7))
     verdicts = [plane.access(frames.discovery(PADI, mac, BROADCAST, tags)).verdict for mac in crowd(60)]
@@ -517,7 +517,7 @@ def test_flood_of_one_vlan(plane):
 
 def test_flood_of_a_mac_takes_nothing_of_its_vlan(plane):
     limit = plane.pppoe_limit[abi.PPPOE_LIMIT_VLAN]
-    limit.rate, limit.burst = 10, 30
+    limit.rate, limit.burst = 1, 30
     flood = frames.discovery(PADI, CLIENT, BROADCAST)
     assert allowed(plane, flood, "PUNT_PPPOE_DISCOVERY", "DROP_PPPOE_FLOOD_MAC") == 21
     for _ in range(100):
@@ -562,7 +562,7 @@ def test_flood_of_control_of_a_session(plane):
 @pytest.mark.parametrize("reason", [abi.PUNT_REASON_PPPOE_DISCOVERY, abi.PUNT_REASON_PPPOE_SESSION])
 def test_what_controld_gets_altogether(plane, reason):
     limit = plane.punt_limit[reason]
-    limit.rate, limit.burst = 10, 40
+    limit.rate, limit.burst = 1, 40
     plane.advance_seconds(3600)
     for number, mac in enumerate(crowd(80)):
         stranger = planes.Session(plane, 0, "", mac, ACC1, PLAIN)

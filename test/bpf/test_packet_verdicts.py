@@ -80,7 +80,7 @@ def handed_back(reason, build, interface=ACC1, flags=0):
 
 def hold_limit_reached(plane, session):
     limit = plane.punt_limit[abi.PUNT_REASON_FRAGMENT_UP]
-    limit.rate, limit.burst = 10, 1
+    limit.rate, limit.burst = 1, 1
     frame = frames.up(session, frames.udp(4000), frag=1)
     plane.first_token(limit, "due_ns", lambda: plane.access(frame))
     assert plane.access(frame).verdict == "PUNT_FRAGMENT"

@@ -76,7 +76,7 @@ def test_one_subscriber_takes_nothing_from_the_others(plane, session):
 
 def test_all_subscribers_together_have_a_limit(plane, session):
     limit = plane.punt_limit[abi.PUNT_REASON_PCP]
-    limit.rate, limit.burst = 10, 1
+    limit.rate, limit.burst = 1, 1
     other = plane.session("10.0.0.6")
     plane.first_token(limit, "due_ns", lambda: plane.access(request(session)))
     assert plane.access(request(session)).verdict == "PUNT_PCP"

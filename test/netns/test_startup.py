@@ -75,6 +75,11 @@ def hanging(process):
         process.send_signal(signal.SIGCONT)
 
 
+def connections(lab):
+    """To bpfholder, also those that it has not taken yet; .new: as its socket was called when it was made."""
+    return pathlib.Path(f"/proc/{lab.holder.pid}/net/unix").read_text().count(f" {lab.state}/holder.sock.new\n")
+
+
 @contextlib.contextmanager
 def silent_bus(lab):
     """Takes connections and never answers."""
@@ -142,6 +147,20 @@ def test_a_holder_that_is_not_there_is_waited_for_and_is_nobodys_failure(stopped
     lab.start_holder()
     lab.wait_daemon(lab.controld, "controld", "status")
     assert adopted(lab) == 100 and not record(lab).exists()
+
+
+def test_a_holder_that_dies_before_it_answers_is_greeted_again(stopped):
+    lab = stopped
+    with hanging(lab.holder):
+        before = connections(lab)
+        lab.start_controld(wait=False)
+        wait_for("it to call", lambda: connections(lab) > before)
+        lab.holder.kill()
+        lab.reap(lab.holder)
+    lab.start_holder()
+    lab.wait_daemon(lab.controld, "controld", "status")
+    assert "connection lost (controller.hello: " in lab.log("controld")
+    assert lab.call("status")["start"]["failed"] is None and adopted(lab) == 100 and not record(lab).exists()
 
 
 def test_a_bus_that_hangs_is_told_to_the_holder(stopped):
