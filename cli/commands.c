@@ -44,10 +44,10 @@ const struct command commands[] = {
 		 {"--limit", ARGUMENT_NUMBER, LIMIT_HELP, 1, 100000000, NULL}},
 	 .run = run_sessions},
 	{.path = "session show", .help = "everything about one session",
-	 .arguments = {{"ID|ADDRESS|MAC|USER", ARGUMENT_TEXT, "the session", 0, 0, NULL}},
+	 .arguments = {{"ID|ADDRESS|MAC|USER", ARGUMENT_TEXT, "the session; user:NAME for a user whose name is a number", 0, 0, NULL}},
 	 .method = "session.show", .params = params_session, .print = print_session},
 	{.path = "session disconnect", .help = "end one session",
-	 .arguments = {{"ID|ADDRESS|MAC|USER", ARGUMENT_TEXT, "the session", 0, 0, NULL}},
+	 .arguments = {{"ID|ADDRESS|MAC|USER", ARGUMENT_TEXT, "the session; user:NAME for a user whose name is a number", 0, 0, NULL}},
 	 .method = "session.disconnect", .params = params_session, .print = print_disconnected},
 	{.path = "session trace", .help = "show what happens to one subscriber, also before it has a session",
 	 .arguments = {

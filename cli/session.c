@@ -118,14 +118,18 @@ static json_int_t id_of(const char *name)
 	return length <= ID_DIGITS && strspn(name, "0123456789") == length ? strtoll(name, NULL, 10) : 0;
 }
 
-/* {"id": 7}, {"address": "10.0.0.7"}, {"mac": ...} or {"user": ...}, by its form. */
+/* {"id": 7}, {"address": "10.0.0.7"}, {"mac": ...} or {"user": ...}, by its form; a user whose name
+ * has that of another is user:NAME. */
 json_t *params_session(const struct invocation *invocation)
 {
+	static const char user[] = "user:";
 	const char *name = invocation_value(invocation, "ID|ADDRESS|MAC|USER");
 	json_int_t id = id_of(name);
 	uint8_t mac[6];
 	uint32_t address_be;
 
+	if (!strncmp(name, user, strlen(user)))
+		return json_pack("{s:s}", "user", name + strlen(user));
 	if (id)
 		return json_pack("{s:I}", "id", id);
 	if (!mac_parse(name, mac))

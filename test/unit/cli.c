@@ -257,6 +257,7 @@ static const struct {
 	const char *params;
 } requests[] = {
 	{"session show 7", "{\"id\":7}"},
+	{"session show user:7", "{\"user\":\"7\"}"},
 	{"session disconnect 10.0.0.7", "{\"address\":\"10.0.0.7\"}"},
 	{"session show 02:00:00:00:00:07", "{\"mac\":\"02:00:00:00:00:07\"}"},
 	{"session show anna@isp", "{\"user\":\"anna@isp\"}"},
