@@ -10,10 +10,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define COOKIE         0x63825363u
-#define MESSAGE_MIN    300 /* BOOTP, RFC 951 */
-#define OVERLOAD_FILE  1
-#define OVERLOAD_SNAME 2
+#define COOKIE      0x63825363u
+#define MESSAGE_MIN 300 /* BOOTP, RFC 951 */
 
 /* An option's bytes while parsing; parts of one option are joined (RFC 3396). */
 struct collected {
@@ -94,11 +92,11 @@ static int parse_overloaded(const struct option_rule rules[static RULES], const 
 {
 	int err = 0;
 
-	if (overload > (OVERLOAD_FILE | OVERLOAD_SNAME))
+	if (overload > (DHCP4_OVERLOAD_FILE | DHCP4_OVERLOAD_SNAME))
 		return -EBADMSG;
-	if (overload & OVERLOAD_FILE)
+	if (overload & DHCP4_OVERLOAD_FILE)
 		err = parse_area(rules, header->file, sizeof(header->file));
-	if (!err && overload & OVERLOAD_SNAME)
+	if (!err && overload & DHCP4_OVERLOAD_SNAME)
 		err = parse_area(rules, header->sname, sizeof(header->sname));
 	return err;
 }
@@ -133,8 +131,9 @@ int dhcp4_message_parse(const uint8_t *data, size_t length, struct dhcp4_message
 		return -EBADMSG;
 	rules_init(rules, &collected, message);
 	int err = parse_area(rules, data + sizeof(*header), length - sizeof(*header));
-	if (!err && collected.overload.length)
-		err = parse_overloaded(rules, header, collected.overload.data[0]);
+	message->overload = collected.overload.length ? collected.overload.data[0] : 0;
+	if (!err && message->overload)
+		err = parse_overloaded(rules, header, message->overload);
 	if (err || !lengths_are_right(rules))
 		return -EBADMSG;
 

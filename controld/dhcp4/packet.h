@@ -85,6 +85,11 @@ struct dhcp4_bytes {
 	uint8_t data[DHCP4_OPTION_MAX];
 };
 
+enum dhcp4_overload {
+	DHCP4_OVERLOAD_FILE = 1,
+	DHCP4_OVERLOAD_SNAME = 2,
+};
+
 struct dhcp4_message {
 	struct dhcp4_header header;
 	enum dhcp4_type type;
@@ -92,6 +97,7 @@ struct dhcp4_message {
 	uint32_t server_id_be;
 	uint16_t max_size;
 	uint32_t lease_seconds; /* of a server */
+	uint8_t overload;       /* enum dhcp4_overload: fields of the header that hold options, too */
 	struct dhcp4_bytes parameters;
 	struct dhcp4_bytes client_id;
 	struct dhcp4_bytes relay_agent;

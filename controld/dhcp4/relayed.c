@@ -90,27 +90,60 @@ int relayed_identify(const struct dhcp4_message *reply, struct relayed_client *t
 /* What is changed on the way. */
 struct changes {
 	uint32_t server_be;
-	uint32_t lease_max;
+	uint32_t lease_be;
+	bool has_server; /* it is written */
+	bool has_lease;
 };
 
-static bool copy_option(const uint8_t *option, const struct changes *changes, struct dhcp4_writer *writer)
+static bool is_changed(uint8_t code)
 {
-	uint32_t seconds_be;
+	return code == DHCP4_OPTION_RELAY_AGENT || code == DHCP4_OPTION_SERVER_ID ||
+	       code == DHCP4_OPTION_LEASE_TIME;
+}
 
-	if (option[0] == DHCP4_OPTION_RELAY_AGENT)
+static bool put_once(struct dhcp4_writer *writer, uint8_t code, uint32_t value_be, bool *has)
+{
+	bool had = *has;
+
+	*has = true;
+	return had || dhcp4_put_be32(writer, code, value_be);
+}
+
+static bool copy_option(const uint8_t *option, struct changes *changes, struct dhcp4_writer *writer)
+{
+	switch (option[0]) {
+	case DHCP4_OPTION_RELAY_AGENT:
 		return true;
-	if (option[0] == DHCP4_OPTION_SERVER_ID)
-		return dhcp4_put_be32(writer, option[0], changes->server_be);
-	if (option[0] != DHCP4_OPTION_LEASE_TIME || option[1] != 4)
+	case DHCP4_OPTION_SERVER_ID:
+		return put_once(writer, option[0], changes->server_be, &changes->has_server);
+	case DHCP4_OPTION_LEASE_TIME:
+		return put_once(writer, option[0], changes->lease_be, &changes->has_lease);
+	default:
 		return dhcp4_put(writer, option[0], option + 2, option[1]);
-	memcpy(&seconds_be, option + 2, 4);
-	return dhcp4_put_be32(writer, option[0],
-			      ntohl(seconds_be) > changes->lease_max ? htonl(changes->lease_max)
-								     : seconds_be);
+	}
+}
+
+/* In fields of the header that hold options, too, none is left of what is changed: as these have been
+ * parsed, they are whole. */
+static void clear_area(uint8_t *area, size_t length)
+{
+	for (size_t at = 0, size; at < length && area[at] != DHCP4_OPTION_END; at += size) {
+		size = area[at] == DHCP4_OPTION_PAD ? 1 : 2u + area[at + 1];
+		if (is_changed(area[at]))
+			memset(area + at, DHCP4_OPTION_PAD, size);
+	}
+}
+
+static void clear_overloaded(struct dhcp4_message *message)
+{
+	if (message->overload & DHCP4_OVERLOAD_FILE)
+		clear_area(message->header.file, sizeof(message->header.file));
+	if (message->overload & DHCP4_OVERLOAD_SNAME)
+		clear_area(message->header.sname, sizeof(message->header.sname));
 }
 
 /* The options behind the header, but Option 82. False: malformed, or they do not fit. */
-static bool copy_options(const uint8_t *data, size_t length, const struct changes *changes,
+static bool copy_options(const uint8_t *data, size_t length, struct changes *changes,
 			 struct dhcp4_writer *writer)
 {
 	size_t at = sizeof(struct dhcp4_header);
@@ -128,10 +161,23 @@ static bool copy_options(const uint8_t *data, size_t length, const struct change
 	return true;
 }
 
+/* The whole message but Option 82. False: malformed, or it does not fit. */
+static bool copy_message(const uint8_t *data, size_t length, struct dhcp4_message *message,
+			 struct changes *changes, struct dhcp4_writer *writer, uint8_t *out)
+{
+	clear_overloaded(message);
+	dhcp4_writer_init(writer, &message->header, out, RELAYED_MAX);
+	return copy_options(data, length, changes, writer) &&
+	       (!message->server_id_be ||
+		put_once(writer, DHCP4_OPTION_SERVER_ID, changes->server_be, &changes->has_server)) &&
+	       (!message->lease_seconds ||
+		put_once(writer, DHCP4_OPTION_LEASE_TIME, changes->lease_be, &changes->has_lease));
+}
+
 size_t relayed_up(const uint8_t *data, size_t length, const struct relayed_client *from,
 		  const struct relayed_way *way, uint8_t out[static RELAYED_MAX])
 {
-	const struct changes changes = {way->server_be, UINT32_MAX};
+	struct changes changes = {.server_be = way->server_be};
 	struct dhcp4_message message;
 	struct dhcp4_writer writer;
 	struct agent agent = {0};
@@ -142,8 +188,8 @@ size_t relayed_up(const uint8_t *data, size_t length, const struct relayed_clien
 	keeps = way->keeps_line && message.relay_agent.length;
 	message.header.hops++;
 	message.header.giaddr_be = way->giaddr_be;
-	dhcp4_writer_init(&writer, &message.header, out, RELAYED_MAX);
-	if (!copy_options(data, length, &changes, &writer))
+	changes.lease_be = htonl(message.lease_seconds);
+	if (!copy_message(data, length, &message, &changes, &writer, out))
 		return 0;
 	if (keeps) {
 		memcpy(agent.data, message.relay_agent.data, message.relay_agent.length);
@@ -176,16 +222,16 @@ static void agent_without_ours(const struct dhcp4_bytes *option, struct agent *a
 size_t relayed_down(const uint8_t *data, size_t length, uint32_t router_be, uint32_t lease_max,
 		    uint8_t out[static RELAYED_MAX])
 {
-	const struct changes changes = {router_be, lease_max};
+	struct changes changes = {.server_be = router_be};
 	struct dhcp4_message message;
 	struct dhcp4_writer writer;
 	struct agent agent = {0};
 
 	if (dhcp4_message_parse(data, length, &message))
 		return 0;
-	dhcp4_writer_init(&writer, &message.header, out, RELAYED_MAX);
 	agent_without_ours(&message.relay_agent, &agent);
-	if (!copy_options(data, length, &changes, &writer) ||
+	changes.lease_be = htonl(message.lease_seconds < lease_max ? message.lease_seconds : lease_max);
+	if (!copy_message(data, length, &message, &changes, &writer, out) ||
 	    (agent.used && !dhcp4_put(&writer, DHCP4_OPTION_RELAY_AGENT, agent.data, agent.used)))
 		return 0;
 	return dhcp4_writer_finish(&writer);

@@ -73,6 +73,30 @@ START_TEST(rfc3046_s2_1_line_of_an_access_node_goes_up_and_comes_back)
 }
 END_TEST
 
+/* Option 52 says that the field `file` holds options, too. */
+START_TEST(option_82_in_a_field_of_the_header_is_the_clients_own_word)
+{
+	static const struct relayed_client from = {.tags = 1};
+	const struct relayed_way way = {.giaddr_be = 1, .router_be = 1, .server_be = 2, .circuit = "line"};
+	uint8_t data[300] = {1, 1, 6}, up[RELAYED_MAX], down[RELAYED_MAX];
+	struct dhcp4_message message;
+
+	memcpy(data + 108,
+	       "\x0c\x02pc\x52\x08\x01\x06"
+	       "forged\x36\x04\x0a\0\0\x01\xff",
+	       21);
+	memcpy(data + 236, "\x63\x82\x53\x63\x35\x01\x03\x34\x01\x01\xff", 11);
+	size_t used = relayed_up(data, sizeof(data), &from, &way, up);
+	ck_assert_uint_eq(used, 300);
+	ck_assert_ptr_null(memmem(up, used, "forged", 6));
+	ck_assert_int_eq(memcmp(up + 108, "\x0c\x02pc", 4), 0);
+	ck_assert_int_eq(dhcp4_message_parse(up, used, &message), 0);
+	ck_assert_uint_eq(message.server_id_be, 2);
+	ck_assert_int_eq(memcmp(message.relay_agent.data, "\x01\x04line\x09", 7), 0);
+	ck_assert_uint_ne(relayed_down(up, used, 1, 60, down), 0);
+}
+END_TEST
+
 START_TEST(lease_of_another_server_becomes_a_session)
 {
 	ck_assert_int_eq(ask(&discover), DHCP4_ACCEPTED);
@@ -251,6 +275,7 @@ int main(void)
 	tcase_add_checked_fixture(tests, begin, world_free);
 	tcase_add_test(tests, rfc3046_s2_1_message_goes_up_with_where_and_whose_it_is);
 	tcase_add_test(tests, rfc3046_s2_1_line_of_an_access_node_goes_up_and_comes_back);
+	tcase_add_test(tests, option_82_in_a_field_of_the_header_is_the_clients_own_word);
 	tcase_add_test(tests, lease_of_another_server_becomes_a_session);
 	tcase_add_test(tests, first_server_that_offers_is_the_one_that_is_asked);
 	tcase_add_test(tests, both_tags_come_back_as_they_went);
