@@ -63,7 +63,7 @@ def main():
               f"{steps['packets compared']:.1f} s ({report['verify']['runs']:,} runs of packets by each)")
         print(f"  bng-controld: at most {peak(lab):.0f} MiB meanwhile, {before:.0f} before; maps: {maps / 2**20:.0f} MiB, "
               f"and twice as much for the two objects")
-        print(f"  {report['reason'] or 'passed'}; {report['verify']['note']}")
+        print("  " + "; ".join(filter(None, (report["reason"] or "passed", report["verify"]["note"]))))
     return 0 if report["possible"] else 1
 
 
